@@ -40,7 +40,10 @@ module.exports = {
       name: 'rules-are-pure',
       severity: 'error',
       from: { path: PURE },
-      to: { pathNot: [PURE, '^src/errors\\.ts$', 'node_modules/(zod|luxon|@types/luxon)/'], dependencyTypesNot: ['core'] },
+      to: {
+        pathNot: [PURE, '^src/errors\\.ts$', 'node_modules/(zod|luxon|@types/luxon)/'],
+        dependencyTypesNot: ['core'],
+      },
     },
     {
       name: 'only-workers-queue',
