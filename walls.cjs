@@ -71,12 +71,6 @@ module.exports = {
     only('mongoose-lives-in-models', 'mongoose', ['^src/[^/]+/model\\.ts$', '^src/(store|once|inbox)\\.ts$']),
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
-      name: 'no-orphans',
-      severity: 'error',
-      from: { orphan: true, path: '^(src|adapters)/', pathNot: ['^src/main\\.ts$', '\\.d\\.ts$'] },
-      to: {},
-    },
-    {
       name: 'nothing-needs-tests',
       severity: 'error',
       from: { path: '^(src|adapters|scripts)/' },
