@@ -1,0 +1,287 @@
+// Documents as bytes and as plain objects. What must stay true: decode then encode gives the same BSON types back:
+// a number that is an integer of 32 bits is int32, any other is double; an integral double in that range is a Double.
+// A plain document is recognised by its prototype, never by a field that a client may have named `_bsontype`.
+import {
+  Binary,
+  BSONRegExp,
+  BSONSymbol,
+  Code,
+  Decimal128,
+  Double,
+  Long,
+  MaxKey,
+  MinKey,
+  ObjectId,
+  Timestamp,
+} from 'bson';
+
+export type Doc = { [key: string]: unknown };
+
+const MAX_DEPTH = 200;
+const SMALLEST = 5;
+
+export const isDoc = (value: unknown): value is Doc =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+
+/** Sets an own field even when it is called `__proto__`. */
+export function setField(doc: Doc, key: string, value: unknown): void {
+  if (key === '__proto__')
+    Object.defineProperty(doc, key, { value, writable: true, enumerable: true, configurable: true });
+  else doc[key] = value;
+}
+
+export class MalformedBson extends Error {}
+
+// Field names repeat in every document: a small table turns their bytes into the same string each time.
+const names: string[] = new Array(8192).fill('');
+
+function nameAt(raw: Buffer, from: number, to: number, hash: number): string {
+  const length = to - from;
+  const slot = (hash ^ (hash >>> 13)) & 8191;
+  const known = names[slot] as string;
+  if (known.length === length && length > 0) {
+    let i = 0;
+    while (i < length && known.charCodeAt(i) === raw[from + i]) i++;
+    if (i === length) return known;
+  }
+  const name = raw.toString('utf8', from, to);
+  if (name.length === length && length < 64) names[slot] = name;
+  return name;
+}
+
+function textAt(raw: Buffer, from: number, to: number): string {
+  if (to - from > 12) return raw.toString('utf8', from, to);
+  let text = '';
+  for (let i = from; i < to; i++) {
+    const byte = raw[i] as number;
+    if (byte > 127) return raw.toString('utf8', from, to);
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+const longAt = (raw: Buffer, at: number): Long => new Long(raw.readInt32LE(at), raw.readInt32LE(at + 4));
+
+/** The number of bytes that a value of this type takes at `at`; throws for a type that BSON does not have. */
+function sizeOf(raw: Buffer, type: number, at: number): number {
+  switch (type) {
+    case 1:
+    case 9:
+    case 17:
+    case 18:
+      return 8;
+    case 2:
+    case 13:
+    case 14:
+      return 4 + raw.readInt32LE(at);
+    case 3:
+    case 4:
+    case 15:
+      return raw.readInt32LE(at);
+    case 5:
+      return 5 + raw.readInt32LE(at);
+    case 6:
+    case 10:
+    case 127:
+    case 255:
+      return 0;
+    case 7:
+      return 12;
+    case 8:
+      return 1;
+    case 11: {
+      const second = raw.indexOf(0, at) + 1;
+      return raw.indexOf(0, second) + 1 - at;
+    }
+    case 12:
+      return 4 + raw.readInt32LE(at) + 12;
+    case 16:
+      return 4;
+    case 19:
+      return 16;
+    default:
+      throw new MalformedBson(`unrecognised BSON type ${type}`);
+  }
+}
+
+function valueAt(raw: Buffer, type: number, at: number): unknown {
+  switch (type) {
+    case 1: {
+      const number = raw.readDoubleLE(at);
+      return Number.isInteger(number) && number === (number | 0) && !Object.is(number, -0)
+        ? new Double(number)
+        : number;
+    }
+    case 2:
+      return textAt(raw, at + 4, at + 3 + raw.readInt32LE(at));
+    case 3:
+      return documentAt(raw, at);
+    case 4:
+      return arrayAt(raw, at);
+    case 5: {
+      const kind = raw[at + 4] as number;
+      const length = raw.readInt32LE(at);
+      const bytes = Buffer.from(raw.subarray(at + 5, at + 5 + length));
+      return kind === 2 ? new Binary(bytes.subarray(4), 2) : new Binary(bytes, kind);
+    }
+    case 7:
+      return new ObjectId(Uint8Array.prototype.slice.call(raw, at, at + 12));
+    case 8:
+      return raw[at] === 1;
+    case 9:
+      return new Date(raw.readUInt32LE(at) + raw.readInt32LE(at + 4) * 4294967296);
+    case 10:
+      return null;
+    case 11: {
+      const end = raw.indexOf(0, at);
+      return new BSONRegExp(
+        raw.toString('utf8', at, end),
+        raw.toString('utf8', end + 1, raw.indexOf(0, end + 1)),
+      );
+    }
+    case 12: {
+      const length = raw.readInt32LE(at);
+      const id = new ObjectId(Uint8Array.prototype.slice.call(raw, at + 4 + length, at + 16 + length));
+      return { $ref: raw.toString('utf8', at + 4, at + 3 + length), $id: id };
+    }
+    case 13:
+      return new Code(raw.toString('utf8', at + 4, at + 3 + raw.readInt32LE(at)));
+    case 14:
+      return new BSONSymbol(raw.toString('utf8', at + 4, at + 3 + raw.readInt32LE(at)));
+    case 15: {
+      const length = raw.readInt32LE(at + 4);
+      return new Code(raw.toString('utf8', at + 8, at + 7 + length), documentAt(raw, at + 8 + length));
+    }
+    case 16:
+      return raw.readInt32LE(at);
+    case 17:
+      return new Timestamp(longAt(raw, at).toUnsigned());
+    case 18:
+      return longAt(raw, at);
+    case 19:
+      return new Decimal128(Uint8Array.prototype.slice.call(raw, at, at + 16));
+    case 127:
+      return new MaxKey();
+    case 255:
+      return new MinKey();
+    default:
+      return undefined;
+  }
+}
+
+type Visit = (name: string, type: number, at: number, size: number, from: number) => boolean | undefined;
+
+/** Walks the top-level elements; `visit` gets each value's place and may answer true to stop. */
+export function eachElement(raw: Buffer, visit: Visit, start = 0): void {
+  const end = start + raw.readInt32LE(start) - 1;
+  if (end - start < SMALLEST - 1 || end >= raw.length)
+    throw new MalformedBson('a document reaches past its message');
+  let at = start + 4;
+  while (at < end) {
+    const from = at;
+    const type = raw[at++] as number;
+    let hash = 0;
+    const name = at;
+    for (let byte = raw[at] as number; byte !== 0; byte = raw[++at] as number) {
+      if (at >= end) throw new MalformedBson('a field name has no end');
+      hash = (Math.imul(hash, 31) + byte) | 0;
+    }
+    const value = at + 1;
+    const size = sizeOf(raw, type, value);
+    if (size < 0 || value + size > end) throw new MalformedBson('a value reaches past its document');
+    if (visit(nameAt(raw, name, at, hash), type, value, size, from)) return;
+    at = value + size;
+  }
+}
+
+function documentAt(raw: Buffer, start: number): Doc {
+  const doc: Doc = {};
+  eachElement(
+    raw,
+    (name, type, at) => {
+      if (name === '__proto__') setField(doc, name, valueAt(raw, type, at));
+      else doc[name] = valueAt(raw, type, at);
+      return undefined;
+    },
+    start,
+  );
+  return doc;
+}
+
+function arrayAt(raw: Buffer, start: number): unknown[] {
+  const items: unknown[] = [];
+  const end = start + raw.readInt32LE(start) - 1;
+  let at = start + 4;
+  while (at < end) {
+    const type = raw[at++] as number;
+    while (raw[at] !== 0) at++;
+    at++;
+    const size = sizeOf(raw, type, at);
+    if (size < 0 || at + size > end) throw new MalformedBson('a value reaches past its array');
+    items.push(valueAt(raw, type, at));
+    at += size;
+  }
+  return items;
+}
+
+const asBuffer = (raw: Uint8Array): Buffer =>
+  Buffer.isBuffer(raw) ? raw : Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
+
+export const decode = (raw: Uint8Array): Doc => documentAt(asBuffer(raw), 0);
+
+/** Only these top-level fields, in the document's order: enough for a filter or an index that reads no others. */
+export function decodeFields(raw: Uint8Array, wanted: ReadonlySet<string>): Doc {
+  const bytes = asBuffer(raw);
+  const doc: Doc = {};
+  let missing = wanted.size;
+  if (missing === 0) return doc;
+  eachElement(bytes, (name, type, at) => {
+    if (!wanted.has(name)) return undefined;
+    setField(doc, name, valueAt(bytes, type, at));
+    missing--;
+    return missing === 0;
+  });
+  return doc;
+}
+
+/** A command's body; the arrays called so stay bytes, one buffer for each element. */
+export function decodeKeeping(raw: Buffer, kept: ReadonlySet<string>): Doc {
+  const doc: Doc = {};
+  eachElement(raw, (name, type, at) => {
+    if (type !== 4 || !kept.has(name)) setField(doc, name, valueAt(raw, type, at));
+    else {
+      const items: Buffer[] = [];
+      eachElement(
+        raw,
+        (_, kind, place, size) => {
+          if (kind !== 3) throw new MalformedBson(`'${name}' holds something that is not a document`);
+          items.push(raw.subarray(place, place + size));
+          return undefined;
+        },
+        at,
+      );
+      setField(doc, name, items);
+    }
+    return undefined;
+  });
+  return doc;
+}
+
+/** Throws unless every length, type and end inside the document agree; what is stored as bytes was checked by this. */
+export function checkBson(raw: Buffer, start = 0, depth = 0): void {
+  if (depth > MAX_DEPTH) throw new MalformedBson(`a document is nested deeper than ${MAX_DEPTH} levels`);
+  const length = raw.readInt32LE(start);
+  if (length < SMALLEST || start + length > raw.length || raw[start + length - 1] !== 0)
+    throw new MalformedBson('the length of a document is wrong');
+  eachElement(
+    raw,
+    (_, type, at, size) => {
+      if (type === 3 || type === 4) checkBson(raw.subarray(at, at + size), 0, depth + 1);
+      else if ((type === 2 || type === 13 || type === 14) && (size < SMALLEST || raw[at + size - 1] !== 0))
+        throw new MalformedBson('a string has no end');
+      else if (type === 5 && size < SMALLEST) throw new MalformedBson('the length of a binary is wrong');
+      return undefined;
+    },
+    start,
+  );
+}
