@@ -1,0 +1,119 @@
+// What a fresh clone lacks: the packages of the lock file, and the build. Each is made only when it is missing or
+// older than what it is made from. Runs before any package is there: node built-ins only.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+const at = (...parts) => path.join(root, ...parts);
+
+class Plain extends Error {
+  plain = true;
+}
+
+/** Packages and build; quick when both stand. */
+export async function prepare() {
+  if (!packagesStand()) await install();
+  const sources = fingerprint();
+  if (!buildStands(sources)) await build(sources);
+}
+
+/** Does node_modules hold what the lock file says? npm writes its own copy of the lock when an install is complete. */
+function packagesStand() {
+  const kept = at('node_modules', '.package-lock.json');
+  if (!existsSync(kept)) return false;
+  const want = JSON.parse(readFileSync(at('package-lock.json'), 'utf8')).packages;
+  const have = JSON.parse(readFileSync(kept, 'utf8')).packages;
+  for (const [folder, entry] of Object.entries(want)) {
+    if (folder === '') continue;
+    if (have[folder] ? have[folder].version !== entry.version : !entry.optional) return false;
+  }
+  return true;
+}
+
+async function install() {
+  const npm = process.env.npm_execpath;
+  const [program, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
+  // A NODE_ENV of production must not leave the compiler out.
+  const words = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
+  await step('Installing the packages (half a minute or so, the first time only)', program, [
+    ...first,
+    ...words,
+  ]);
+}
+
+async function build(sources) {
+  const folder = at('dist');
+  rmSync(folder, { recursive: true, force: true });
+  await step('Building', process.execPath, [
+    at('node_modules', 'typescript', 'bin', 'tsc'),
+    '-p',
+    'tsconfig.build.json',
+  ]);
+  writeFileSync(at('dist', '.sources'), sources);
+}
+
+const buildStands = (sources) =>
+  existsSync(at('dist', '.sources')) && readFileSync(at('dist', '.sources'), 'utf8') === sources;
+
+/** Name, size and time of everything that the build is made from. */
+function fingerprint() {
+  const hash = createHash('sha256');
+  const visit = (file) => {
+    const facts = statSync(at(file), { throwIfNoEntry: false });
+    if (!facts) return;
+    if (facts.isDirectory()) for (const name of readdirSync(at(file)).sort()) visit(`${file}/${name}`);
+    else if (/\.(ts|json)$/.test(file)) hash.update(`${file} ${facts.size} ${facts.mtimeMs}\n`);
+  };
+  for (const name of [
+    'src',
+    'adapters',
+    'scripts',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'package-lock.json',
+  ])
+    visit(name);
+  return hash.digest('hex');
+}
+
+/** Runs a program and shows that it lives; its words are shown when it fails. */
+function step(title, program, args) {
+  const began = Date.now();
+  const seconds = () => `${Math.round((Date.now() - began) / 1000)} s`;
+  console.error(`${title} ...`);
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    const beat = setInterval(() => console.error(`  still at it, ${seconds()}`), 10_000);
+    let words = '';
+    const listen = (chunk) => {
+      words = (words + chunk).slice(-20_000);
+    };
+    child.stdout.on('data', listen);
+    child.stderr.on('data', listen);
+    const end = (problem) => {
+      clearInterval(beat);
+      if (problem) return reject(new Plain(`${words.trimEnd()}\n${title}: ${problem}`));
+      console.error(`  done in ${seconds()}`);
+      resolve();
+    };
+    child.on('error', (error) =>
+      end(
+        error.code === 'ENOENT'
+          ? `${program} is not on the PATH: install npm, which comes with Node.`
+          : error.message,
+      ),
+    );
+    child.on('close', (code) =>
+      end(code === 0 ? undefined : `failed, see above (${path.basename(program)} ended with ${code}).`),
+    );
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  prepare().catch((error) => {
+    console.error(error.plain ? error.message : error);
+    process.exit(1);
+  });
