@@ -1,5 +1,6 @@
 // Documents as bytes and as plain objects. What must stay true: decode then encode gives the same BSON types back:
-// a number that is an integer of 32 bits is int32, any other is double; an integral double in that range is a Double.
+// a number that is an integer of 32 bits is int32, any other is double; an integral double in that range is a Double;
+// int64 is a bigint.
 // A plain document is recognised by its prototype, never by a field that a client may have named `_bsontype`.
 import {
   Binary,
@@ -8,7 +9,6 @@ import {
   Code,
   Decimal128,
   Double,
-  Long,
   MaxKey,
   MinKey,
   ObjectId,
@@ -59,8 +59,6 @@ function textAt(raw: Buffer, from: number, to: number): string {
   }
   return text;
 }
-
-const longAt = (raw: Buffer, at: number): Long => new Long(raw.readInt32LE(at), raw.readInt32LE(at + 4));
 
 /** The number of bytes that a value of this type takes at `at`; throws for a type that BSON does not have. */
 function sizeOf(raw: Buffer, type: number, at: number): number {
@@ -155,9 +153,9 @@ function valueAt(raw: Buffer, type: number, at: number): unknown {
     case 16:
       return raw.readInt32LE(at);
     case 17:
-      return new Timestamp(longAt(raw, at).toUnsigned());
+      return new Timestamp(raw.readBigUInt64LE(at));
     case 18:
-      return longAt(raw, at);
+      return raw.readBigInt64LE(at);
     case 19:
       return new Decimal128(Uint8Array.prototype.slice.call(raw, at, at + 16));
     case 127:
