@@ -1,0 +1,261 @@
+// Filters compiled to predicates, with MongoDB's meaning of null, missing and arrays.
+// A field condition is asked of all values at its path; it holds when one of them, or an element of one, satisfies it.
+import { comparison, type Leaf, matchesAny, matchesEqual } from './comparing.ts';
+import type { Doc } from './documents.ts';
+import { bad, MongoFault } from './errors.ts';
+import { compileExpression, type Scope, scopeOf, truthy } from './expressions.ts';
+import { reader } from './paths.ts';
+import { isRegex, toRegExp } from './regexes.ts';
+import { compileSchema } from './schema.ts';
+import { compileText } from './text.ts';
+import { aliases, bitTest, exactInteger } from './typetests.ts';
+import { type Collation, equal, isNumber, isObject, toNumber, typeName } from './values.ts';
+
+export interface MatchEnv {
+  scope?: Scope | undefined;
+  collation?: Collation | undefined;
+  /** Paths and weights of the collection's text index. */
+  textFields?: readonly (readonly [path: string, weight: number])[] | undefined;
+}
+
+export type Predicate = (doc: Doc) => boolean;
+type Clause = (found: readonly unknown[]) => boolean;
+
+/** Holds when a value, or unless `whole` an element of an array among them, satisfies the leaf. */
+function some(leaf: Leaf, whole = false): Clause {
+  return (found) => {
+    for (const value of found) {
+      if (leaf(value)) return true;
+      if (!whole && Array.isArray(value) && value.some(leaf)) return true;
+    }
+    return false;
+  };
+}
+
+const not =
+  (clause: Clause): Clause =>
+  (found) =>
+    !clause(found);
+
+function all<T>(tests: readonly ((subject: T) => boolean)[]): (subject: T) => boolean {
+  const [first, second] = tests;
+  if (!first) return () => true;
+  if (!second) return first;
+  if (tests.length === 2) return (subject) => first(subject) && second(subject);
+  return (subject) => {
+    for (const test of tests) if (!test(subject)) return false;
+    return true;
+  };
+}
+
+/** {$gt: 3} and the like, as opposed to a plain document to be equal to. */
+export function isOperatorDoc(value: unknown): value is Doc {
+  if (!isObject(value)) return false;
+  const [first] = Object.keys(value);
+  return first?.startsWith('$') === true && !['$ref', '$id', '$db'].includes(first);
+}
+
+const LOGICAL = new Set(['$and', '$or', '$nor', '$expr', '$where', '$jsonSchema', '$comment', '$text']);
+const REFUSED = new Set(['$near', '$nearSphere', '$geoWithin', '$geoIntersects', '$within', '$where']);
+
+function refuse(operator: string): never {
+  bad(`${operator} is not supported by the embedded engine`, 115, 'CommandNotSupported');
+}
+
+function elementMatch(spec: unknown, env: MatchEnv): Clause {
+  if (!isObject(spec)) bad('$elemMatch needs an Object');
+  const [first = ''] = Object.keys(spec);
+  if (isOperatorDoc(spec) && !LOGICAL.has(first)) {
+    const clause = operators(spec, env);
+    return some((value) => Array.isArray(value) && value.some((element) => clause([element])), true);
+  }
+  const predicate = compileFilter(spec, env);
+  const fits: Leaf = (element) => (isObject(element) || Array.isArray(element)) && predicate(element as Doc);
+  return some((value) => Array.isArray(value) && value.some(fits), true);
+}
+
+function everyOf(spec: unknown, env: MatchEnv): Clause {
+  if (!Array.isArray(spec)) bad('$all needs an array');
+  if (spec.length === 0) return () => false;
+  const nested = spec.some((value) => isObject(value) && '$elemMatch' in value);
+  return all(
+    spec.map((value) => {
+      if (nested) {
+        if (!isObject(value) || !('$elemMatch' in value)) bad('$all/$elemMatch has to be consistent');
+        return elementMatch(value['$elemMatch'], env);
+      }
+      if (isOperatorDoc(value)) bad('no $ expressions in $all');
+      return some(matchesEqual(value, env.collation));
+    }),
+  );
+}
+
+function oneOf(operator: string, spec: unknown, env: MatchEnv): Clause {
+  if (!Array.isArray(spec)) bad(`${operator} needs an array`);
+  for (const value of spec) if (isOperatorDoc(value)) bad(`cannot nest $ under ${operator}`);
+  return some(matchesAny(spec, env.collation));
+}
+
+function negation(spec: unknown, env: MatchEnv): Clause {
+  if (isRegex(spec)) return not(some(matchesEqual(spec)));
+  if (!isObject(spec)) bad('$not needs a regex or a document');
+  if (Object.keys(spec).length === 0) bad('$not cannot be empty');
+  return not(operators(spec, env));
+}
+
+function sized(spec: unknown): Clause {
+  const size = exactInteger(spec, '$size');
+  if (size < 0) bad(`Failed to parse $size. Expected a non-negative number in: $size: ${size}`);
+  return some((value) => Array.isArray(value) && value.length === size, true);
+}
+
+function modulo(spec: unknown): Clause {
+  if (!Array.isArray(spec)) bad('malformed mod, needs to be an array');
+  if (spec.length < 2) bad('malformed mod, not enough elements');
+  if (spec.length > 2) bad('malformed mod, too many elements');
+  const [by, rest] = spec;
+  if (!isNumber(by)) bad('malformed mod, divisor not a number');
+  if (!isNumber(rest)) bad('malformed mod, remainder not a number');
+  const [divisor, remainder] = [Math.trunc(toNumber(by)), Math.trunc(toNumber(rest))];
+  if (divisor === 0) bad('divisor cannot be 0');
+  return some((value) => isNumber(value) && Math.trunc(toNumber(value)) % divisor === remainder);
+}
+
+function pattern(spec: Doc): Clause {
+  const { $regex: regex, $options: options } = spec;
+  if (typeof regex !== 'string' && !isRegex(regex)) bad('$regex has to be a string');
+  if (options !== undefined && typeof options !== 'string') bad('$options has to be a string');
+  if (options !== undefined && isRegex(regex) && regex.options) {
+    bad('options set in both $regex and $options', 51075, 'Location51075');
+  }
+  const expression = toRegExp(regex, options as string | undefined);
+  return some((value) => typeof value === 'string' && expression.test(value));
+}
+
+function operator(name: string, spec: unknown, whole: Doc, env: MatchEnv): Clause | undefined {
+  switch (name) {
+    case '$eq':
+      return some(
+        isRegex(spec) ? (value) => isRegex(value) && equal(value, spec) : matchesEqual(spec, env.collation),
+      );
+    case '$ne':
+      if (isRegex(spec)) bad("Can't have regex as arg to $ne.");
+      return not(some(matchesEqual(spec, env.collation)));
+    case '$gt':
+    case '$gte':
+    case '$lt':
+    case '$lte':
+      return some(comparison(name, spec, env.collation));
+    case '$in':
+      return oneOf(name, spec, env);
+    case '$nin':
+      return not(oneOf(name, spec, env));
+    case '$exists': {
+      const wanted = truthy(spec);
+      return (found) => found.some((value) => value !== undefined) === wanted;
+    }
+    case '$type': {
+      const names = aliases(spec);
+      return some((value) => names.has(typeName(value)));
+    }
+    case '$size':
+      return sized(spec);
+    case '$mod':
+      return modulo(spec);
+    case '$regex':
+      return pattern(whole);
+    case '$options':
+      if (!('$regex' in whole)) bad('$options needs a $regex');
+      return undefined;
+    case '$not':
+      return negation(spec, env);
+    case '$all':
+      return everyOf(spec, env);
+    case '$elemMatch':
+      return elementMatch(spec, env);
+    case '$bitsAllSet':
+    case '$bitsAnySet':
+    case '$bitsAllClear':
+    case '$bitsAnyClear':
+      return some(bitTest(name, spec));
+    case '$comment':
+      return undefined;
+    default:
+      return REFUSED.has(name) ? refuse(name) : bad(`unknown operator: ${name}`);
+  }
+}
+
+function operators(spec: Doc, env: MatchEnv): Clause {
+  const clauses: Clause[] = [];
+  for (const name of Object.keys(spec)) {
+    const clause = operator(name, spec[name], spec, env);
+    if (clause) clauses.push(clause);
+  }
+  return all(clauses);
+}
+
+function fieldTest(path: string, condition: unknown, env: MatchEnv): Predicate {
+  const clause = isOperatorDoc(condition)
+    ? operators(condition, env)
+    : some(matchesEqual(condition, env.collation));
+  const read = reader(path);
+  return (doc) => clause(read(doc));
+}
+
+function branches(name: string, spec: unknown, env: MatchEnv): Predicate[] {
+  if (!Array.isArray(spec)) bad(`${name} must be an array`);
+  if (spec.length === 0) bad('$and/$or/$nor must be a nonempty array');
+  return spec.map((branch) => {
+    if (!isObject(branch)) bad('$or/$and/$nor entries need to be full objects');
+    return compileFilter(branch, env);
+  });
+}
+
+function topLevel(name: string, spec: unknown, env: MatchEnv): Predicate | undefined {
+  switch (name) {
+    case '$and':
+      return all(branches(name, spec, env));
+    case '$or': {
+      const tests = branches(name, spec, env);
+      return (doc) => tests.some((test) => test(doc));
+    }
+    case '$nor': {
+      const tests = branches(name, spec, env);
+      return (doc) => !tests.some((test) => test(doc));
+    }
+    case '$expr': {
+      const evaluate = compileExpression(spec, env.scope ?? scopeOf({ NOW: new Date() }));
+      return (doc) => truthy(evaluate(doc));
+    }
+    case '$jsonSchema':
+      return compileSchema(spec);
+    case '$text':
+      if (!env.textFields) throw new MongoFault(27, 'IndexNotFound', 'text index required for $text query');
+      return compileText(spec, env.textFields);
+    case '$comment':
+    case '$alwaysTrue':
+      return undefined;
+    case '$alwaysFalse':
+      return () => false;
+    case '$sampleRate': {
+      const rate = toNumber(spec);
+      return () => Math.random() < rate;
+    }
+    default:
+      if (REFUSED.has(name)) refuse(name);
+      bad(
+        `unknown top level operator: ${name}. If you have a field name that starts with a '$' symbol, consider using $getField or $setField.`,
+      );
+  }
+}
+
+export function compileFilter(filter: Doc, env: MatchEnv = {}): Predicate {
+  const tests: Predicate[] = [];
+  for (const name of Object.keys(filter)) {
+    const test = name.startsWith('$')
+      ? topLevel(name, filter[name], env)
+      : fieldTest(name, filter[name], env);
+    if (test) tests.push(test);
+  }
+  return all(tests);
+}

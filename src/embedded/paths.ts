@@ -1,0 +1,60 @@
+// Dotted paths. A query path looks through arrays it meets, an update path does not.
+import type { Doc } from './documents.ts';
+import { field, isObject } from './values.ts';
+
+const INDEX = /^(0|[1-9]\d*)$/;
+
+export function isIndex(part: string): boolean {
+  return INDEX.test(part);
+}
+
+/**
+ * What a query means by a path: arrays on the way are looked through, element by element and by position.
+ * Missing counts as undefined, once for each place where the field could have been.
+ */
+export function valuesAt(from: unknown, parts: readonly string[], found: unknown[], depth = 0): void {
+  const part = parts[depth];
+  if (part === undefined) {
+    found.push(from);
+    return;
+  }
+  if (Array.isArray(from)) {
+    const element = isIndex(part) ? from[Number(part)] : undefined;
+    const leaf = depth + 1 === parts.length;
+    if (element !== undefined && (leaf || Array.isArray(element) || isObject(element))) {
+      valuesAt(element, parts, found, depth + 1);
+    }
+    for (const element of from) if (isObject(element)) valuesAt(element, parts, found, depth);
+    return;
+  }
+  if (!isObject(from)) {
+    found.push(undefined);
+    return;
+  }
+  const value = field(from, part);
+  if (value === undefined) found.push(undefined);
+  else valuesAt(value, parts, found, depth + 1);
+}
+
+/** The one value at a path, positions counted, arrays not looked through. */
+export function getAt(from: unknown, parts: readonly string[]): unknown {
+  let value = from;
+  for (const part of parts) {
+    if (Array.isArray(value)) value = isIndex(part) ? value[Number(part)] : undefined;
+    else if (isObject(value)) value = field(value, part);
+    else return undefined;
+  }
+  return value;
+}
+
+/** A reader of one query path over many documents, quick where the path is one plain field. */
+export function reader(path: string): (doc: Doc) => unknown[] {
+  const parts = path.split('.');
+  const single = parts.length === 1;
+  return (doc) => {
+    if (single && !Array.isArray(doc)) return [field(doc, path)];
+    const found: unknown[] = [];
+    valuesAt(doc, parts, found);
+    return found;
+  };
+}

@@ -1,0 +1,101 @@
+// The arguments of $type and the bit tests.
+import { Binary } from 'bson';
+import { bad } from './errors.ts';
+import { show } from './showing.ts';
+import { isNumber, toNumber, typeName } from './values.ts';
+
+const CODES: Record<number, string> = {
+  1: 'double',
+  2: 'string',
+  3: 'object',
+  4: 'array',
+  5: 'binData',
+  6: 'undefined',
+  7: 'objectId',
+  8: 'bool',
+  9: 'date',
+  10: 'null',
+  11: 'regex',
+  12: 'dbPointer',
+  13: 'javascript',
+  14: 'symbol',
+  15: 'javascriptWithScope',
+  16: 'int',
+  17: 'timestamp',
+  18: 'long',
+  19: 'decimal',
+  [-1]: 'minKey',
+  127: 'maxKey',
+};
+const NUMBERS = ['double', 'int', 'long', 'decimal'];
+const ALIASES = new Set(Object.values(CODES));
+
+/** The type names that a $type argument stands for. */
+export function aliases(spec: unknown): Set<string> {
+  const names = new Set<string>();
+  for (const one of Array.isArray(spec) ? spec : [spec]) {
+    if (one === 'number') for (const name of NUMBERS) names.add(name);
+    else names.add(alias(one));
+  }
+  if (names.size === 0) bad('$type must match at least one type', 9, 'FailedToParse');
+  return names;
+}
+
+function alias(one: unknown): string {
+  if (typeof one === 'string') return ALIASES.has(one) ? one : bad(`Unknown type name alias: ${one}`);
+  if (!isNumber(one)) bad('type must be represented as a number or a string', 14, 'TypeMismatch');
+  return CODES[toNumber(one)] ?? bad(`Invalid numerical type code: ${show(one)}`);
+}
+
+/** A whole number, or the error of an operator that wants one. */
+export function exactInteger(spec: unknown, operator: string): number {
+  if (!isNumber(spec)) bad(`Failed to parse ${operator}. Expected a number in: ${operator}: ${show(spec)}`);
+  const number = toNumber(spec);
+  if (!Number.isInteger(number))
+    bad(`Failed to parse ${operator}. Expected an integer: ${operator}: ${show(spec)}`);
+  return number;
+}
+
+type BitOperator = '$bitsAllSet' | '$bitsAnySet' | '$bitsAllClear' | '$bitsAnyClear';
+
+export function bitTest(operator: BitOperator, spec: unknown): (value: unknown) => boolean {
+  const mask = bitMask(operator, spec);
+  return (value) => {
+    const bits = bitsOf(value);
+    if (bits === undefined) return false;
+    const shared = bits & mask;
+    if (operator === '$bitsAllSet') return shared === mask;
+    if (operator === '$bitsAnySet') return shared !== 0n;
+    return operator === '$bitsAllClear' ? shared === 0n : shared !== mask;
+  };
+}
+
+function bitMask(operator: string, spec: unknown): bigint {
+  if (Array.isArray(spec)) {
+    return spec.reduce((mask: bigint, position) => {
+      const bit = toNumber(position);
+      if (!Number.isInteger(bit) || bit < 0) {
+        bad(`Failed to parse bit position. Expected a non-negative number in: ${show(position)}`);
+      }
+      return mask | (1n << BigInt(bit));
+    }, 0n);
+  }
+  if (isNumber(spec) && toNumber(spec) < 0) {
+    bad(`Expected a non-negative number in: ${operator}: ${show(spec)}`, 9, 'FailedToParse');
+  }
+  return (
+    bitsOf(spec) ??
+    bad(`${operator} takes an Array, a number, or a BinData but received: ${operator}: ${typeName(spec)}`)
+  );
+}
+
+function bitsOf(value: unknown): bigint | undefined {
+  if (value instanceof Binary) {
+    return [...value.value()].reduceRight((bits, byte) => (bits << 8n) | BigInt(byte), 0n);
+  }
+  if (!isNumber(value)) return undefined;
+  if (typeof value === 'bigint') return BigInt.asUintN(64, value);
+  const number = toNumber(value);
+  if (!Number.isInteger(number) || Math.abs(number) >= 2 ** 63) return undefined;
+  return BigInt.asUintN(64, BigInt(number));
+}

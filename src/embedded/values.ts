@@ -1,0 +1,283 @@
+// What a stored value is, and MongoDB's order and equality of values. int32 and fractional doubles are numbers,
+// int64 is a bigint, a double that looks like an int32 is a Double, so that types survive a round trip.
+// Own properties only: no name in a document may ever reach a prototype.
+import {
+  Binary,
+  BSONRegExp,
+  BSONSymbol,
+  Code,
+  Decimal128,
+  Double,
+  Int32,
+  Long,
+  MaxKey,
+  MinKey,
+  ObjectId,
+  Timestamp,
+} from 'bson';
+import { compareDecimals, compareWithDecimal } from './decimals.ts';
+import { type Doc, setField } from './documents.ts';
+
+export interface Collation {
+  compare(a: string, b: string): number;
+  /** Equal strings under the collation, and only they, have the same fold. */
+  fold(text: string): string;
+  key: string;
+  spec: Doc;
+}
+
+export const ORDER = {
+  MIN_KEY: 10,
+  NULL: 20,
+  NUMBER: 30,
+  STRING: 60,
+  OBJECT: 70,
+  ARRAY: 80,
+  BINARY: 90,
+  OBJECT_ID: 100,
+  BOOLEAN: 110,
+  DATE: 120,
+  TIMESTAMP: 130,
+  REGEX: 140,
+  CODE: 150,
+  MAX_KEY: 240,
+} as const;
+
+const CLASSES = new Map<object | null, number>([
+  [null, ORDER.OBJECT],
+  [Object.prototype, ORDER.OBJECT],
+  [Array.prototype, ORDER.ARRAY],
+  [Date.prototype, ORDER.DATE],
+  [ObjectId.prototype, ORDER.OBJECT_ID],
+  [Double.prototype, ORDER.NUMBER],
+  [Int32.prototype, ORDER.NUMBER],
+  [Long.prototype, ORDER.NUMBER],
+  [Decimal128.prototype, ORDER.NUMBER],
+  [Timestamp.prototype, ORDER.TIMESTAMP],
+  [Binary.prototype, ORDER.BINARY],
+  [BSONRegExp.prototype, ORDER.REGEX],
+  [MinKey.prototype, ORDER.MIN_KEY],
+  [MaxKey.prototype, ORDER.MAX_KEY],
+  [Code.prototype, ORDER.CODE],
+  [BSONSymbol.prototype, ORDER.STRING],
+]);
+
+/** The class of a value in MongoDB's order; missing counts as null. */
+export function typeOf(value: unknown): number {
+  switch (typeof value) {
+    case 'number':
+    case 'bigint':
+      return ORDER.NUMBER;
+    case 'string':
+      return ORDER.STRING;
+    case 'boolean':
+      return ORDER.BOOLEAN;
+    case 'undefined':
+      return ORDER.NULL;
+    default:
+  }
+  if (value === null) return ORDER.NULL;
+  return CLASSES.get(Object.getPrototypeOf(value)) ?? kinOf(value);
+}
+
+function kinOf(value: unknown): number {
+  if (Array.isArray(value)) return ORDER.ARRAY;
+  if (value instanceof Binary || ArrayBuffer.isView(value)) return ORDER.BINARY;
+  return value instanceof Date ? ORDER.DATE : ORDER.OBJECT;
+}
+
+export function isObject(value: unknown): value is Doc {
+  return typeof value === 'object' && value !== null && typeOf(value) === ORDER.OBJECT;
+}
+
+export function isNumber(value: unknown): value is number | bigint | Double | Decimal128 {
+  return typeof value === 'number' || typeof value === 'bigint' || typeOf(value) === ORDER.NUMBER;
+}
+
+/** The nearest JavaScript number; NaN for what is no number. */
+export function toNumber(value: unknown): number {
+  if (typeof value === 'number') return value;
+  if (typeof value === 'bigint') return Number(value);
+  if (value instanceof Double || value instanceof Int32) return value.value;
+  if (value instanceof Decimal128) return Number(value.toString());
+  return value instanceof Long ? value.toNumber() : Number.NaN;
+}
+
+/** A double, kept apart from an int32 where they look alike. */
+export function double(value: number): number | Double {
+  return isInt32(value) ? new Double(value) : value;
+}
+
+export function isInt32(value: number): boolean {
+  return (value | 0) === value && !Object.is(value, -0);
+}
+
+const NAMES: Record<number, string> = {
+  [ORDER.MIN_KEY]: 'minKey',
+  [ORDER.STRING]: 'string',
+  [ORDER.OBJECT]: 'object',
+  [ORDER.ARRAY]: 'array',
+  [ORDER.BINARY]: 'binData',
+  [ORDER.OBJECT_ID]: 'objectId',
+  [ORDER.BOOLEAN]: 'bool',
+  [ORDER.DATE]: 'date',
+  [ORDER.TIMESTAMP]: 'timestamp',
+  [ORDER.REGEX]: 'regex',
+  [ORDER.CODE]: 'javascript',
+  [ORDER.MAX_KEY]: 'maxKey',
+};
+
+/** The BSON type's alias, as $type spells it. */
+export function typeName(value: unknown): string {
+  if (typeof value === 'number') return isInt32(value) ? 'int' : 'double';
+  if (typeof value === 'bigint' || value instanceof Long) return 'long';
+  if (value === undefined) return 'missing';
+  if (value === null) return 'null';
+  if (value instanceof Double) return 'double';
+  if (value instanceof Decimal128) return 'decimal';
+  if (value instanceof BSONSymbol) return 'symbol';
+  if (value instanceof Int32) return 'int';
+  return NAMES[typeOf(value)] ?? 'object';
+}
+
+export function compareStrings(a: string, b: string): number {
+  if (a === b) return 0;
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x === y) continue;
+    // UTF-8 orders what a surrogate pair stands for after all other characters; UTF-16 does not.
+    if (x >= 0xd800 && y >= 0xd800 && x >= 0xe000 !== y >= 0xe000) return x >= 0xe000 ? -1 : 1;
+    return x - y;
+  }
+  return a.length - b.length;
+}
+
+export function compareNumbers(left: unknown, right: unknown): number {
+  const a = typeof left === 'number' || typeof left === 'bigint' ? left : plain(left);
+  const b = typeof right === 'number' || typeof right === 'bigint' ? right : plain(right);
+  if (a instanceof Decimal128) {
+    return b instanceof Decimal128 ? compareDecimals(a, b) : compareWithDecimal(a, b);
+  }
+  if (b instanceof Decimal128) return -compareWithDecimal(b, a);
+  if (a < b) return -1;
+  if (a > b) return 1;
+  // biome-ignore lint/suspicious/noSelfCompare: NaN is the one value that differs from itself
+  if (a === a) return b === b ? 0 : 1;
+  // biome-ignore lint/suspicious/noSelfCompare: likewise; NaN comes before every number
+  return b === b ? -1 : 0;
+}
+
+function plain(value: unknown): number | bigint | Decimal128 {
+  if (value instanceof Decimal128) return value;
+  return value instanceof Long ? value.toBigInt() : toNumber(value);
+}
+
+export function compare(a: unknown, b: unknown, collation?: Collation): number {
+  const order = typeOf(a);
+  const other = typeOf(b);
+  return order === other ? compareAlike(order, a, b, collation) : order - other;
+}
+
+function compareAlike(order: number, a: unknown, b: unknown, collation?: Collation): number {
+  switch (order) {
+    case ORDER.NUMBER:
+      return compareNumbers(a, b);
+    case ORDER.STRING:
+      return collation ? collation.compare(String(a), String(b)) : compareStrings(String(a), String(b));
+    case ORDER.BOOLEAN:
+    case ORDER.DATE:
+      return Number(a) - Number(b);
+    case ORDER.OBJECT_ID:
+      return Buffer.compare((a as ObjectId).id, (b as ObjectId).id);
+    case ORDER.OBJECT:
+      return compareObjects(a as Doc, b as Doc, collation);
+    case ORDER.ARRAY:
+      return compareArrays(a as unknown[], b as unknown[], collation);
+    case ORDER.BINARY: {
+      const [x, y] = [a as Binary, b as Binary];
+      return x.length() - y.length() || x.sub_type - y.sub_type || Buffer.compare(x.value(), y.value());
+    }
+    case ORDER.TIMESTAMP: {
+      const [x, y] = [a as Timestamp, b as Timestamp];
+      return (
+        x.getHighBitsUnsigned() - y.getHighBitsUnsigned() || x.getLowBitsUnsigned() - y.getLowBitsUnsigned()
+      );
+    }
+    case ORDER.REGEX: {
+      const [x, y] = [a as BSONRegExp, b as BSONRegExp];
+      return compareStrings(x.pattern, y.pattern) || compareStrings(x.options, y.options);
+    }
+    case ORDER.CODE: {
+      const [x, y] = [a as Code, b as Code];
+      return compareStrings(x.code, y.code) || compare(x.scope ?? null, y.scope ?? null);
+    }
+    default:
+      return 0;
+  }
+}
+
+function compareObjects(a: Doc, b: Doc, collation?: Collation): number {
+  const names = Object.keys(a);
+  const others = Object.keys(b);
+  const shared = Math.min(names.length, others.length);
+  for (let i = 0; i < shared; i++) {
+    const [name = '', other = ''] = [names[i], others[i]];
+    const [x, y] = [a[name], b[other]];
+    const difference =
+      typeOf(x) - typeOf(y) || compareStrings(name, other) || compareAlike(typeOf(x), x, y, collation);
+    if (difference) return difference;
+  }
+  return names.length - others.length;
+}
+
+function compareArrays(a: unknown[], b: unknown[], collation?: Collation): number {
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i++) {
+    const difference = compare(a[i], b[i], collation);
+    if (difference) return difference;
+  }
+  return a.length - b.length;
+}
+
+export function equal(a: unknown, b: unknown, collation?: Collation): boolean {
+  return (a === b && typeof a !== 'undefined') || compare(a, b, collation) === 0;
+}
+
+/** Equal to the last bit of type and field order: what makes a document unchanged. */
+export function identical(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) return Object.is(a, b);
+  if (a === b) return true;
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((value, i) => identical(value, b[i]));
+  }
+  if (!isObject(a)) {
+    if (typeName(a) !== typeName(b)) return false;
+    return a instanceof Decimal128 ? a.toString() === String(b) : compare(a, b) === 0;
+  }
+  if (!isObject(b)) return false;
+  const names = Object.keys(a);
+  const others = Object.keys(b);
+  return (
+    names.length === others.length &&
+    names.every((name, i) => name === others[i] && identical(a[name], b[name]))
+  );
+}
+
+export function clone<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(clone) as T;
+  if (!isObject(value)) return value;
+  const copy: Doc = {};
+  for (const name of Object.keys(value)) setField(copy, name, clone(value[name]));
+  return copy as T;
+}
+
+const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype));
+
+/** Reads an own property. */
+export function field(doc: Doc, name: string): unknown {
+  const value = doc[name];
+  if (value === undefined || !INHERITED.has(name)) return value;
+  return Object.hasOwn(doc, name) ? value : undefined;
+}
