@@ -21,7 +21,7 @@ export function collator(spec: unknown): Collation | undefined {
   for (const option of ['numericOrdering', 'caseLevel', 'backwards', 'normalization']) {
     if (rest[option] === true) refuse(`the collation option ${option}`);
   }
-  if (rest['alternate'] === 'shifted') refuse('the collation option alternate: "shifted"');
+  if (rest.alternate === 'shifted') refuse('the collation option alternate: "shifted"');
   const level = toNumber(strength);
   if (level !== 1 && level !== 2 && level !== 3) refuse(`collation strength ${level}`);
   return collating(locale, level, spec as Doc);
@@ -35,8 +35,7 @@ function collating(locale: string, strength: 1 | 2 | 3, spec: Doc): Collation {
   const sensitivity = strength === 1 ? 'base' : strength === 2 ? 'accent' : 'variant';
   let collator: Intl.Collator;
   try {
-    const caseFirst =
-      spec['caseFirst'] === 'upper' || spec['caseFirst'] === 'lower' ? spec['caseFirst'] : 'false';
+    const caseFirst = spec.caseFirst === 'upper' || spec.caseFirst === 'lower' ? spec.caseFirst : 'false';
     collator = new Intl.Collator(locale.replace('_', '-'), { sensitivity, caseFirst });
   } catch {
     bad(`Field 'locale' is invalid in: { locale: "${locale}" }`);

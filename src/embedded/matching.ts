@@ -82,7 +82,7 @@ function everyOf(spec: unknown, env: MatchEnv): Clause {
     spec.map((value) => {
       if (nested) {
         if (!isObject(value) || !('$elemMatch' in value)) bad('$all/$elemMatch has to be consistent');
-        return elementMatch(value['$elemMatch'], env);
+        return elementMatch(value.$elemMatch, env);
       }
       if (isOperatorDoc(value)) bad('no $ expressions in $all');
       return some(matchesEqual(value, env.collation));

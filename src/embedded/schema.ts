@@ -71,11 +71,11 @@ function keywordTest(keyword: string, spec: unknown, schema: Doc): Test {
       if (!Array.isArray(spec)) mistyped(keyword, 'an array');
       return (value) => spec.some((one) => equal(one, value));
     case 'minimum': {
-      const beyond = schema['exclusiveMinimum'] === true ? 1 : 0;
+      const beyond = schema.exclusiveMinimum === true ? 1 : 0;
       return ofNumber((value) => compare(value, spec) >= beyond);
     }
     case 'maximum': {
-      const beyond = schema['exclusiveMaximum'] === true ? -1 : 0;
+      const beyond = schema.exclusiveMaximum === true ? -1 : 0;
       return ofNumber((value) => compare(value, spec) <= beyond);
     }
     case 'exclusiveMinimum':
@@ -153,7 +153,7 @@ function compoundTest(keyword: string, spec: unknown, schema: Doc): Test {
       return ofArray((array) => tests.every((test, i) => i >= array.length || test(array[i])));
     }
     case 'additionalItems': {
-      const known = Array.isArray(schema['items']) ? schema['items'].length : Number.POSITIVE_INFINITY;
+      const known = Array.isArray(schema.items) ? schema.items.length : Number.POSITIVE_INFINITY;
       const test = typeof spec === 'boolean' ? () => spec : compileSchema(spec);
       return ofArray((array) => array.slice(known).every(test));
     }
@@ -191,8 +191,8 @@ function dependencies(tests: [string, Test][]): Test {
 function additionalProperties(spec: unknown, schema: Doc): Test {
   if (typeof spec !== 'boolean' && !isObject(spec))
     bad(`$jsonSchema keyword 'additionalProperties' is ${show(spec)}`);
-  const known = new Set(isObject(schema['properties']) ? Object.keys(schema['properties']) : []);
-  const patterns = isObject(schema['patternProperties']) ? Object.keys(schema['patternProperties']) : [];
+  const known = new Set(isObject(schema.properties) ? Object.keys(schema.properties) : []);
+  const patterns = isObject(schema.patternProperties) ? Object.keys(schema.patternProperties) : [];
   const expressions = patterns.map((source) => toRegExp(source));
   const test = typeof spec === 'boolean' ? () => spec : compileSchema(spec);
   return ofObject((doc) =>
