@@ -1,0 +1,127 @@
+// The Express application: what every request passes before and after its route.
+import { randomUUID } from 'node:crypto';
+import cors from 'cors';
+import express, { type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import { Refusal } from '../../src/errors.ts';
+import type { Logger } from '../../src/log.ts';
+import { problems, sendProblem } from './problem.ts';
+import { type Edge, expressPath, type Route, serve } from './route.ts';
+
+export interface AppOptions {
+  edge: Edge;
+  routes: Route[];
+  /** Other doors into the same server (Slack's), mounted before any body is parsed. */
+  doors: { path: string; handler: RequestHandler }[];
+  bodyLimit: number;
+  corsOrigins: string[];
+  trustProxy: number;
+  log: Logger;
+  isDraining: () => boolean;
+  observe: (method: string, route: string, status: number, seconds: number) => void;
+}
+
+export function buildApp(options: AppOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.set('trust proxy', options.trustProxy);
+  app.use(begin(options));
+  app.use(helmet());
+  if (options.corsOrigins.length)
+    app.use(
+      cors({
+        origin: options.corsOrigins,
+        exposedHeaders: ['ETag', 'X-Request-Id', 'Idempotency-Replayed', 'Retry-After'],
+        maxAge: 600,
+      }),
+    );
+  for (const { path, handler } of options.doors) app.use(path, handler);
+  const json = [onlyJson, express.json({ limit: options.bodyLimit, strict: false })];
+  mount(app, options.routes, json, options.edge);
+  app.use((req, _res, next) =>
+    next(
+      new Refusal(
+        'unknown',
+        'route.not_found',
+        `There is nothing at ${req.method} ${req.path.slice(0, 200)}.`,
+      ),
+    ),
+  );
+  app.use(problems);
+  return app;
+}
+
+const begin =
+  (options: AppOptions): RequestHandler =>
+  (req, res, next) => {
+    const given = req.get('x-request-id');
+    const requestId = given !== undefined && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID();
+    const started = performance.now();
+    res.locals.requestId = requestId;
+    res.locals.log = options.log.child({ request: requestId });
+    res.setHeader('X-Request-Id', requestId);
+    res.on('finish', () => {
+      const seconds = (performance.now() - started) / 1_000;
+      const route = String(res.locals.route ?? 'none');
+      options.observe(req.method, route, res.statusCode, seconds);
+      if (options.log.isLevelEnabled('debug') || res.statusCode >= 500)
+        res.locals.log.info(
+          { method: req.method, route, status: res.statusCode, ms: Math.round(seconds * 1e5) / 100 },
+          'request',
+        );
+    });
+    if (options.isDraining() && req.path !== '/health') {
+      res.set('Connection', 'close');
+      sendProblem(
+        res,
+        new Refusal('away', 'server.stopping', 'This server is stopping: ask again in a moment.', {
+          retryAfter: 2,
+        }),
+      );
+      return;
+    }
+    next();
+  };
+
+const onlyJson: RequestHandler = (req, _res, next) => {
+  const has =
+    req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
+  if (has && !req.is('json') && !req.is('+json'))
+    throw new Refusal('media', 'request.media_type', 'Send the body as application/json.');
+  next();
+};
+
+/** Grouped by path, so that a wrong method is told apart from a wrong path, and by room, so that few patterns are tried. */
+function mount(app: Express, routes: Route[], json: RequestHandler[], edge: Edge): void {
+  const rooms = new Map<string, Map<string, Route[]>>();
+  for (const one of routes) {
+    const room = /^\/api\/v1\/[^/]+/.exec(one.path)?.[0] ?? '/';
+    const paths = rooms.get(room) ?? new Map<string, Route[]>();
+    rooms.set(room, paths);
+    paths.set(one.path, [...(paths.get(one.path) ?? []), one]);
+  }
+  for (const [room, paths] of rooms) {
+    const router = express.Router({ caseSensitive: true });
+    const literalFirst = [...paths].sort(([a], [b]) => Number(a.includes('{')) - Number(b.includes('{')));
+    for (const [path, ones] of literalFirst) {
+      const inner = expressPath(room === '/' ? path : path.slice(room.length) || '/');
+      const spot = router.route(inner);
+      for (const one of ones) spot[one.method](named(one), ...(one.consumes ? [] : json), serve(one, edge));
+      spot.all((req, res, next) => {
+        if (req.method === 'OPTIONS') return next();
+        res.set('Allow', ones.map((one) => one.method.toUpperCase()).join(', '));
+        sendProblem(res, new Refusal('invalid', 'route.method', `${req.method} is not possible here.`), 405);
+      });
+    }
+    app.use(room, router);
+  }
+}
+
+const named =
+  (one: Route): RequestHandler =>
+  (_req, res, next) => {
+    res.locals.route = one.path;
+    next();
+  };

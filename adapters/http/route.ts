@@ -1,0 +1,181 @@
+// A route is data: where, who may, what comes in, what goes out, which verb. The server, the OpenAPI document and the
+// tests read the same table. Parse, who, once, verb, draw: in that order, for every route.
+import { createHash } from 'node:crypto';
+import type { Request, RequestHandler, Response } from 'express';
+import type { z } from 'zod';
+import type { Actor, Ctx } from '../../src/context.ts';
+import { forbidden, invalid } from '../../src/errors.ts';
+import type { Logger } from '../../src/log.ts';
+import { once } from '../../src/once.ts';
+import { DEEDS, type Deed, may } from '../../src/people/access.ts';
+import { seal, unseal } from '../../src/secrets.ts';
+import { fromWire, toWire } from './wire.ts';
+
+export interface Call<Params, Query, Body> {
+  ctx: Ctx;
+  params: Params;
+  query: Query;
+  body: Body;
+  /** If-Match, as the sequence number it stands for. */
+  seen: number | undefined;
+  req: Request;
+  res: Response;
+}
+
+export interface Route {
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /** As OpenAPI writes it: `/api/v1/tickets/{id}`. */
+  path: string;
+  tag: string;
+  summary: string;
+  description?: string;
+  /** What the caller must be allowed to do; 'anyone' needs no account. */
+  deed: Deed | 'anyone';
+  params?: z.ZodType;
+  query?: z.ZodType;
+  body?: z.ZodType;
+  /** The body's media type where it is not JSON: the run reads the request itself. */
+  consumes?: string;
+  /** What is answered; absent: nothing (204), or what `produces` says. */
+  answer?: z.ZodType;
+  produces?: string;
+  status?: number;
+  /** The answer holds a secret: what is kept for a repeated request is sealed. */
+  secret?: boolean;
+  /** Not repeatable by key (signing in). */
+  noKey?: boolean;
+  /** Which refusals it may answer besides the ordinary ones, for the document. */
+  refuses?: number[];
+  run: (call: Call<never, never, never>) => Promise<unknown>;
+}
+
+type Out<S> = S extends z.ZodType ? z.output<S> : undefined;
+
+/** Only gives the parts their types. */
+export function route<
+  P extends z.ZodType | undefined,
+  Q extends z.ZodType | undefined,
+  B extends z.ZodType | undefined,
+>(
+  given: Omit<Route, 'run' | 'params' | 'query' | 'body'> & {
+    params?: P;
+    query?: Q;
+    body?: B;
+    run: (call: Call<Out<P>, Out<Q>, Out<B>>) => Promise<unknown>;
+  },
+): Route {
+  return given as unknown as Route;
+}
+
+export const expressPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
+
+export interface Edge {
+  log: Logger;
+  now: () => Date;
+  identify: (req: Request) => Promise<Actor>;
+}
+
+const NOBODY: Actor = {
+  kind: 'contact',
+  id: 'nobody',
+  name: 'Nobody',
+  company: '',
+  role: 'customer',
+  teams: [],
+};
+
+export function serve(one: Route, edge: Edge): RequestHandler {
+  const status = one.status ?? (one.answer || one.produces ? 200 : 204);
+  return async (req, res) => {
+    const actor = one.deed === 'anyone' ? NOBODY : await edge.identify(req);
+    const requestId = String(res.locals.requestId);
+    const ctx: Ctx = {
+      actor,
+      via: 'api',
+      now: edge.now,
+      log: res.locals.log ?? edge.log,
+      request: requestId,
+    };
+    if (one.deed !== 'anyone' && !may(actor, one.deed))
+      throw forbidden('access', `You may not ${DEEDS[one.deed].says.split(';')[0]}.`);
+    const call = {
+      ctx,
+      params: one.params ? one.params.parse(fromWire({ ...req.params })) : undefined,
+      query: one.query ? one.query.parse(fromWire({ ...req.query })) : noQuery(req),
+      body: one.body ? one.body.parse(fromWire(req.body ?? {})) : undefined,
+      seen: readIfMatch(req),
+      req,
+      res,
+    } as Call<never, never, never>;
+    const key = req.get('idempotency-key');
+    if (key === undefined || one.method !== 'post' || one.deed === 'anyone' || one.noKey) {
+      const answer = await one.run(call);
+      if (!res.headersSent && !res.writableEnded && !one.produces)
+        send(res, status, answer === undefined ? undefined : JSON.stringify(toWire(answer)));
+      return;
+    }
+    await serveOnce(one, call, key, status);
+  };
+}
+
+function noQuery(req: Request): undefined {
+  const [name] = Object.keys(req.query);
+  if (name !== undefined)
+    throw invalid('validation', `${name.slice(0, 60)}: is not a known parameter`, [
+      { path: name.slice(0, 60), message: 'is not a known parameter' },
+    ]);
+  return undefined;
+}
+
+async function serveOnce(
+  one: Route,
+  call: Call<never, never, never>,
+  key: string,
+  status: number,
+): Promise<void> {
+  const { ctx, req, res } = call;
+  if (key.length < 1 || key.length > 255 || !/^[\x21-\x7e]+$/.test(key))
+    throw invalid('idempotency.key', 'An Idempotency-Key has 1 to 255 visible ASCII characters.');
+  const print = createHash('sha256')
+    .update(JSON.stringify([one.method, req.originalUrl, req.body ?? null]))
+    .digest('base64url');
+  const { answer, replayed } = await once(
+    ctx,
+    `http:${ctx.actor.id}:${key}`,
+    async (inner) => {
+      const value = await one.run({ ...call, ctx: inner } as Call<never, never, never>);
+      const body = value === undefined ? null : JSON.stringify(toWire(value));
+      return {
+        etag: res.get('etag') ?? null,
+        body: body !== null && one.secret ? seal('receipt', body) : body,
+      };
+    },
+    print,
+  );
+  if (replayed) res.set('Idempotency-Replayed', 'true');
+  if (answer.etag) res.set('ETag', answer.etag);
+  send(
+    res,
+    status,
+    answer.body === null ? undefined : one.secret ? unseal('receipt', answer.body) : answer.body,
+  );
+}
+
+function send(res: Response, status: number, body: string | undefined): void {
+  res.status(status);
+  if (body === undefined) {
+    res.end();
+    return;
+  }
+  res.setHeader('Content-Type', 'application/json; charset=utf-8');
+  res.end(body);
+}
+
+function readIfMatch(req: Request): number | undefined {
+  const given = req.get('if-match');
+  if (given === undefined || given.trim() === '*') return undefined;
+  const found = /^(?:W\/)?"(\d{1,12})"$/.exec(given.trim());
+  return found ? Number(found[1]) : -1;
+}
+
+export const setEtag = (res: Response, seq: number): void => void res.setHeader('ETag', `"${seq}"`);

@@ -1,0 +1,169 @@
+// A history entry is the change: who, through what, when, which fields from what to what, and the comment if it is one.
+// A ticket is the fold of its entries; nothing about it is true that no entry says. Pure.
+import type { Actor, Via } from '../context.ts';
+
+export const ACTIONS = [
+  'created',
+  'status_change',
+  'priority_change',
+  'assignment_change',
+  'update',
+  'comment_added',
+  'comment_edited',
+  'comment_deleted',
+  'attachment_added',
+  'attachment_removed',
+  'resolved',
+  'closed',
+  'reopened',
+  'escalated',
+  'snoozed',
+  'sla_warning',
+  'sla_breach',
+  'merged',
+  'split',
+  'linked',
+  'enriched',
+  'enrichment_undone',
+  'rule_applied',
+  'feedback',
+  'delivery_failed',
+  'bound',
+  'deleted',
+] as const;
+export type Action = (typeof ACTIONS)[number];
+
+/** Fixed when a word is written, and never widened. */
+export type Audience = 'public' | 'internal';
+
+export interface EntryComment {
+  id: string;
+  audience: Audience;
+  /** Markdown. Absent in the entry that deletes it. */
+  text?: string;
+  attachments?: string[];
+  /** Where it came from, so that an edit there finds it: `slack:C1:171.2`, a Message-ID. */
+  origin?: string;
+}
+
+export interface Entry {
+  /** `<ticket>-<seq>` */
+  _id: string;
+  ticket: string;
+  company: string;
+  desk: string;
+  seq: number;
+  action: Action;
+  at: Date;
+  by: Pick<Actor, 'kind' | 'id' | 'name'>;
+  via: Via;
+  /** Which message caused it; the same cause has its effect once. */
+  cause?: string;
+  request: string;
+  /** Field by field: [before, after]. */
+  fields: Record<string, [unknown, unknown]>;
+  comment?: EntryComment;
+  notes?: string;
+  /** What else the readers of this entry want to know (which clock, which rule, which delivery). */
+  facts?: Record<string, unknown>;
+  /** Told to nobody (imports, back-fills). */
+  silent?: boolean;
+}
+
+/** What a verb wants to have written; sequence number, time and actor are added when it commits. */
+export interface Draft<Fields> {
+  action: Action;
+  set?: Partial<Fields>;
+  comment?: EntryComment;
+  notes?: string;
+  facts?: Record<string, unknown>;
+  silent?: boolean;
+}
+
+/** Fields that are bookkeeping: true and kept, but of no interest to somebody who reads what happened. */
+export const QUIET_FIELDS: ReadonlySet<string> = new Set([
+  'sla',
+  'nextDeadlineAt',
+  'conversations',
+  'statusKind',
+  'priorityRank',
+  'lastReplyAt',
+  'replies',
+  'autoCloseAt',
+]);
+
+/** The field-by-field difference that a draft makes to a thing. */
+export function differences<F extends object>(
+  before: F | null,
+  set: Partial<F>,
+): Record<string, [unknown, unknown]> {
+  const out: Record<string, [unknown, unknown]> = {};
+  for (const [name, after] of Object.entries(set)) {
+    if (after === undefined) continue;
+    const was = before === null ? null : ((before as Record<string, unknown>)[name] ?? null);
+    if (!same(was, after)) out[name] = [was, after];
+  }
+  return out;
+}
+
+/** One entry applied. */
+export function applied<F extends { seq: number; updatedAt: Date }>(
+  thing: F,
+  entry: Pick<Entry, 'fields' | 'seq' | 'at'>,
+): F {
+  const next: Record<string, unknown> = { ...thing };
+  for (const [name, [, after]] of Object.entries(entry.fields)) next[name] = after;
+  next.seq = entry.seq;
+  next.updatedAt = entry.at;
+  return next as F;
+}
+
+/** The thing that a complete, ordered list of entries makes. */
+export function fold(
+  entries: readonly Pick<Entry, 'fields' | 'seq' | 'at'>[],
+): Record<string, unknown> & { seq: number; updatedAt: Date } {
+  let thing: Record<string, unknown> & { seq: number; updatedAt: Date } = { seq: 0, updatedAt: new Date(0) };
+  for (const entry of entries) {
+    if (entry.seq !== thing.seq + 1) throw new Error(`entry ${entry.seq} follows ${thing.seq}`);
+    thing = applied(thing, entry);
+  }
+  return thing;
+}
+
+/** Equal as stored: dates by time, lists and objects by what they hold. */
+export function same(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (a instanceof Date || b instanceof Date)
+    return a instanceof Date && b instanceof Date && a.getTime() === b.getTime();
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every(
+      (key) =>
+        Object.hasOwn(b, key) &&
+        same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]),
+    )
+  );
+}
+
+export const COMMENT_ACTIONS: readonly Action[] = ['comment_added', 'comment_edited', 'comment_deleted'];
+
+/** A customer sees neither notes nor the desk's inner workings. */
+export function isPublic(entry: Pick<Entry, 'action' | 'comment' | 'fields'>): boolean {
+  if (entry.comment) return entry.comment.audience === 'public';
+  return [
+    'created',
+    'status_change',
+    'resolved',
+    'closed',
+    'reopened',
+    'assignment_change',
+    'priority_change',
+    'attachment_added',
+    'feedback',
+    'merged',
+    'escalated',
+  ].includes(entry.action);
+}

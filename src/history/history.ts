@@ -1,0 +1,32 @@
+// Filing entries, and reading what happened. Entries are filed by the relay and never changed afterwards, but for
+// one case: the erasure of a person.
+import { onlyDuplicates } from '../store.ts';
+import type { Action, Entry } from './entry.ts';
+import { historyCollection } from './model.ts';
+
+/** Filing twice is filing once. */
+export async function file(entries: readonly Entry[]): Promise<void> {
+  if (!entries.length) return;
+  try {
+    await historyCollection().insertMany([...entries], { ordered: false });
+  } catch (error) {
+    if (!onlyDuplicates(error)) throw error;
+  }
+}
+
+/** The filed entries of a ticket, in order. The ones that still travel with the ticket are the caller's to add. */
+export function filed(
+  ticket: string,
+  {
+    after = 0,
+    actions,
+    limit = 10_000,
+  }: { after?: number; actions?: readonly Action[]; limit?: number } = {},
+): Promise<Entry[]> {
+  const filter = { ticket, seq: { $gt: after }, ...(actions ? { action: { $in: [...actions] } } : {}) };
+  return historyCollection().find(filter).sort({ seq: 1 }).limit(limit).toArray();
+}
+
+export async function filedWithCause(ticket: string, cause: string): Promise<Entry | null> {
+  return historyCollection().findOne({ ticket, cause });
+}

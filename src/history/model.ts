@@ -1,0 +1,14 @@
+// The history as stored: append-only; audit trail, history and outbox in one. Private to this folder.
+import mongoose, { Schema } from 'mongoose';
+import type { Entry } from './entry.ts';
+
+const schema = new Schema(
+  { _id: String, ticket: String, company: String, desk: String, seq: Number, action: String, at: Date },
+  { collection: 'history', strict: false, versionKey: false },
+);
+schema.index({ ticket: 1, seq: 1 }, { unique: true });
+schema.index({ company: 1, at: -1 });
+schema.index({ company: 1, 'by.id': 1, at: -1 });
+
+const model = mongoose.model('History', schema);
+export const historyCollection = () => model.collection as unknown as mongoose.mongo.Collection<Entry>;

@@ -1,0 +1,38 @@
+// Users and teams of a company as the other rooms need them: found by id, kept for a moment.
+import type { Ctx } from '../context.ts';
+import { invalid } from '../errors.ts';
+import { remembered } from '../memory.ts';
+import { type StoredTeam, type StoredUser, teamCollection, userCollection } from './model.ts';
+
+/** What others may know of a user: never the password. */
+export type User = Omit<StoredUser, '_id' | 'password' | 'tokensSince'> & { id: string };
+export type Member = User & { tokensSince: Date };
+
+const byId = remembered('user', async (id: string) => {
+  const stored = await userCollection().findOne({ _id: id }, { projection: { password: 0 } });
+  if (!stored) return null;
+  const { _id, password: _, ...rest } = stored;
+  return { id: _id, ...rest } satisfies Member;
+});
+
+export const member = (id: string): Promise<Member | null> => byId(id);
+export const forgetMember = (id: string): void => byId.forget(id);
+
+/** An active user of the actor's company to whom work can be given. */
+export async function findMember(ctx: Ctx, id: string): Promise<User> {
+  const user = await byId(id);
+  if (!user || user.company !== ctx.actor.company || !user.active || user.role === 'customer')
+    throw invalid('user.unknown_assignee', 'There is no such agent.', [
+      { path: 'assignee_id', message: 'is not an active agent of this company' },
+    ]);
+  return user;
+}
+
+export async function teamOf(ctx: Ctx, id: string): Promise<StoredTeam> {
+  const team = await teamCollection().findOne({ _id: id, company: ctx.actor.company });
+  if (!team?.active)
+    throw invalid('team.unknown', 'There is no such team.', [
+      { path: 'team_id', message: 'is not an active team of this company' },
+    ]);
+  return team;
+}

@@ -1,0 +1,161 @@
+// People as stored: companies, users, contacts, teams, identities, sessions, keys. Private to this folder.
+import mongoose, { Schema } from 'mongoose';
+import type { Role, Scope } from './access.ts';
+
+export interface StoredCompany {
+  _id: string;
+  name: string;
+  address: string | null;
+  email: string | null;
+  domains: string[];
+  /** The installation's own company: its administrators may open others. */
+  root: boolean;
+  autoPrioritize: boolean;
+  autoCategorize: boolean;
+  autoAssign: boolean;
+  allowRegistration: boolean;
+  active: boolean;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface StoredUser {
+  _id: string;
+  company: string;
+  email: string;
+  username: string;
+  fullName: string | null;
+  phoneNumber: string | null;
+  role: Role;
+  teams: string[];
+  skills: string[];
+  timeZone: string | null;
+  active: boolean;
+  /** argon2id; never leaves this folder. */
+  password: string | null;
+  /** Access tokens from before this instant are void. */
+  tokensSince: Date;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface StoredContact {
+  _id: string;
+  company: string;
+  name: string;
+  emails: string[];
+  phoneNumber: string | null;
+  notes: string | null;
+  mergedInto: string | null;
+  erasedAt: Date | null;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface StoredTeam {
+  _id: string;
+  company: string;
+  name: string;
+  description: string;
+  category: string | null;
+  active: boolean;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** A Slack user, Discord user, address or partner id proven to be somebody. */
+export interface StoredIdentity {
+  /** `<company>:<provider>:<workspace>:<external id>` */
+  _id: string;
+  company: string;
+  provider: string;
+  externalId: string;
+  person: { kind: 'user' | 'contact'; id: string };
+  proof: 'profile_email' | 'code' | 'mail' | 'admin' | 'none';
+  at: Date;
+}
+
+export interface StoredSession {
+  /** The token family. */
+  _id: string;
+  user: string;
+  company: string;
+  /** Hash of the one refresh token that is good now. */
+  current: string;
+  revokedAt: Date | null;
+  reason: string | null;
+  expiresAt: Date;
+  createdAt: Date;
+  usedAt: Date;
+}
+
+export interface StoredApiKey {
+  /** The public part, shown in lists. */
+  _id: string;
+  company: string;
+  user: string;
+  name: string;
+  hash: string;
+  scopes: Scope[];
+  expiresAt: Date | null;
+  lastUsedAt: Date | null;
+  revokedAt: Date | null;
+  createdAt: Date;
+}
+
+export interface StoredSigningKey {
+  _id: string;
+  /** PKCS 8, sealed with SECRET_KEY. */
+  sealed: string;
+  publicPem: string;
+  createdAt: Date;
+  retiredAt: Date | null;
+}
+
+const shape = (collection: string) =>
+  new Schema({ _id: String }, { collection, strict: false, versionKey: false });
+
+const companies = shape('companies');
+companies.index({ name: 1 }, { unique: true });
+const users = shape('users');
+users.index({ email: 1 }, { unique: true });
+users.index({ username: 1 }, { unique: true });
+users.index({ company: 1, createdAt: 1, _id: 1 });
+users.index({ company: 1, teams: 1 });
+const contacts = shape('contacts');
+contacts.index(
+  { company: 1, emails: 1 },
+  { unique: true, partialFilterExpression: { 'emails.0': { $exists: true } } },
+);
+contacts.index({ company: 1, createdAt: 1, _id: 1 });
+const teams = shape('teams');
+teams.index({ company: 1, name: 1 }, { unique: true });
+const identities = shape('identities');
+identities.index({ company: 1, 'person.id': 1 });
+const sessions = shape('sessions');
+sessions.index({ user: 1 });
+sessions.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+const apiKeys = shape('api_keys');
+apiKeys.index({ company: 1, user: 1 });
+const signingKeys = shape('signing_keys');
+
+type Collection<T extends mongoose.mongo.Document> = mongoose.mongo.Collection<T>;
+const models = {
+  companies: mongoose.model('Company', companies),
+  users: mongoose.model('User', users),
+  contacts: mongoose.model('Contact', contacts),
+  teams: mongoose.model('Team', teams),
+  identities: mongoose.model('Identity', identities),
+  sessions: mongoose.model('Session', sessions),
+  apiKeys: mongoose.model('ApiKey', apiKeys),
+  signingKeys: mongoose.model('SigningKey', signingKeys),
+};
+export const companyCollection = () => models.companies.collection as unknown as Collection<StoredCompany>;
+export const userCollection = () => models.users.collection as unknown as Collection<StoredUser>;
+export const contactCollection = () => models.contacts.collection as unknown as Collection<StoredContact>;
+export const teamCollection = () => models.teams.collection as unknown as Collection<StoredTeam>;
+export const identityCollection = () => models.identities.collection as unknown as Collection<StoredIdentity>;
+export const sessionCollection = () => models.sessions.collection as unknown as Collection<StoredSession>;
+export const apiKeyCollection = () => models.apiKeys.collection as unknown as Collection<StoredApiKey>;
+export const signingKeyCollection = () =>
+  models.signingKeys.collection as unknown as Collection<StoredSigningKey>;

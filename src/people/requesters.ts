@@ -1,0 +1,68 @@
+// Who asks: the actor, or, when an agent files on behalf of somebody, the user or contact that is meant.
+import type { Ctx } from '../context.ts';
+import { forbidden, invalid } from '../errors.ts';
+import { isId, newId } from '../id.ts';
+import type { Requester } from '../tickets/ticket.ts';
+import { atLeast } from './access.ts';
+import { member } from './members.ts';
+import { contactCollection, userCollection } from './model.ts';
+
+export async function requesterFor(ctx: Ctx, who?: string): Promise<Requester> {
+  const { actor } = ctx;
+  if (who === undefined || who === actor.id)
+    return actor.kind === 'contact' ? ofContact(ctx, actor.id) : ofUser(ctx, actor.id);
+  if (actor.kind !== 'system' && !atLeast(actor.role, 'agent'))
+    throw forbidden('ticket.on_behalf', 'Only agents file tickets on behalf of somebody else.');
+  if (isId(who)) return (await userById(ctx, who)) ?? ofContact(ctx, who);
+  if (!who.includes('@')) throw nobody();
+  return byAddress(ctx, who.trim().toLowerCase());
+}
+
+const nobody = () =>
+  invalid('ticket.requester_unknown', 'There is no such person.', [
+    { path: 'requester', message: 'is no user, contact or address' },
+  ]);
+
+async function userById(ctx: Ctx, id: string): Promise<Requester | null> {
+  const user = await member(id);
+  if (!user || user.company !== ctx.actor.company) return null;
+  return { kind: 'user', id, name: user.fullName ?? user.username, email: user.email };
+}
+
+async function ofUser(ctx: Ctx, id: string): Promise<Requester> {
+  return (await userById(ctx, id)) ?? { kind: 'user', id, name: ctx.actor.name, email: null };
+}
+
+async function ofContact(ctx: Ctx, id: string): Promise<Requester> {
+  const contact = await contactCollection().findOne({ _id: id, company: ctx.actor.company });
+  if (!contact) throw nobody();
+  return { kind: 'contact', id, name: contact.name, email: contact.emails[0] ?? null };
+}
+
+/** A user with this address, else the contact, who is made if nobody has it yet. */
+async function byAddress(ctx: Ctx, email: string): Promise<Requester> {
+  const { company } = ctx.actor;
+  const user = await userCollection().findOne({ email, company });
+  if (user) return { kind: 'user', id: user._id, name: user.fullName ?? user.username, email };
+  const at = ctx.now();
+  const contact = await contactCollection().findOneAndUpdate(
+    { company, emails: email },
+    {
+      $setOnInsert: {
+        _id: newId(at),
+        company,
+        name: email.split('@')[0] ?? email,
+        emails: [email],
+        phoneNumber: null,
+        notes: null,
+        mergedInto: null,
+        erasedAt: null,
+        createdAt: at,
+        updatedAt: at,
+      },
+    },
+    { upsert: true, returnDocument: 'after' },
+  );
+  if (!contact) throw nobody();
+  return { kind: 'contact', id: contact._id, name: contact.name, email };
+}

@@ -1,0 +1,140 @@
+// Access tokens: RS256, 15 minutes, verifiable by anybody with our public keys. The signing key is made once, kept
+// sealed in the store and shared by all processes; a retired key still verifies until its last token has expired.
+import { createHash, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
+import jwt from 'jsonwebtoken';
+import { unauthorised } from '../errors.ts';
+import { seal, unseal } from '../secrets.ts';
+import { isDuplicate } from '../store.ts';
+import type { Role } from './access.ts';
+import { type StoredSigningKey, signingKeyCollection } from './model.ts';
+
+export const ISSUER = 'switchboard';
+export const AUDIENCE = 'switchboard';
+
+export interface Claims {
+  sub: string;
+  username: string;
+  email: string;
+  role: Role;
+  company: string;
+  type: 'access';
+  jti: string;
+  iat: number;
+  exp: number;
+}
+
+interface Keyring {
+  kid: string;
+  privatePem: string;
+  known: Map<string, { key: KeyObject; publicPem: string }>;
+}
+let keyring: Promise<Keyring> | undefined;
+
+async function readKeyring(): Promise<Keyring> {
+  const stored = await signingKeyCollection().find().sort({ createdAt: -1 }).toArray();
+  const current = stored.find((one) => one.retiredAt === null);
+  if (!current) {
+    await addSigningKey();
+    return readKeyring();
+  }
+  return {
+    kid: current._id,
+    privatePem: unseal('signing key', current.sealed),
+    known: new Map(
+      stored.map((one) => [one._id, { key: createPublicKey(one.publicPem), publicPem: one.publicPem }]),
+    ),
+  };
+}
+
+async function addSigningKey(first = true): Promise<void> {
+  const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
+  const publicPem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  const key: StoredSigningKey = {
+    _id: first ? 'first' : createHash('sha256').update(publicPem).digest('base64url').slice(0, 16),
+    sealed: seal('signing key', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()),
+    publicPem,
+    createdAt: new Date(),
+    retiredAt: null,
+  };
+  try {
+    await signingKeyCollection().insertOne(key);
+  } catch (error) {
+    if (!isDuplicate(error)) throw error;
+  }
+}
+
+const ring = (): Promise<Keyring> => {
+  keyring ??= readKeyring().catch((error) => {
+    keyring = undefined;
+    throw error;
+  });
+  return keyring;
+};
+
+/** A new key signs from now on; the others still verify what they signed. */
+export async function rotateSigningKey(now: Date): Promise<void> {
+  await addSigningKey(false);
+  const newest = await signingKeyCollection()
+    .find({ retiredAt: null })
+    .sort({ createdAt: -1 })
+    .limit(1)
+    .next();
+  if (newest)
+    await signingKeyCollection().updateMany(
+      { _id: { $ne: newest._id }, retiredAt: null },
+      { $set: { retiredAt: now } },
+    );
+  keyring = undefined;
+}
+
+export async function signAccess(
+  claims: Omit<Claims, 'iat' | 'exp' | 'type'>,
+  minutes: number,
+): Promise<string> {
+  const { kid, privatePem } = await ring();
+  return jwt.sign({ ...claims, type: 'access' }, privatePem, {
+    algorithm: 'RS256',
+    keyid: kid,
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    expiresIn: minutes * 60,
+  });
+}
+
+const wrong = () => unauthorised('auth.token', 'This access token is not valid (any more). Sign in again.');
+
+/** Only our issuer, our audience, RS256, and a key of ours: never what the token itself says of how to check it. */
+export async function verifyAccess(token: string): Promise<Claims> {
+  const kid = jwt.decode(token, { complete: true })?.header.kid;
+  if (!kid) throw wrong();
+  let known = (await ring()).known.get(kid);
+  if (!known) {
+    keyring = undefined;
+    known = (await ring()).known.get(kid);
+  }
+  if (!known) throw wrong();
+  try {
+    const claims = jwt.verify(token, known.key, {
+      algorithms: ['RS256'],
+      issuer: ISSUER,
+      audience: AUDIENCE,
+    }) as Claims;
+    if (claims.type !== 'access') throw wrong();
+    return claims;
+  } catch {
+    throw wrong();
+  }
+}
+
+export async function publicKeys(): Promise<{ keys: Record<string, unknown>[] }> {
+  const { known } = await ring();
+  return {
+    keys: [...known].map(([kid, { key }]) => ({
+      ...key.export({ format: 'jwk' }),
+      kid,
+      alg: 'RS256',
+      use: 'sig',
+    })),
+  };
+}

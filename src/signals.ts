@@ -1,0 +1,34 @@
+// Wake-ups inside this process: "there is something new". A signal may be lost at any time (the process dies);
+// whoever listens also looks by itself every few seconds. src/workers carries them between processes.
+import { EventEmitter } from 'node:events';
+
+export interface Signals {
+  /** A ticket has entries that the relay has not seen. */
+  entry: { company: string };
+  /** Something that a person may watch has changed (history entry, notification). */
+  change: { company: string; ticket?: string; user?: string; id: string };
+  /** What is cached of a person, desk or company is out of date. */
+  stale: { kind: 'user' | 'desk' | 'company' | 'policy' | 'rule'; id: string };
+  /** An inbound message was stored and waits. */
+  inbound: { kind: string };
+}
+
+const emitter = new EventEmitter();
+emitter.setMaxListeners(100);
+
+export function signal<K extends keyof Signals>(
+  name: K,
+  facts: Signals[K],
+  origin: 'here' | 'elsewhere' = 'here',
+): void {
+  emitter.emit(name, facts, origin);
+}
+
+/** Returns the function that stops listening. */
+export function listen<K extends keyof Signals>(
+  name: K,
+  hear: (facts: Signals[K], origin: 'here' | 'elsewhere') => void,
+): () => void {
+  emitter.on(name, hear);
+  return () => void emitter.off(name, hear);
+}

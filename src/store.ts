@@ -1,0 +1,105 @@
+// The one connection to MongoDB: connecting with patience, saying whether it answers, building indexes.
+import mongoose from 'mongoose';
+import { Refusal } from './errors.ts';
+import type { Logger } from './log.ts';
+
+mongoose.set('strictQuery', 'throw');
+mongoose.set('sanitizeFilter', true);
+mongoose.set('autoIndex', false);
+mongoose.set('autoCreate', false);
+mongoose.set('bufferCommands', false);
+
+const plain = (uri: string) => uri.replace(/\/\/[^@/]*@/, '//***@');
+
+export interface StoreOptions {
+  uri: string;
+  database?: string;
+  log: Logger;
+  /** How long to wait for the first answer before giving up. */
+  patienceMs?: number;
+}
+
+export async function connectStore({ uri, database, log, patienceMs = 30_000 }: StoreOptions): Promise<void> {
+  const until = Date.now() + patienceMs;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await mongoose.connect(uri, {
+        ...(database ? { dbName: database } : {}),
+        serverSelectionTimeoutMS: Math.min(2_000, patienceMs),
+        socketTimeoutMS: 60_000,
+        maxPoolSize: 50,
+        waitQueueTimeoutMS: 5_000,
+        retryWrites: false,
+        ignoreUndefined: true,
+        writeConcern: { w: 'majority', journal: true },
+      });
+      return;
+    } catch (error) {
+      const words = (error as Error).message.split('\n')[0];
+      if (Date.now() >= until)
+        throw new Refusal(
+          'away',
+          'store.away',
+          `MONGODB_URI: no MongoDB answers at ${plain(uri)} (${words}). Start it, mend the address, or leave MONGODB_URI out to use the embedded one.`,
+        );
+      log.warn({ attempt, reason: words }, 'mongodb does not answer yet');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
+export async function disconnectStore(): Promise<void> {
+  await mongoose.disconnect();
+}
+
+/** Throws when MongoDB does not answer within the time. */
+export async function pingStore(timeoutMs = 1_000): Promise<void> {
+  const { db } = mongoose.connection;
+  if (mongoose.connection.readyState !== 1 || !db) throw new Error('not connected');
+  await Promise.race([
+    db.command({ ping: 1 }),
+    new Promise((_, reject) => setTimeout(reject, timeoutMs, new Error('no answer')).unref()),
+  ]);
+}
+
+/** Indexes are built in the background of the first start; what could not be built is told by name. */
+export async function buildIndexes(log: Logger): Promise<string[]> {
+  const failed: string[] = [];
+  for (const model of Object.values(mongoose.models)) {
+    try {
+      await model.createIndexes();
+    } catch (error) {
+      failed.push(model.modelName);
+      log.error({ model: model.modelName, reason: (error as Error).message }, 'indexes could not be built');
+    }
+  }
+  log.debug({ models: Object.keys(mongoose.models).length, failed }, 'indexes are in place');
+  return failed;
+}
+
+const DUPLICATE = 11_000;
+export const isDuplicate = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === DUPLICATE;
+
+/** An unordered bulk write of which some, and nothing worse, was there already. */
+export const onlyDuplicates = (error: unknown): boolean =>
+  error instanceof mongoose.mongo.MongoBulkWriteError
+    ? [error.writeErrors].flat().every((one) => one.code === DUPLICATE)
+    : isDuplicate(error);
+
+const AWAY = [
+  'MongoNetworkError',
+  'MongoServerSelectionError',
+  'MongoNotConnectedError',
+  'MongoTopologyClosedError',
+  'MongoWaitQueueTimeoutError',
+  'MongoPoolClearedError',
+  'MongoNetworkTimeoutError',
+  'PoolClearedOnNetworkError',
+  'MongoExpiredSessionError',
+];
+/** The store does not answer just now: the caller should come back, nothing is wrong with what it sent. */
+export const isAway = (error: unknown): boolean =>
+  error instanceof Error &&
+  (AWAY.includes(error.name) ||
+    /buffering timed out|not connected|initial connection is complete/.test(error.message));

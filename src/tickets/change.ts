@@ -1,0 +1,282 @@
+// How a change is written. The entry is the change: one atomic write of the ticket's document carries the new fields
+// and the entries that say so (`pending`). The relay files them into the history and only then strikes them off.
+// Whatever dies at whatever moment, there is no changed ticket without its entry and no entry without its change.
+// The sequence number is the lock: whoever wrote first wins, the other reads again and decides anew.
+import { together } from '../batch.ts';
+import type { Ctx } from '../context.ts';
+import { type Desk, ticketKey } from '../desks/desk.ts';
+import { findDesk } from '../desks/desks.ts';
+import { nextNumber } from '../desks/numbers.ts';
+import { conflict, Refusal } from '../errors.ts';
+import { applied, type Draft, differences, type Entry } from '../history/entry.ts';
+import { file, filedWithCause } from '../history/history.ts';
+import { idFrom, newId } from '../id.ts';
+import { signal } from '../signals.ts';
+import { isDuplicate } from '../store.ts';
+import { load } from './find.ts';
+import { ticketCollection } from './model.ts';
+import { consequences, type StoredTicket, type Ticket } from './ticket.ts';
+
+export type TicketDraft = Draft<Ticket>;
+export type Decide = (ticket: Ticket, desk: Desk) => TicketDraft | TicketDraft[] | null;
+
+const ATTEMPTS = 40;
+/** More than this many entries waiting on one ticket (no relay running): file them here before adding more. */
+const MOST_PENDING = 50;
+
+const insertTogether = together<StoredTicket, true>(async (tickets) => {
+  try {
+    await ticketCollection().insertMany(tickets, { ordered: false });
+    return tickets.map(() => true as const);
+  } catch (error) {
+    const failed = new Map<number, Error>();
+    for (const one of writeErrors(error))
+      failed.set(one.index, Object.assign(new Error(one.errmsg), { code: one.code }));
+    if (!failed.size) throw error;
+    return tickets.map((_, at) => failed.get(at) ?? true);
+  }
+});
+
+function writeErrors(error: unknown): { index: number; code: number; errmsg: string }[] {
+  const list = (error as { writeErrors?: unknown }).writeErrors;
+  return Array.isArray(list)
+    ? list.map((one) => ({ index: one.index, code: one.code, errmsg: one.errmsg ?? String(one) }))
+    : [];
+}
+
+/** What is known of a ticket when it is filed; the rest has its beginning. */
+export type NewTicket = Pick<Ticket, 'title' | 'requester'> & Partial<Ticket>;
+
+/** Files a new ticket. `more` are entries that belong to its birth (an assignment rule, a first comment). */
+export async function open(
+  ctx: Ctx,
+  desk: Desk,
+  given: NewTicket,
+  more: TicketDraft[] = [],
+  extra: Partial<TicketDraft> = {},
+): Promise<Ticket> {
+  const at = ctx.now();
+  const _id = ctx.cause
+    ? idFrom('ticket', ctx.actor.company, ctx.cause, extra.action ?? 'created')
+    : newId(at);
+  if (ctx.redo) {
+    const there = await ticketCollection().findOne({ _id });
+    if (there) return strip(there);
+  }
+  const number = await nextNumber(desk.id);
+  const first = consequences(null, { ...beginning(desk), ...given }, desk.workflow, at);
+  const born = {
+    ...first,
+    company: ctx.actor.company,
+    desk: desk.id,
+    deskKey: desk.key,
+    number,
+    key: ticketKey(desk, number),
+    channel: ctx.via,
+    createdAt: at,
+  };
+  const blank = { _id, seq: 0, updatedAt: at } as Ticket;
+  const { ticket, entries } = write(
+    ctx,
+    blank,
+    desk,
+    [{ action: 'created', ...extra, set: born }, ...more],
+    at,
+  );
+  try {
+    await insertTogether({ ...ticket, pending: entries, pendingAt: at });
+  } catch (error) {
+    if (!isDuplicate(error)) throw error;
+    const there = await ticketCollection().findOne({ _id });
+    if (!there) throw error;
+    return strip(there);
+  }
+  signal('entry', { company: ticket.company });
+  return ticket;
+}
+
+const beginning = (desk: Desk): Partial<Ticket> => ({
+  description: '',
+  status: desk.workflow.initial,
+  priority: desk.defaultPriority,
+  category: null,
+  tags: [],
+  environment: null,
+  affectedService: null,
+  impactLevel: null,
+  assignee: null,
+  team: null,
+  watchers: [],
+  externalRef: null,
+  customFields: {},
+  private: false,
+  dueDate: null,
+  estimatedHours: null,
+  actualHours: null,
+  resolutionNotes: null,
+  conversations: [],
+  links: [],
+  mergedInto: null,
+  satisfaction: null,
+  snoozedUntil: null,
+  escalated: false,
+  sla: null,
+  nextDeadlineAt: null,
+  autoCloseAt: null,
+  replies: 0,
+  lastReplyAt: null,
+  firstRespondedAt: null,
+  resolvedAt: null,
+  closedAt: null,
+  deletedAt: null,
+});
+
+/** Numbers the drafts and folds them into the ticket: pure but for the clock it is given. */
+function write(
+  ctx: Ctx,
+  before: Ticket,
+  desk: Desk,
+  drafts: readonly TicketDraft[],
+  at: Date,
+): { ticket: Ticket; entries: Entry[] } {
+  const entries: Entry[] = [];
+  let ticket = before;
+  for (const draft of drafts) {
+    const isBirth = ticket.seq === 0;
+    const set = isBirth ? (draft.set ?? {}) : consequences(ticket, draft.set ?? {}, desk.workflow, at);
+    const fields = differences<Ticket>(isBirth ? null : ticket, set);
+    if (isBirth)
+      for (const [name, value] of Object.entries(set)) if (value === null) fields[name] = [null, null];
+    if (
+      !isBirth &&
+      draft.action === 'update' &&
+      !draft.comment &&
+      !draft.facts &&
+      !Object.keys(fields).length
+    )
+      continue;
+    const seq = ticket.seq + 1;
+    const company = ticket.company ?? ctx.actor.company;
+    const entry: Entry = {
+      _id: `${ticket._id}-${seq}`,
+      ticket: ticket._id,
+      company,
+      desk: desk.id,
+      seq,
+      action: draft.action,
+      at,
+      by: { kind: ctx.actor.kind, id: ctx.actor.id, name: ctx.actor.name },
+      via: ctx.via,
+      request: ctx.request,
+      fields,
+      ...(ctx.cause ? { cause: causeOf(ctx, draft) } : {}),
+      ...(draft.comment ? { comment: draft.comment } : {}),
+      ...(draft.notes ? { notes: draft.notes } : {}),
+      ...(draft.facts ? { facts: draft.facts } : {}),
+      ...(draft.silent ? { silent: true } : {}),
+    };
+    entries.push(entry);
+    ticket = applied(ticket, entry);
+  }
+  return { ticket, entries };
+}
+
+const causeOf = (ctx: Ctx, draft: { action: string }) => `${ctx.cause}/${draft.action}`;
+
+export interface ChangeOptions {
+  /** If-Match: the sequence number that the caller saw. */
+  seen?: number | undefined;
+}
+
+/** Changes a ticket that the actor may see. `decide` is pure and may run more than once; null changes nothing. */
+export async function change(
+  ctx: Ctx,
+  ref: string,
+  decide: Decide,
+  { seen }: ChangeOptions = {},
+): Promise<Ticket> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const stored = await load(ctx, ref);
+    const { pending, pendingAt: _, ...before } = stored;
+    if (seen !== undefined && seen !== before.seq)
+      throw new Refusal(
+        'stale',
+        'ticket.changed',
+        'Somebody changed this ticket since you read it. Read it again.',
+      );
+    const desk = await findDesk(before.company, before.desk);
+    const decided = decide(before, desk);
+    const drafts = decided === null ? [] : [decided].flat();
+    const first = drafts[0];
+    if (!first) return before;
+    if (ctx.redo && ctx.cause && (await happened(before, pending, causeOf(ctx, first)))) return before;
+    const at = laterOf(ctx.now(), before.updatedAt);
+    const { ticket, entries } = write(ctx, before, desk, drafts, at);
+    if (!entries.length) return before;
+    if (pending.length > MOST_PENDING) await file(pending);
+    const changed: Record<string, unknown> = {};
+    for (const entry of entries)
+      for (const [name, [, after]] of Object.entries(entry.fields)) changed[name] = after;
+    const done = await ticketCollection().updateOne(
+      { _id: before._id, seq: before.seq },
+      {
+        $set: {
+          ...changed,
+          seq: ticket.seq,
+          updatedAt: at,
+          pendingAt: stored.pendingAt ?? at,
+          ...(pending.length > MOST_PENDING ? { pending: entries } : {}),
+        },
+        ...(pending.length > MOST_PENDING ? {} : { $push: { pending: { $each: entries } } }),
+      },
+    );
+    if (done.matchedCount === 1) {
+      signal('entry', { company: ticket.company });
+      return ticket;
+    }
+    await pause(attempt);
+  }
+  throw conflict('ticket.contended', 'Too many people are changing this ticket at once. Try again.');
+}
+
+/** Time on one ticket never runs backwards, whatever the clocks of our processes say. */
+const laterOf = (a: Date, b: Date): Date => (a.getTime() >= b.getTime() ? a : b);
+const pause = (attempt: number) =>
+  new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(5 * attempt, 50)));
+
+async function happened(ticket: Ticket, pending: readonly Entry[], cause: string): Promise<boolean> {
+  return pending.some((entry) => entry.cause === cause) || (await filedWithCause(ticket._id, cause)) !== null;
+}
+
+const strip = ({ pending: _, pendingAt: __, ...ticket }: StoredTicket): Ticket => ticket;
+
+/** For the relay: tickets with entries that are not filed, oldest first. */
+export function unfiled(limit: number): Promise<StoredTicket[]> {
+  return ticketCollection()
+    .find({ pendingAt: { $type: 'date' } })
+    .sort({ pendingAt: 1 })
+    .limit(limit)
+    .toArray();
+}
+
+/** For the relay: these are filed and their people will be told. Entries written meanwhile stay for the next round. */
+export async function strike(tickets: readonly { _id: string; seq: number }[]): Promise<void> {
+  if (!tickets.length) return;
+  const collection = ticketCollection();
+  const result = await collection.bulkWrite(
+    tickets.map(({ _id, seq }) => ({
+      updateOne: { filter: { _id, seq }, update: { $set: { pending: [] }, $unset: { pendingAt: '' } } },
+    })),
+    { ordered: false },
+  );
+  if (result.matchedCount === tickets.length) return;
+  await collection.bulkWrite(
+    tickets.map(({ _id, seq }) => ({
+      updateOne: {
+        filter: { _id, seq: { $gt: seq } },
+        update: { $pull: { pending: { seq: { $lte: seq } } } },
+      },
+    })),
+    { ordered: false },
+  );
+}

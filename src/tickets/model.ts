@@ -1,0 +1,34 @@
+// Tickets as stored. Private to this folder: nobody writes a ticket but through change.ts.
+import mongoose, { Schema } from 'mongoose';
+import type { StoredTicket } from './ticket.ts';
+
+const schema = new Schema({ _id: String }, { collection: 'tickets', strict: false, versionKey: false });
+
+// Every list of the API is served by one of these: the company, the filter, then the order.
+schema.index({ company: 1, key: 1 }, { unique: true });
+schema.index({ company: 1, createdAt: -1, _id: -1 });
+schema.index({ company: 1, updatedAt: -1, _id: -1 });
+schema.index({ company: 1, status: 1, createdAt: -1, _id: -1 });
+schema.index({ company: 1, statusKind: 1, createdAt: -1, _id: -1 });
+schema.index({ company: 1, desk: 1, createdAt: -1, _id: -1 });
+schema.index({ company: 1, assignee: 1, createdAt: -1, _id: -1 });
+schema.index({ company: 1, team: 1, createdAt: -1, _id: -1 });
+schema.index({ company: 1, 'requester.id': 1, createdAt: -1, _id: -1 });
+schema.index({ company: 1, priorityRank: -1, createdAt: -1, _id: -1 });
+schema.index({ company: 1, category: 1, createdAt: -1, _id: -1 });
+schema.index({ company: 1, tags: 1, createdAt: -1 });
+schema.index({ company: 1, watchers: 1, createdAt: -1 });
+schema.index({ company: 1, dueDate: 1, _id: 1 }, { partialFilterExpression: { dueDate: { $type: 'date' } } });
+schema.index(
+  { company: 1, externalRef: 1 },
+  { partialFilterExpression: { externalRef: { $type: 'string' } } },
+);
+schema.index(
+  { company: 1, 'conversations.id': 1 },
+  { partialFilterExpression: { 'conversations.id': { $type: 'string' } } },
+);
+schema.index({ nextDeadlineAt: 1 }, { partialFilterExpression: { nextDeadlineAt: { $type: 'date' } } });
+schema.index({ pendingAt: 1 }, { partialFilterExpression: { pendingAt: { $type: 'date' } } });
+
+const model = mongoose.model('Ticket', schema);
+export const ticketCollection = () => model.collection as unknown as mongoose.mongo.Collection<StoredTicket>;

@@ -1,0 +1,128 @@
+// What a ticket is. Pure: its fields, the consequences that a change of it always has, how text becomes search words.
+import type { Via } from '../context.ts';
+import { PRIORITY_RANK, type Priority } from '../desks/desk.ts';
+import type { Entry } from '../history/entry.ts';
+import { kindOf, type StatusKind, type Workflow } from './workflow.ts';
+
+export interface Requester {
+  kind: 'user' | 'contact';
+  id: string;
+  name: string;
+  email: string | null;
+}
+
+/** A place where the ticket is talked about: a Slack thread, a mail thread, a partner's callback. */
+export interface Conversation {
+  id: string;
+  surface: string;
+  /** Who hears there. An internal conversation may carry everything, a public one only public words. */
+  audience: 'public' | 'internal';
+  /** What the surface needs to find it again: channel and thread, address and references. */
+  at: Record<string, string>;
+}
+
+export interface TicketLink {
+  kind: 'parent' | 'child' | 'duplicate' | 'related';
+  ticket: string;
+  key: string;
+}
+
+export interface Ticket {
+  _id: string;
+  company: string;
+  desk: string;
+  deskKey: string;
+  number: number;
+  key: string;
+  seq: number;
+  title: string;
+  description: string;
+  status: string;
+  statusKind: StatusKind;
+  priority: Priority;
+  priorityRank: number;
+  category: string | null;
+  tags: string[];
+  environment: string | null;
+  affectedService: string | null;
+  impactLevel: string | null;
+  requester: Requester;
+  assignee: string | null;
+  team: string | null;
+  watchers: string[];
+  channel: Via;
+  externalRef: string | null;
+  customFields: Record<string, unknown>;
+  /** Only its requester, agents and who is invited: not shown in open channels. */
+  private: boolean;
+  dueDate: Date | null;
+  estimatedHours: number | null;
+  actualHours: number | null;
+  resolutionNotes: string | null;
+  conversations: Conversation[];
+  links: TicketLink[];
+  mergedInto: string | null;
+  satisfaction: { rating: number; comment: string | null; at: Date } | null;
+  snoozedUntil: Date | null;
+  escalated: boolean;
+  /** The clocks: written by sla/, see there. */
+  sla: Record<string, unknown> | null;
+  /** The next instant at which something is due by itself. */
+  nextDeadlineAt: Date | null;
+  autoCloseAt: Date | null;
+  replies: number;
+  lastReplyAt: Date | null;
+  firstRespondedAt: Date | null;
+  resolvedAt: Date | null;
+  closedAt: Date | null;
+  deletedAt: Date | null;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** As stored: entries that the relay has not filed yet travel with the ticket, in the same document. */
+export interface StoredTicket extends Ticket {
+  pending: Entry[];
+  pendingAt?: Date;
+}
+
+/** Fields that follow from others, whoever changes them. */
+export function consequences(
+  before: Ticket | null,
+  set: Partial<Ticket>,
+  workflow: Workflow,
+  at: Date,
+): Partial<Ticket> {
+  const out: Partial<Ticket> = { ...set };
+  if (set.priority) out.priorityRank = PRIORITY_RANK[set.priority];
+  if (set.status && set.status !== before?.status) {
+    const kind = kindOf(workflow, set.status);
+    out.statusKind = kind;
+    const done = kind === 'resolved' || kind === 'closed';
+    if (kind === 'resolved') out.resolvedAt = at;
+    if (kind === 'closed') {
+      out.closedAt = at;
+      if (!before?.resolvedAt) out.resolvedAt = at;
+    }
+    if (!done && before) Object.assign(out, { resolvedAt: null, closedAt: null });
+    if (before?.snoozedUntil && set.snoozedUntil === undefined) out.snoozedUntil = null;
+  }
+  return out;
+}
+
+const WORD = /[\p{L}\p{N}]+/gu;
+/** The words by which a text is found: lower case, without accents, each once. */
+export function searchWords(texts: readonly (string | null | undefined)[], most = 400): string[] {
+  const words = new Set<string>();
+  for (const text of texts)
+    for (const [word] of (text ?? '')
+      .slice(0, 20_000)
+      .normalize('NFKD')
+      .replace(/\p{M}/gu, '')
+      .toLowerCase()
+      .matchAll(WORD)) {
+      words.add(word.slice(0, 40));
+      if (words.size >= most) return [...words];
+    }
+  return [...words];
+}
