@@ -1,0 +1,57 @@
+// The connection to Redis. Redis is a convenience: what it holds can be rebuilt from MongoDB at any time.
+import { Redis, type RedisOptions } from 'ioredis';
+import { Refusal } from '../errors.ts';
+import type { Logger } from '../log.ts';
+
+export function redisOptions(url: string): { url?: string; options: RedisOptions } {
+  const path = /^unix:(?:\/\/)?(\/.*)$/.exec(url)?.[1];
+  return path ? { options: { path } } : { url, options: {} };
+}
+
+export function openRedis(url: string, log: Logger, more: RedisOptions = {}): Redis {
+  const { url: address, options } = redisOptions(url);
+  const all: RedisOptions = {
+    maxRetriesPerRequest: null,
+    enableReadyCheck: true,
+    retryStrategy: (times) => Math.min(times * 100, 2_000),
+    ...options,
+    ...more,
+  };
+  const redis = address ? new Redis(address, all) : new Redis(all);
+  let told = false;
+  redis.on('error', (error) => {
+    if (!told) log.warn({ reason: error.message }, 'redis does not answer');
+    told = true;
+  });
+  redis.on('ready', () => {
+    if (told) log.info('redis answers again');
+    told = false;
+  });
+  return redis;
+}
+
+/** A clear word at the start, when the address is wrong or nobody is there. */
+export async function reachRedis(redis: Redis, url: string, patienceMs = 15_000): Promise<void> {
+  const plain = url.replace(/\/\/[^@/]*@/, '//***@');
+  const give = new Promise<never>((_, reject) =>
+    setTimeout(
+      () =>
+        reject(
+          new Refusal(
+            'away',
+            'redis.away',
+            `REDIS_URL: no Redis answers at ${plain}. Start it, mend the address, or leave REDIS_URL out to use the one that npm start brings.`,
+          ),
+        ),
+      patienceMs,
+    ).unref(),
+  );
+  await Promise.race([redis.ping(), give]);
+}
+
+export async function pingRedis(redis: Redis, timeoutMs = 1_000): Promise<void> {
+  await Promise.race([
+    redis.ping(),
+    new Promise((_, reject) => setTimeout(reject, timeoutMs, new Error('no answer')).unref()),
+  ]);
+}
