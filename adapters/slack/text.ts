@@ -2,9 +2,8 @@
 // `& < >` leave as entities, and a link whose label names another place shows where it goes.
 import MarkdownIt from 'markdown-it';
 
-type Token = ReturnType<MarkdownIt['parse']>[number];
-
 const markdown = new MarkdownIt('commonmark', { html: false }).enable('strikethrough').disable('autolink');
+type Token = ReturnType<typeof markdown.parse>[number];
 const GAP = '\u200b'; // Slack wants a border around its marks; this one is invisible and is dropped on the way back
 // Bidirectional overrides turn `gpj.exe` into `exe.jpg`; the rest are controls that no message needs.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: taking them out is the point
