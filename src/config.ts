@@ -1,7 +1,7 @@
 // The environment, parsed once. The only reader of process.env. All problems are told at once, by variable name,
 // with what to do. No secret has a default: in development they are generated into DATA_DIR, in production required.
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
@@ -34,6 +34,7 @@ export const Environment = z.object({
   PORT: whole(0, 65_535).default(3000),
   HOST: z.string().optional(),
   DATA_DIR: z.string().default('./data'),
+  DATA_MIN_FREE_MB: whole(0).default(64),
   PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional(),
   ROLES: roles.default([...ROLES]),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -114,46 +115,80 @@ function readDotEnv(folder: string): Words {
   }
 }
 
-/** Secrets of a development or test installation: made once, kept with mode 0600 beside the data. */
-function keptSecrets(dataDir: string): { SECRET_KEY: string; ADMIN_PASSWORD: string; fresh: boolean } {
-  const file = path.join(dataDir, 'secrets.json');
-  if (existsSync(file)) return { ...JSON.parse(readFileSync(file, 'utf8')), fresh: false };
-  const made = {
-    SECRET_KEY: randomBytes(32).toString('base64url'),
-    ADMIN_PASSWORD: randomBytes(12).toString('base64url'),
-  };
-  mkdirSync(dataDir, { recursive: true });
-  writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
-  return { ...made, fresh: true };
+/** The environment over `.env`; a variable that is empty counts as missing. */
+export function readEnvironment(given: Words = process.env, folder = process.cwd()): Words {
+  const words = { ...readDotEnv(folder), ...given };
+  for (const [name, value] of Object.entries(words)) if (!value?.trim()) delete words[name];
+  return words;
 }
 
-export function loadConfig(given: Words = process.env, folder = process.cwd()): Config {
-  const words = { ...readDotEnv(folder), ...given };
-  for (const [name, value] of Object.entries(words)) if (value?.trim() === '') delete words[name];
+/** Everything that can be told wrong before any store runs; where the stores are may still be open. */
+export function checkEnvironment(words: Words, open: string[] = ['MONGODB_URI', 'REDIS_URL']): Variables {
   const read = Environment.safeParse(words);
   const problems = read.success
     ? []
     : read.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-  const production = words.SWITCHBOARD_ENV === 'production';
-  const need = (name: string, mend: string) => {
-    if (words[name] === undefined) problems.push(`  ${name}: is missing: ${mend}`);
+  const needed = words.SWITCHBOARD_ENV === 'production' ? { ...NEEDED, ...NEEDED_IN_PRODUCTION } : NEEDED;
+  for (const [name, mend] of Object.entries(needed))
+    if (words[name] === undefined && !open.includes(name)) problems.push(`  ${name}: is missing: ${mend}`);
+  if (read.success && !problems.length) return read.data;
+  const number = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
+  throw new ConfigError(`The configuration has ${number}:\n${problems.join('\n')}`);
+}
+
+const NEEDED = {
+  MONGODB_URI: 'set it to your MongoDB, or use `npm start`, which brings an embedded one',
+  REDIS_URL: 'set it to your Redis, or use `npm start`, which brings one',
+};
+const NEEDED_IN_PRODUCTION = {
+  SECRET_KEY: 'at least 32 random characters, for example `openssl rand -base64 48`',
+  ADMIN_PASSWORD: 'the password of the first administrator',
+  PUBLIC_URL: 'the address at which people reach Switchboard',
+};
+
+const Kept = z.object({ SECRET_KEY: secret, ADMIN_PASSWORD: z.string().min(8) });
+
+/** Secrets of a development or test installation: made once, kept with mode 0600 beside the data. */
+function keptSecrets(dataDir: string): z.infer<typeof Kept> & { fresh: boolean } {
+  const file = path.join(dataDir, 'secrets.json');
+  const made = {
+    SECRET_KEY: randomBytes(32).toString('base64url'),
+    ADMIN_PASSWORD: randomBytes(12).toString('base64url'),
   };
-  need('MONGODB_URI', 'set it to your MongoDB, or use `npm start`, which brings an embedded one');
-  need('REDIS_URL', 'set it to your Redis, or use `npm start`, which brings one');
-  if (production) {
-    need('SECRET_KEY', 'at least 32 random characters, for example `openssl rand -base64 48`');
-    need('ADMIN_PASSWORD', 'the password of the first administrator');
-    need('PUBLIC_URL', 'the address at which people reach Switchboard');
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    // Whole or not at all, and never over another one's: two processes may start at once.
+    const draft = `${file}.${process.pid}`;
+    if (!existsSync(file)) {
+      writeFileSync(draft, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600 });
+      try {
+        linkSync(draft, file);
+        return { ...made, fresh: true };
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      } finally {
+        rmSync(draft);
+      }
+    }
+    return { ...Kept.parse(JSON.parse(readFileSync(file, 'utf8'))), fresh: false };
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? 'its content is damaged';
+    throw new ConfigError(
+      `DATA_DIR: the secrets in ${file} cannot be read or made (${why}). Mend the folder, restore the file from a backup, or set SECRET_KEY and ADMIN_PASSWORD.`,
+    );
   }
-  if (!read.success || problems.length)
-    throw new ConfigError(`The configuration has ${problems.length} problem(s):\n${problems.join('\n')}`);
-  const value = read.data;
-  const kept = production ? undefined : keptSecrets(value.DATA_DIR);
-  const port = value.PORT;
+}
+
+export function loadConfig(given: Words = process.env, folder = process.cwd()): Config {
+  const words = readEnvironment(given, folder);
+  const value = checkEnvironment(words, []);
+  const production = value.SWITCHBOARD_ENV === 'production';
+  const needsKept = !production && !(value.SECRET_KEY && value.ADMIN_PASSWORD);
+  const kept = needsKept ? keptSecrets(value.DATA_DIR) : undefined;
   return Object.freeze({
     ...value,
     HOST: value.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
-    PUBLIC_URL: value.PUBLIC_URL ?? `http://127.0.0.1:${port}`,
+    PUBLIC_URL: value.PUBLIC_URL ?? `http://127.0.0.1:${value.PORT}`,
     MONGODB_URI: value.MONGODB_URI ?? '',
     REDIS_URL: value.REDIS_URL ?? '',
     SECRET_KEY: value.SECRET_KEY ?? kept?.SECRET_KEY ?? '',
