@@ -1,0 +1,83 @@
+// Channels and the desks they belong to. An unbound channel belongs to its workspace's desk and files only what it is
+// told to.
+import type { Ctx } from '../context.ts';
+import type { Desk } from '../desks/desk.ts';
+import { desksOf, findDesk } from '../desks/desks.ts';
+import { forbidden, unknown } from '../errors.ts';
+import { remembered } from '../memory.ts';
+import { may } from '../people/access.ts';
+import { channelCollection, type StoredChannel, workspaceCollection } from './model.ts';
+import { type Channel, type ChannelInput, channelInput, type Workspace } from './place.ts';
+
+const asChannel = ({ _id, ...rest }: StoredChannel): Channel => ({ id: _id, ...rest });
+
+const byId = remembered('channel', async (id: string) => {
+  const stored = await channelCollection().findOne({ _id: id });
+  return stored ? asChannel(stored) : null;
+});
+
+const UNBOUND = channelInput.parse({});
+
+export interface Where {
+  channel: Channel | null;
+  settings: Omit<ChannelInput, 'desk'>;
+  desk: Desk;
+}
+
+/** What is known of a channel, and the desk that things said there belong to. */
+export async function whereIs(workspace: Workspace, external: string | undefined): Promise<Where> {
+  const company = workspace.company ?? '';
+  const found = external ? await byId(`${workspace.id}:${external}`) : null;
+  // A desk may have been closed since it was bound.
+  const desks = await desksOf(company);
+  const bound = desks.find((desk) => desk.id === (found?.desk ?? workspace.desk));
+  return {
+    channel: found,
+    settings: found ?? UNBOUND,
+    desk: bound ?? (await findDesk(company)),
+  };
+}
+
+export async function bindChannel(
+  ctx: Ctx,
+  workspace: string,
+  external: string,
+  given: ChannelInput,
+): Promise<Channel> {
+  if (!may(ctx.actor, 'desk.manage'))
+    throw forbidden('channel.bind', 'Only managers bind channels to desks.');
+  const known = await workspaceCollection().findOne({ _id: workspace, company: ctx.actor.company });
+  if (!known) throw unknown('workspace');
+  const desk = await findDesk(ctx.actor.company, given.desk);
+  const stored: StoredChannel = {
+    ...given,
+    _id: `${workspace}:${external}`,
+    workspace,
+    external,
+    company: ctx.actor.company,
+    desk: desk.id,
+    createdAt: ctx.now(),
+  };
+  await channelCollection().replaceOne({ _id: stored._id }, stored, { upsert: true });
+  byId.forget(stored._id);
+  return asChannel(stored);
+}
+
+export async function unbindChannel(ctx: Ctx, workspace: string, external: string): Promise<void> {
+  if (!may(ctx.actor, 'desk.manage'))
+    throw forbidden('channel.bind', 'Only managers bind channels to desks.');
+  const _id = `${workspace}:${external}`;
+  const done = await channelCollection().deleteOne({ _id, company: ctx.actor.company });
+  if (!done.deletedCount) throw unknown('channel');
+  byId.forget(_id);
+}
+
+export async function channels(ctx: Ctx): Promise<Channel[]> {
+  if (!may(ctx.actor, 'desk.read')) throw forbidden('channel.list', 'You may not see the channels.');
+  return (await channelCollection().find({ company: ctx.actor.company }).toArray()).map(asChannel);
+}
+
+/** Where the agents of a desk work. */
+export async function triageChannels(company: string, desk: string): Promise<Channel[]> {
+  return (await channelCollection().find({ company, desk, role: 'triage' }).toArray()).map(asChannel);
+}

@@ -1,0 +1,26 @@
+// Workspaces and channels as stored. Private to this folder: installations are sealed here and opened nowhere else.
+import mongoose, { Schema } from 'mongoose';
+import type { Channel, Workspace } from './place.ts';
+
+export interface StoredWorkspace extends Omit<Workspace, 'id'> {
+  _id: string;
+  /** The installation with its tokens, sealed; null when the token comes from the environment. */
+  sealed: string | null;
+  /** Hash of the code by which an administrator says whose workspace it is. */
+  claim: string | null;
+}
+export type StoredChannel = Omit<Channel, 'id'> & { _id: string };
+
+const workspaces = new Schema(
+  { _id: String },
+  { collection: 'workspaces', strict: false, versionKey: false },
+);
+workspaces.index({ company: 1, surface: 1 });
+const channels = new Schema({ _id: String }, { collection: 'channels', strict: false, versionKey: false });
+channels.index({ company: 1, desk: 1, role: 1 });
+
+type Collection<T extends mongoose.mongo.Document> = mongoose.mongo.Collection<T>;
+const workspaceModel = mongoose.model('Workspace', workspaces);
+const channelModel = mongoose.model('Channel', channels);
+export const workspaceCollection = () => workspaceModel.collection as unknown as Collection<StoredWorkspace>;
+export const channelCollection = () => channelModel.collection as unknown as Collection<StoredChannel>;
