@@ -137,7 +137,7 @@ export type Mark =
 export function marksOf(
   target: number,
   warnAt: readonly number[],
-  stepsAfter: readonly number[],
+  steps: readonly { after: number; step: number }[],
   breachedMs: number | null = null,
 ): Mark[] {
   const marks: Mark[] = warnAt.map((share) => ({
@@ -147,14 +147,13 @@ export function marksOf(
     share,
   }));
   marks.push({ name: 'breach', kind: 'breach', ms: target });
-  stepsAfter.forEach((after, step) => {
+  for (const { after, step } of steps)
     marks.push({
       name: `escalation:${step + 1}`,
       kind: 'escalation',
       ms: (breachedMs ?? target) + after,
       step,
     });
-  });
   return marks.sort((a, b) => a.ms - b.ms);
 }
 

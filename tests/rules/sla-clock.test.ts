@@ -142,7 +142,14 @@ describe('the ledger', () => {
 
 describe('what falls due', () => {
   const start = at('2026-11-18T09:00');
-  const marks = marksOf(4 * HOUR, [0.75, 0.9], [0, 30 * MINUTE]);
+  const marks = marksOf(
+    4 * HOUR,
+    [0.75, 0.9],
+    [
+      { after: 0, step: 0 },
+      { after: 30 * MINUTE, step: 1 },
+    ],
+  );
 
   test('warnings, breach and escalation steps come in order, at their shares of the target', () => {
     const list = pending(ledger(['start', start]), marks, [], ALWAYS);
@@ -170,7 +177,7 @@ describe('what falls due', () => {
   });
 
   test('escalation steps count from the breach that was recorded, though the target became shorter', () => {
-    const shorter = marksOf(HOUR, [0.75], [30 * MINUTE], 4 * HOUR);
+    const shorter = marksOf(HOUR, [0.75], [{ after: 30 * MINUTE, step: 0 }], 4 * HOUR);
     const list = pending(ledger(['start', start]), shorter, ['warning:75', 'breach'], ALWAYS);
     expect(list.map((due) => due.at)).toEqual([later(start, 4.5 * HOUR)]);
   });
