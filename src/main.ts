@@ -8,6 +8,7 @@ import { settleInbox } from './inbox.ts';
 import { type Logger, openLog } from './log.ts';
 import { firstStart } from './people/companies.ts';
 import { useSecretKey } from './secrets.ts';
+import { useSla } from './sla/rules.ts';
 import { buildIndexes, connectStore, disconnectStore, pingStore } from './store.ts';
 import { openRedis, pingRedis, reachRedis } from './workers/redis.ts';
 import { startWorkers } from './workers/workers.ts';
@@ -34,6 +35,7 @@ export async function run(
   const has = (role: Config['ROLES'][number]) => config.ROLES.includes(role);
   try {
     useSecretKey(config.SECRET_KEY);
+    useSla(config.SLA_ENABLED);
     await connectStore({ uri: config.MONGODB_URI, log, ...(database ? { database } : {}) });
     stops.push(disconnectStore);
     const redis = openRedis(config.REDIS_URL, log);

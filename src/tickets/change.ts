@@ -12,6 +12,9 @@ import { applied, type Draft, differences, type Entry } from '../history/entry.t
 import { file, filedWithCause } from '../history/history.ts';
 import { idFrom, newId } from '../id.ts';
 import { signal } from '../signals.ts';
+import type { Rules } from '../sla/policy.ts';
+import { rulesOf } from '../sla/rules.ts';
+import { datesAfter, type Happening } from '../sla/targets.ts';
 import { isDuplicate } from '../store.ts';
 import { load } from './find.ts';
 import { ticketCollection } from './model.ts';
@@ -63,7 +66,7 @@ export async function open(
     const there = await ticketCollection().findOne({ _id });
     if (there) return strip(there);
   }
-  const number = await nextNumber(desk.id);
+  const [number, rules] = await Promise.all([nextNumber(desk.id), rulesOf(ctx.actor.company)]);
   const first = consequences(null, { ...beginning(desk), ...given }, desk.workflow, at);
   const born = {
     ...first,
@@ -80,6 +83,7 @@ export async function open(
     ctx,
     blank,
     desk,
+    rules,
     [{ action: 'created', ...extra, set: born }, ...more],
     at,
   );
@@ -136,6 +140,7 @@ function write(
   ctx: Ctx,
   before: Ticket,
   desk: Desk,
+  rules: Rules,
   drafts: readonly TicketDraft[],
   at: Date,
 ): { ticket: Ticket; entries: Entry[] } {
@@ -143,7 +148,10 @@ function write(
   let ticket = before;
   for (const draft of drafts) {
     const isBirth = ticket.seq === 0;
-    const set = isBirth ? (draft.set ?? {}) : consequences(ticket, draft.set ?? {}, desk.workflow, at);
+    const given = isBirth ? (draft.set ?? {}) : consequences(ticket, draft.set ?? {}, desk.workflow, at);
+    const happening = { at, seq: ticket.seq + 1, spoke: spokenBy(ctx, draft, ticket) };
+    const after = { ...ticket, ...given };
+    const set = { ...given, ...datesAfter(isBirth ? null : ticket, after, happening, rules) };
     const fields = differences<Ticket>(isBirth ? null : ticket, set);
     if (isBirth)
       for (const [name, value] of Object.entries(set)) if (value === null) fields[name] = [null, null];
@@ -155,7 +163,7 @@ function write(
       !Object.keys(fields).length
     )
       continue;
-    const seq = ticket.seq + 1;
+    const { seq } = happening;
     const company = ticket.company ?? ctx.actor.company;
     const entry: Entry = {
       _id: `${ticket._id}-${seq}`,
@@ -181,6 +189,14 @@ function write(
   return { ticket, entries };
 }
 
+/** Whose public word it is: a promise to answer is kept by an agent, never by a machine. */
+function spokenBy(ctx: Ctx, { action, comment }: TicketDraft, { requester }: Ticket): Happening['spoke'] {
+  if (action !== 'comment_added' || comment?.audience !== 'public' || ctx.actor.kind === 'system')
+    return null;
+  const asks = ctx.actor.role === 'customer' || ctx.actor.id === requester?.id;
+  return asks ? 'customer' : 'agent';
+}
+
 const causeOf = (ctx: Ctx, draft: { action: string }) => `${ctx.cause}/${draft.action}`;
 
 export interface ChangeOptions {
@@ -204,14 +220,17 @@ export async function change(
         'ticket.changed',
         'Somebody changed this ticket since you read it. Read it again.',
       );
-    const desk = await findDesk(before.company, before.desk);
+    const [desk, rules] = await Promise.all([
+      findDesk(before.company, before.desk),
+      rulesOf(before.company, before.sla?.version),
+    ]);
     const decided = decide(before, desk);
     const drafts = decided === null ? [] : [decided].flat();
     const first = drafts[0];
     if (!first) return before;
     if (ctx.redo && ctx.cause && (await happened(before, pending, causeOf(ctx, first)))) return before;
     const at = laterOf(ctx.now(), before.updatedAt);
-    const { ticket, entries } = write(ctx, before, desk, drafts, at);
+    const { ticket, entries } = write(ctx, before, desk, rules, drafts, at);
     if (!entries.length) return before;
     if (pending.length > MOST_PENDING) await file(pending);
     const changed: Record<string, unknown> = {};

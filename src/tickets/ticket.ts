@@ -2,6 +2,7 @@
 import type { Via } from '../context.ts';
 import { PRIORITY_RANK, type Priority } from '../desks/desk.ts';
 import type { Entry } from '../history/entry.ts';
+import type { TicketSla } from '../sla/targets.ts';
 import { kindOf, type StatusKind, type Workflow } from './workflow.ts';
 
 export interface Requester {
@@ -65,8 +66,8 @@ export interface Ticket {
   satisfaction: { rating: number; comment: string | null; at: Date } | null;
   snoozedUntil: Date | null;
   escalated: boolean;
-  /** The clocks: written by sla/, see there. */
-  sla: Record<string, unknown> | null;
+  /** The clocks: a consequence of every change, reckoned by sla/targets. */
+  sla: TicketSla | null;
   /** The next instant at which something is due by itself. */
   nextDeadlineAt: Date | null;
   autoCloseAt: Date | null;

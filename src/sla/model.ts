@@ -1,0 +1,37 @@
+// Policies and calendars as stored: all of a company in one document, so that a reader never sees half a change and
+// one read serves every ticket. Its version is the lock. Private to this folder.
+
+import mongoose, { Schema } from 'mongoose';
+import type { NamedCalendar, Policy } from './policy.ts';
+
+export interface StoredRules {
+  /** The company. */
+  _id: string;
+  version: number;
+  policies: Policy[];
+  calendars: NamedCalendar[];
+  /** Open tickets that still run by older rules are brought up to date from here on; absent: all are. */
+  spread?: Spread;
+}
+
+export interface Spread {
+  /** Not before: by then no process remembers the older rules. */
+  at: Date;
+  /** How far it has come; null at the start. */
+  after: { kind: string; createdAt: Date; id: string } | null;
+}
+
+const schema = new Schema({ _id: String }, { collection: 'sla_rules', strict: false, versionKey: false });
+schema.index({ 'spread.at': 1 }, { partialFilterExpression: { 'spread.at': { $type: 'date' } } });
+
+const model = mongoose.model('SlaRules', schema);
+export const rulesCollection = () => model.collection as unknown as mongoose.mongo.Collection<StoredRules>;
+
+/** The database's own time. */
+export async function askTime(): Promise<Date> {
+  const { db } = mongoose.connection;
+  if (!db) throw new Error('not connected');
+  const { localTime } = await db.command({ hello: 1 });
+  if (!(localTime instanceof Date)) throw new Error('the database does not tell its time');
+  return localTime;
+}
