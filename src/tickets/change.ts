@@ -233,29 +233,77 @@ export async function change(
     const { ticket, entries } = write(ctx, before, desk, rules, drafts, at);
     if (!entries.length) return before;
     if (pending.length > MOST_PENDING) await file(pending);
-    const changed: Record<string, unknown> = {};
-    for (const entry of entries)
-      for (const [name, [, after]] of Object.entries(entry.fields)) changed[name] = after;
-    const done = await ticketCollection().updateOne(
-      { _id: before._id, seq: before.seq },
-      {
-        $set: {
-          ...changed,
-          seq: ticket.seq,
-          updatedAt: at,
-          pendingAt: stored.pendingAt ?? at,
-          ...(pending.length > MOST_PENDING ? { pending: entries } : {}),
-        },
-        ...(pending.length > MOST_PENDING ? {} : { $push: { pending: { $each: entries } } }),
-      },
-    );
-    if (done.matchedCount === 1) {
+    const { filter, update } = commit(stored, ticket, entries);
+    const written = await ticketCollection().updateOne(filter, update);
+    if (written.matchedCount === 1) {
       signal('entry', { company: ticket.company });
       return ticket;
     }
     await pause(attempt);
   }
   throw conflict('ticket.contended', 'Too many people are changing this ticket at once. Try again.');
+}
+
+/** The one write: the new fields, and the entries that say so. */
+function commit({ _id, seq, pending, pendingAt }: StoredTicket, after: Ticket, entries: readonly Entry[]) {
+  const changed: Record<string, unknown> = {};
+  for (const entry of entries)
+    for (const [name, [, value]] of Object.entries(entry.fields)) changed[name] = value;
+  const filed = pending.length > MOST_PENDING;
+  const set = {
+    ...changed,
+    seq: after.seq,
+    updatedAt: after.updatedAt,
+    pendingAt: pendingAt ?? after.updatedAt,
+  };
+  return {
+    filter: { _id, seq },
+    update: {
+      $set: { ...set, ...(filed ? { pending: [...entries] } : {}) },
+      ...(filed ? {} : { $push: { pending: { $each: [...entries] } } }),
+    },
+  };
+}
+
+/**
+ * Switchboard's own change of tickets that have just been read: one trip for all of them. A ticket that somebody has
+ * changed meanwhile keeps what they wrote, and one whose change fails does not hold up the others.
+ */
+export async function changeRead(
+  ctx: (company: string) => Ctx,
+  tickets: readonly StoredTicket[],
+  decide: Decide,
+): Promise<{ written: number; failed: { ticket: string; error: unknown }[] }> {
+  const failed: { ticket: string; error: unknown }[] = [];
+  const operations: { updateOne: ReturnType<typeof commit> }[] = [];
+  const companies = new Set<string>();
+  for (const stored of tickets) {
+    const { pending, pendingAt: _, ...before } = stored;
+    try {
+      const desk = await findDesk(before.company, before.desk);
+      const rules = await rulesOf(before.company, before.sla?.version);
+      const acting = ctx(before.company);
+      const drafts = [decide(before, desk) ?? []].flat();
+      const { ticket, entries } = write(
+        acting,
+        before,
+        desk,
+        rules,
+        drafts,
+        laterOf(acting.now(), before.updatedAt),
+      );
+      if (!entries.length) continue;
+      if (pending.length > MOST_PENDING) await file(pending);
+      operations.push({ updateOne: commit(stored, ticket, entries) });
+      companies.add(before.company);
+    } catch (error) {
+      failed.push({ ticket: stored._id, error });
+    }
+  }
+  if (!operations.length) return { written: 0, failed };
+  const { matchedCount } = await ticketCollection().bulkWrite(operations, { ordered: false });
+  for (const company of companies) signal('entry', { company });
+  return { written: matchedCount, failed };
 }
 
 /** Time on one ticket never runs backwards, whatever the clocks of our processes say. */

@@ -1,0 +1,64 @@
+// Tickets by what is due on them, found by index and never by a scan. Whoever asks brings the database's time.
+import { ticketCollection } from './model.ts';
+import type { StoredTicket, Ticket } from './ticket.ts';
+import type { StatusKind } from './workflow.ts';
+
+/** What has come due by now, the longest due first. */
+export function due(now: Date, limit: number, except: readonly string[] = []): Promise<StoredTicket[]> {
+  return ticketCollection()
+    .find({
+      nextDeadlineAt: { $type: 'date', $lte: now },
+      ...(except.length ? { _id: { $nin: [...except] } } : {}),
+    })
+    .sort({ nextDeadlineAt: 1 })
+    .limit(limit)
+    .toArray();
+}
+
+/** The earliest instant after `now` at which anything is due. */
+export async function nextDue(now: Date): Promise<Date | null> {
+  const [first] = await ticketCollection()
+    .find({ nextDeadlineAt: { $type: 'date', $gt: now } }, { projection: { nextDeadlineAt: 1 } })
+    .sort({ nextDeadlineAt: 1 })
+    .limit(1)
+    .toArray();
+  return first?.nextDeadlineAt ?? null;
+}
+
+export interface Place {
+  kind: StatusKind;
+  createdAt: Date;
+  id: string;
+}
+
+/** The tickets of a company that are neither resolved nor closed, newest first within their kind, page by page. */
+export async function openAfter(
+  company: string,
+  after: Place | null,
+  limit: number,
+): Promise<StoredTicket[]> {
+  const kinds: StatusKind[] = ['new', 'open', 'pending'];
+  const found: StoredTicket[] = [];
+  for (const kind of kinds.slice(after ? kinds.indexOf(after.kind) : 0)) {
+    const beyond = after?.kind === kind ? pastOf(after) : {};
+    const page = await ticketCollection()
+      .find({ company, statusKind: kind, ...beyond })
+      .sort({ createdAt: -1, _id: -1 })
+      .limit(limit - found.length)
+      .toArray();
+    found.push(...page);
+    if (found.length >= limit) break;
+  }
+  return found;
+}
+
+const pastOf = ({ createdAt, id }: Place) => ({
+  createdAt: { $lte: createdAt },
+  $or: [{ createdAt: { $lt: createdAt } }, { createdAt, _id: { $lt: id } }],
+});
+
+export const placeOf = (ticket: Pick<Ticket, '_id' | 'statusKind' | 'createdAt'>): Place => ({
+  kind: ticket.statusKind,
+  createdAt: ticket.createdAt,
+  id: ticket._id,
+});
