@@ -63,16 +63,49 @@ export interface StoredTeam {
   updatedAt: Date;
 }
 
+export interface Person {
+  kind: 'user' | 'contact';
+  id: string;
+}
+
 /** A Slack user, Discord user, address or partner id proven to be somebody. */
 export interface StoredIdentity {
-  /** `<company>:<provider>:<workspace>:<external id>` */
+  /** Made from company, provider, workspace and external id: there can be only one. */
   _id: string;
   company: string;
   provider: string;
+  workspace: string;
   externalId: string;
-  person: { kind: 'user' | 'contact'; id: string };
+  /** As the provider shows them. Never a reason to link. */
+  name: string;
+  person: Person | null;
   proof: 'profile_email' | 'code' | 'mail' | 'admin' | 'none';
+  /** Links that somebody undid: never made again by themselves. */
+  undone: string[];
   at: Date;
+}
+
+/** One half of a link, waiting for the other: made by the account, said in the chat, or the other way round. */
+export interface StoredLinkCode {
+  /** Hash of the code. */
+  _id: string;
+  company: string;
+  user: string | null;
+  external: { provider: string; workspace: string; externalId: string; name: string } | null;
+  expiresAt: Date;
+}
+
+export interface StoredAuditLine {
+  _id: string;
+  company: string;
+  at: Date;
+  /** Past tense: `user.role_changed`. */
+  action: string;
+  by: { kind: string; id: string; name: string };
+  via: string;
+  request: string;
+  subject: string | null;
+  facts: Record<string, unknown>;
 }
 
 export interface StoredSession {
@@ -132,6 +165,10 @@ const teams = shape('teams');
 teams.index({ company: 1, name: 1 }, { unique: true });
 const identities = shape('identities');
 identities.index({ company: 1, 'person.id': 1 });
+const linkCodes = shape('link_codes');
+linkCodes.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+const audit = shape('audit');
+audit.index({ company: 1, at: -1, _id: -1 });
 const sessions = shape('sessions');
 sessions.index({ user: 1 });
 sessions.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
@@ -146,6 +183,8 @@ const models = {
   contacts: mongoose.model('Contact', contacts),
   teams: mongoose.model('Team', teams),
   identities: mongoose.model('Identity', identities),
+  linkCodes: mongoose.model('LinkCode', linkCodes),
+  audit: mongoose.model('AuditLine', audit),
   sessions: mongoose.model('Session', sessions),
   apiKeys: mongoose.model('ApiKey', apiKeys),
   signingKeys: mongoose.model('SigningKey', signingKeys),
@@ -155,6 +194,8 @@ export const userCollection = () => models.users.collection as unknown as Collec
 export const contactCollection = () => models.contacts.collection as unknown as Collection<StoredContact>;
 export const teamCollection = () => models.teams.collection as unknown as Collection<StoredTeam>;
 export const identityCollection = () => models.identities.collection as unknown as Collection<StoredIdentity>;
+export const linkCodeCollection = () => models.linkCodes.collection as unknown as Collection<StoredLinkCode>;
+export const auditCollection = () => models.audit.collection as unknown as Collection<StoredAuditLine>;
 export const sessionCollection = () => models.sessions.collection as unknown as Collection<StoredSession>;
 export const apiKeyCollection = () => models.apiKeys.collection as unknown as Collection<StoredApiKey>;
 export const signingKeyCollection = () =>

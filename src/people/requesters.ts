@@ -1,11 +1,13 @@
 // Who asks: the actor, or, when an agent files on behalf of somebody, the user or contact that is meant.
 import type { Ctx } from '../context.ts';
 import { forbidden, invalid } from '../errors.ts';
-import { isId, newId } from '../id.ts';
+import { isId } from '../id.ts';
 import type { Requester } from '../tickets/ticket.ts';
 import { atLeast } from './access.ts';
+import { findContact } from './actors.ts';
+import { address, contactByAddress } from './contacts.ts';
 import { member } from './members.ts';
-import { contactCollection, userCollection } from './model.ts';
+import { userCollection } from './model.ts';
 
 export async function requesterFor(ctx: Ctx, who?: string): Promise<Requester> {
   const { actor } = ctx;
@@ -14,8 +16,9 @@ export async function requesterFor(ctx: Ctx, who?: string): Promise<Requester> {
   if (actor.kind !== 'system' && !atLeast(actor.role, 'agent'))
     throw forbidden('ticket.on_behalf', 'Only agents file tickets on behalf of somebody else.');
   if (isId(who)) return (await userById(ctx, who)) ?? ofContact(ctx, who);
-  if (!who.includes('@')) throw nobody();
-  return byAddress(ctx, who.trim().toLowerCase());
+  const email = address.safeParse(who);
+  if (!email.success) throw nobody();
+  return byAddress(ctx, email.data);
 }
 
 const nobody = () =>
@@ -34,35 +37,15 @@ async function ofUser(ctx: Ctx, id: string): Promise<Requester> {
 }
 
 async function ofContact(ctx: Ctx, id: string): Promise<Requester> {
-  const contact = await contactCollection().findOne({ _id: id, company: ctx.actor.company });
-  if (!contact) throw nobody();
-  return { kind: 'contact', id, name: contact.name, email: contact.emails[0] ?? null };
+  const contact = await findContact(ctx.actor.company, id);
+  if (!contact || contact.erasedAt) throw nobody();
+  return { kind: 'contact', id: contact._id, name: contact.name, email: contact.emails[0] ?? null };
 }
 
 /** A user with this address, else the contact, who is made if nobody has it yet. */
 async function byAddress(ctx: Ctx, email: string): Promise<Requester> {
-  const { company } = ctx.actor;
-  const user = await userCollection().findOne({ email, company });
+  const user = await userCollection().findOne({ email, company: ctx.actor.company });
   if (user) return { kind: 'user', id: user._id, name: user.fullName ?? user.username, email };
-  const at = ctx.now();
-  const contact = await contactCollection().findOneAndUpdate(
-    { company, emails: email },
-    {
-      $setOnInsert: {
-        _id: newId(at),
-        company,
-        name: email.split('@')[0] ?? email,
-        emails: [email],
-        phoneNumber: null,
-        notes: null,
-        mergedInto: null,
-        erasedAt: null,
-        createdAt: at,
-        updatedAt: at,
-      },
-    },
-    { upsert: true, returnDocument: 'after' },
-  );
-  if (!contact) throw nobody();
+  const contact = await contactByAddress(ctx, email);
   return { kind: 'contact', id: contact._id, name: contact.name, email };
 }

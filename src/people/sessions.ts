@@ -4,10 +4,10 @@ import { z } from 'zod';
 import type { Actor } from '../context.ts';
 import { unauthorised } from '../errors.ts';
 import { newId } from '../id.ts';
-import { remembered } from '../memory.ts';
 import { fingerprint } from '../secrets.ts';
+import { userActor } from './actors.ts';
 import { type Member, member, type User } from './members.ts';
-import { companyCollection, sessionCollection, userCollection } from './model.ts';
+import { sessionCollection, userCollection } from './model.ts';
 import { passwordFits } from './passwords.ts';
 import { signAccess, verifyAccess } from './tokens.ts';
 
@@ -82,30 +82,11 @@ async function issue(
   return { accessToken, refreshToken, tokenType: 'Bearer', expiresIn: life.accessMinutes * 60, user: shown };
 }
 
-const isRoot = remembered('company', async (id: string) => {
-  const company = await companyCollection().findOne({ _id: id });
-  return { root: company?.root ?? false, active: company?.active ?? false };
-});
-
 /** The person behind an access token, as they are now: a role taken away, or an account closed, counts at once. */
 export async function recognise(token: string): Promise<Actor> {
   const claims = await verifyAccess(token);
   const user = await member(claims.sub);
   if (!user?.active || claims.iat * 1_000 < user.tokensSince.getTime() - 999)
     throw unauthorised('auth.token', 'This access token is not valid (any more). Sign in again.');
-  return actorOf(user);
-}
-
-export async function actorOf(user: Member): Promise<Actor> {
-  const company = await isRoot(user.company);
-  if (!company.active) throw unauthorised('auth.company', 'This company is closed.');
-  return {
-    kind: 'user',
-    id: user.id,
-    name: user.fullName ?? user.username,
-    company: user.company,
-    role: user.role,
-    teams: user.teams,
-    ...(company.root && user.role === 'admin' ? { operator: true } : {}),
-  };
+  return userActor(user);
 }
