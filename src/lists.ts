@@ -51,10 +51,12 @@ export const repeated = <S extends z.ZodType>(item: S) =>
 
 export const yesOrNo = z.enum(['true', 'false']).transform((word) => word === 'true');
 
-/** In which order: by a field that may be null, then by id, so that the order is total. */
+/** In which order: by a field, then by id, so that the order is total. */
 export interface Order {
   field: string;
   direction: 'asc' | 'desc';
+  /** False: the field is never null, and one range of the index serves what comes after a mark. */
+  nullable?: boolean;
 }
 
 type Plain = string | number | boolean | Date | null;
@@ -104,9 +106,14 @@ function readPlain(kind: unknown, plain: unknown): Plain {
 type Filter = Record<string, unknown>;
 
 /** What comes after the mark; null is the least of all values, as MongoDB orders. */
-export function after({ order: { field, direction }, value, id }: Mark): Filter {
+export function after({ order: { field, direction, nullable = true }, value, id }: Mark): Filter {
   const beyond = direction === 'asc' ? '$gt' : '$lt';
   if (field === '_id') return { _id: { [beyond]: id } };
+  if (!nullable)
+    return {
+      [field]: { [`${beyond}e`]: value },
+      $or: [{ [field]: { [beyond]: value } }, { _id: { [beyond]: id } }],
+    };
   const tie = { [field]: value, _id: { [beyond]: id } };
   if (value === null) return direction === 'asc' ? { $or: [{ [field]: { $ne: null } }, tie] } : tie;
   const further: Filter[] = [{ [field]: { [beyond]: value } }];
@@ -126,7 +133,7 @@ export interface Listable<Stored> {
   countDocuments(filter: never): Promise<number>;
 }
 
-/** One page out of a collection: one query for the items, one for the total. */
+/** One page out of a collection: one query for the items, and one for the total unless the page is the whole list. */
 export async function list<Stored extends { _id: string }, T>(
   collection: Listable<Stored>,
   filter: Filter,
@@ -143,15 +150,14 @@ export async function list<Stored extends { _id: string }, T>(
   const step = order.direction === 'asc' ? 1 : -1;
   const sort = { [order.field]: step, _id: step } as Record<string, 1 | -1>;
   const wanted = mark ? { $and: [filter, after(mark)] } : filter;
-  const [found, total] = await Promise.all([
-    collection
-      .find(wanted as never, projection ? { projection } : {})
-      .sort(sort)
-      .skip(mark ? 0 : (page - 1) * pageSize)
-      .limit(pageSize + 1)
-      .toArray(),
-    count ? count() : collection.countDocuments(filter as never),
-  ]);
+  const found = await collection
+    .find(wanted as never, projection ? { projection } : {})
+    .sort(sort)
+    .skip(mark ? 0 : (page - 1) * pageSize)
+    .limit(pageSize + 1)
+    .toArray();
+  const isWhole = !mark && page === 1 && found.length <= pageSize;
+  const total = isWhole ? found.length : await (count ? count() : collection.countDocuments(filter as never));
   const shown = found.slice(0, pageSize);
   const last = shown.at(-1);
   const here = mark ? mark.page : page;

@@ -9,6 +9,7 @@ import type { Logger } from '../../src/log.ts';
 import { buildApp } from './app.ts';
 import { authRoutes, identify } from './auth.ts';
 import { operationRoutes } from './operations.ts';
+import { listRoutes } from './ticket-lists.ts';
 import { ticketRoutes } from './tickets.ts';
 
 export interface HttpOptions {
@@ -47,6 +48,7 @@ export async function startHttp({
     routes: [
       ...operationRoutes({ config, checks, registry, isDraining: () => draining }),
       ...authRoutes(config),
+      ...listRoutes,
       ...ticketRoutes,
     ],
     doors,

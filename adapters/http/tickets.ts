@@ -5,7 +5,7 @@ import { assign, assignInput, create, createInput, read } from '../../src/ticket
 import { type Route, route, setEtag } from './route.ts';
 
 const byId = z.strictObject({ id: z.string().max(64) });
-const ticketShape = z
+export const ticketShape = z
   .object({ id: z.string(), key: z.string(), title: z.string(), status: z.string() })
   .loose();
 

@@ -150,6 +150,17 @@ export function same(a: unknown, b: unknown): boolean {
 
 export const COMMENT_ACTIONS: readonly Action[] = ['comment_added', 'comment_edited', 'comment_deleted'];
 
+/** Each comment once, by the last entry that tells its text; deleted ones are gone. */
+export function commentsAsTheyAre(entries: readonly Entry[]): Entry[] {
+  const last = new Map<string, Entry>();
+  for (const entry of entries) {
+    if (!entry.comment) continue;
+    if (entry.action === 'comment_deleted') last.delete(entry.comment.id);
+    else last.set(entry.comment.id, entry);
+  }
+  return [...last.values()];
+}
+
 /** A customer sees neither notes nor the desk's inner workings. */
 export function isPublic(entry: Pick<Entry, 'action' | 'comment' | 'fields'>): boolean {
   if (entry.comment) return entry.comment.audience === 'public';

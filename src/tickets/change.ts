@@ -19,6 +19,7 @@ import { isDuplicate } from '../store.ts';
 import { load } from './find.ts';
 import { ticketCollection } from './model.ts';
 import { consequences, type StoredTicket, type Ticket } from './ticket.ts';
+import { keptWords } from './words.ts';
 
 export type TicketDraft = Draft<Ticket>;
 export type Decide = (ticket: Ticket, desk: Desk) => TicketDraft | TicketDraft[] | null;
@@ -115,6 +116,7 @@ const beginning = (desk: Desk): Partial<Ticket> => ({
   customFields: {},
   private: false,
   dueDate: null,
+  dueAt: null,
   estimatedHours: null,
   actualHours: null,
   resolutionNotes: null,
@@ -213,7 +215,7 @@ export async function change(
 ): Promise<Ticket> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const stored = await load(ctx, ref);
-    const { pending, pendingAt: _, ...before } = stored;
+    const { pending, pendingAt: _, words: __, ...before } = stored;
     if (seen !== undefined && seen !== before.seq)
       throw new Refusal(
         'stale',
@@ -315,7 +317,7 @@ async function happened(ticket: Ticket, pending: readonly Entry[], cause: string
   return pending.some((entry) => entry.cause === cause) || (await filedWithCause(ticket._id, cause)) !== null;
 }
 
-const strip = ({ pending: _, pendingAt: __, ...ticket }: StoredTicket): Ticket => ticket;
+const strip = ({ pending: _, pendingAt: __, words: ___, ...ticket }: StoredTicket): Ticket => ticket;
 
 /** For the relay: tickets with entries that are not filed, oldest first. */
 export function unfiled(limit: number): Promise<StoredTicket[]> {
@@ -327,23 +329,34 @@ export function unfiled(limit: number): Promise<StoredTicket[]> {
 }
 
 /** For the relay: these are filed and their people will be told. Entries written meanwhile stay for the next round. */
-export async function strike(tickets: readonly { _id: string; seq: number }[]): Promise<void> {
+export async function strike(tickets: readonly StoredTicket[]): Promise<void> {
   if (!tickets.length) return;
   const collection = ticketCollection();
+  const words = new Map<string, string[] | undefined>();
+  for (const ticket of tickets) words.set(ticket._id, await keptWords(ticket));
   const result = await collection.bulkWrite(
-    tickets.map(({ _id, seq }) => ({
-      updateOne: { filter: { _id, seq }, update: { $set: { pending: [] }, $unset: { pendingAt: '' } } },
-    })),
+    tickets.map(({ _id, seq }) => {
+      const kept = words.get(_id);
+      return {
+        updateOne: {
+          filter: { _id, seq },
+          update: { $set: { pending: [], ...(kept ? { words: kept } : {}) }, $unset: { pendingAt: '' } },
+        },
+      };
+    }),
     { ordered: false },
   );
   if (result.matchedCount === tickets.length) return;
   await collection.bulkWrite(
-    tickets.map(({ _id, seq }) => ({
-      updateOne: {
-        filter: { _id, seq: { $gt: seq } },
-        update: { $pull: { pending: { seq: { $lte: seq } } } },
-      },
-    })),
+    tickets.map(({ _id, seq }) => {
+      const kept = words.get(_id);
+      return {
+        updateOne: {
+          filter: { _id, seq: { $gt: seq } },
+          update: { $pull: { pending: { seq: { $lte: seq } } }, ...(kept ? { $set: { words: kept } } : {}) },
+        },
+      };
+    }),
     { ordered: false },
   );
 }

@@ -20,7 +20,7 @@ export async function load(ctx: Ctx, ref: string): Promise<StoredTicket> {
 }
 
 export async function find(ctx: Ctx, ref: string): Promise<Ticket> {
-  const { pending: _, pendingAt: __, ...ticket } = await load(ctx, ref);
+  const { pending: _, pendingAt: __, words: ___, ...ticket } = await load(ctx, ref);
   return ticket;
 }
 

@@ -14,11 +14,14 @@ schema.index({ company: 1, desk: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, assignee: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, team: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, 'requester.id': 1, createdAt: -1, _id: -1 });
-schema.index({ company: 1, priorityRank: -1, createdAt: -1, _id: -1 });
+schema.index({ company: 1, priorityRank: -1, _id: -1 });
 schema.index({ company: 1, category: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, tags: 1, createdAt: -1 });
 schema.index({ company: 1, watchers: 1, createdAt: -1 });
-schema.index({ company: 1, dueDate: 1, _id: 1 }, { partialFilterExpression: { dueDate: { $type: 'date' } } });
+schema.index({ company: 1, dueAt: 1, _id: 1 });
+schema.index({ company: 1, channel: 1, createdAt: -1, _id: -1 });
+schema.index({ company: 1, environment: 1, createdAt: -1, _id: -1 });
+schema.index({ company: 1, words: 1, createdAt: -1, _id: -1 });
 schema.index(
   { company: 1, externalRef: 1 },
   { partialFilterExpression: { externalRef: { $type: 'string' } } },

@@ -57,6 +57,8 @@ export interface Ticket {
   /** Only its requester, agents and who is invited: not shown in open channels. */
   private: boolean;
   dueDate: Date | null;
+  /** When it should be done: the date that somebody set, else the deadline of its resolution clock. */
+  dueAt: Date | null;
   estimatedHours: number | null;
   actualHours: number | null;
   resolutionNotes: string | null;
@@ -85,6 +87,8 @@ export interface Ticket {
 export interface StoredTicket extends Ticket {
   pending: Entry[];
   pendingAt?: Date;
+  /** The words by which it is found: kept by the relay. */
+  words?: string[];
 }
 
 /** Fields that follow from others, whoever changes them. */
@@ -95,6 +99,8 @@ export function consequences(
   at: Date,
 ): Partial<Ticket> {
   const out: Partial<Ticket> = { ...set };
+  if (set.dueDate !== undefined && set.dueAt === undefined) out.dueAt = set.dueDate;
+  if (set.deletedAt && before) out.company = `${before.company} (deleted)`;
   if (set.priority) out.priorityRank = PRIORITY_RANK[set.priority];
   if (set.status && set.status !== before?.status) {
     const kind = kindOf(workflow, set.status);

@@ -1,0 +1,64 @@
+// Lists of tickets over HTTP: filtered, ordered, paged; and the numbers over them.
+import { z } from 'zod';
+import type { Ctx } from '../../src/context.ts';
+import { pageOf } from '../../src/lists.ts';
+import { type ListInput, list, listInput, statistics } from '../../src/tickets/lists.ts';
+import { type Route, route } from './route.ts';
+import { drawTicket, ticketShape } from './tickets.ts';
+
+const answer = pageOf(ticketShape);
+
+async function page(ctx: Ctx, query: ListInput) {
+  const found = await list(ctx, query);
+  return { ...found, items: found.items.map((ticket) => drawTicket(ticket)) };
+}
+
+const preset = (path: string, summary: string, more: Partial<ListInput>) =>
+  route({
+    method: 'get',
+    path: `/api/v1/tickets/${path}`,
+    tag: 'Tickets',
+    summary,
+    deed: 'ticket.read',
+    query: listInput,
+    answer,
+    run: ({ ctx, query }) => page(ctx, { ...query, ...more }),
+  });
+
+const counts = z.record(z.string(), z.int());
+
+export const listRoutes: Route[] = [
+  route({
+    method: 'get',
+    path: '/api/v1/tickets',
+    tag: 'Tickets',
+    summary: 'List tickets',
+    description:
+      'Repeated keys are alternatives, different keys narrow further. With `q`, the best matches come first unless `sort_by` says otherwise.',
+    deed: 'ticket.read',
+    query: listInput,
+    answer,
+    run: ({ ctx, query }) => page(ctx, query),
+  }),
+  preset('my', 'Tickets of mine: assigned to me, or, for a customer, asked by me', { my: true }),
+  preset('unassigned', 'Tickets that nobody has taken', { unassigned: true }),
+  preset('overdue', 'Open tickets whose due date has passed', { overdue: true }),
+  route({
+    method: 'get',
+    path: '/api/v1/tickets/statistics',
+    tag: 'Tickets',
+    summary: 'Numbers over the tickets that one may see',
+    deed: 'ticket.read',
+    answer: z.object({
+      totalTickets: z.int(),
+      byStatus: counts,
+      byPriority: counts,
+      byCategory: counts,
+      overdueCount: z.int(),
+      unassignedCount: z.int(),
+      myTicketsCount: z.int(),
+      avgResolutionTimeHours: z.number().nullable(),
+    }),
+    run: ({ ctx }) => statistics(ctx),
+  }),
+];

@@ -1,0 +1,247 @@
+// Lists of tickets: filters, orders, pages. Every list is served by an index that begins with the company; a page is
+// found by where the one before it ended, so that the thousandth costs what the first does.
+import { z } from 'zod';
+import type { Ctx } from '../context.ts';
+import { PRIORITIES, PRIORITY_RANK, priorityInput } from '../desks/desk.ts';
+import { desksOf, findDesk } from '../desks/desks.ts';
+import { invalid, unknown } from '../errors.ts';
+import {
+  list as listOf,
+  type Order,
+  type Page,
+  pageQuery,
+  readCursor,
+  repeated,
+  writeCursor,
+  yesOrNo,
+} from '../lists.ts';
+import { atLeast } from '../people/access.ts';
+import { ticketCollection } from './model.ts';
+import { matching, type Search } from './search.ts';
+import type { StoredTicket, Ticket } from './ticket.ts';
+import { KINDS, readStatus, type StatusKind } from './workflow.ts';
+
+const when = z.coerce.date();
+const word = (most = 100) => z.string().trim().min(1).max(most);
+
+export const SORTS = ['created_at', 'updated_at', 'priority', 'due_at', 'number', 'relevance'] as const;
+
+export const listInput = z.strictObject({
+  ...pageQuery,
+  status: repeated(word(60)).optional(),
+  statusKind: repeated(z.enum(KINDS)).optional(),
+  priority: repeated(priorityInput).optional(),
+  category: repeated(word(60)).optional(),
+  desk: repeated(word(40)).optional(),
+  company: word(40).optional(),
+  team: repeated(word(40)).optional(),
+  assignee: repeated(word(40)).optional(),
+  requester: repeated(word(40)).optional(),
+  channel: repeated(word(40)).optional(),
+  tag: repeated(word(60)).optional(),
+  environment: repeated(word()).optional(),
+  externalRef: repeated(word(200)).optional(),
+  q: z.string().max(10_000).optional(),
+  my: yesOrNo.optional(),
+  unassigned: yesOrNo.optional(),
+  overdue: yesOrNo.optional(),
+  createdAfter: when.optional(),
+  createdBefore: when.optional(),
+  updatedAfter: when.optional(),
+  sortBy: z.enum(SORTS).optional(),
+  order: z.enum(['asc', 'desc']).optional(),
+});
+export type ListInput = z.output<typeof listInput>;
+
+type Filter = Record<string, unknown>;
+type Field = 'createdAt' | 'updatedAt' | 'priorityRank' | 'dueAt' | 'key';
+const FIELD: Record<Exclude<(typeof SORTS)[number], 'relevance'>, Field> = {
+  created_at: 'createdAt',
+  updated_at: 'updatedAt',
+  priority: 'priorityRank',
+  due_at: 'dueAt',
+  number: 'key',
+};
+/** By default what is urgent comes first, and what is due first. */
+const NATURAL: Record<Field, 'asc' | 'desc'> = {
+  createdAt: 'desc',
+  updatedAt: 'desc',
+  priorityRank: 'desc',
+  dueAt: 'asc',
+  key: 'asc',
+};
+
+const UNSHOWN = { pending: 0, pendingAt: 0, words: 0 } as const;
+
+export async function list(ctx: Ctx, input: ListInput): Promise<Page<Ticket>> {
+  const { filter, search } = await filterOf(ctx, input);
+  const sortBy = input.sortBy ?? 'relevance';
+  if (search && sortBy === 'relevance') return byRelevance(ctx, filter, search, input);
+  const field = FIELD[sortBy === 'relevance' ? 'created_at' : sortBy];
+  const order: Order = { field, direction: input.order ?? NATURAL[field], nullable: field === 'dueAt' };
+  const searched = search ? { ...filter, ...(await search.narrow(filter)) } : filter;
+  return listOf<StoredTicket, Ticket>(ticketCollection(), searched, order, input, (ticket) => ticket, {
+    projection: UNSHOWN,
+    total: () => totalOf(ctx, searched),
+  });
+}
+
+const oneOf = <T>(values: T[]): T | { $in: T[] } =>
+  values.length === 1 ? (values[0] as T) : { $in: values };
+
+export async function filterOf(
+  ctx: Ctx,
+  input: Omit<ListInput, 'page' | 'pageSize'>,
+): Promise<{ filter: Filter; search: Search | null }> {
+  const { actor } = ctx;
+  if (input.company !== undefined && input.company !== actor.company) throw unknown('company');
+  const isCustomer = actor.kind !== 'system' && !atLeast(actor.role, 'agent');
+  const filter: Filter = { company: actor.company };
+  if (isCustomer) filter.$or = [{ 'requester.id': actor.id }, { watchers: actor.id }];
+  if (input.desk)
+    filter.desk = oneOf(
+      await Promise.all(input.desk.map(async (ref) => (await findDesk(actor.company, ref)).id)),
+    );
+  if (input.status) filter.status = oneOf(await statuses(actor.company, input.status));
+  if (input.statusKind) filter.statusKind = oneOf(input.statusKind);
+  if (input.priority) filter.priorityRank = oneOf(input.priority.map((name) => PRIORITY_RANK[name]));
+  if (input.category) filter.category = oneOf(input.category.map((name) => name.toLowerCase()));
+  if (input.team) filter.team = oneOf(input.team);
+  if (input.assignee) filter.assignee = oneOf(input.assignee.map((id) => (id === 'me' ? actor.id : id)));
+  if (input.requester)
+    filter['requester.id'] = oneOf(input.requester.map((id) => (id === 'me' ? actor.id : id)));
+  if (input.channel) filter.channel = oneOf(input.channel.map((name) => name.toLowerCase()));
+  if (input.tag) filter.tags = oneOf(input.tag.map((name) => name.toLowerCase()));
+  if (input.environment) filter.environment = oneOf(input.environment.map((name) => name.toLowerCase()));
+  if (input.externalRef) filter.externalRef = oneOf(input.externalRef);
+  if (input.my) Object.assign(filter, isCustomer ? { 'requester.id': actor.id } : { assignee: actor.id });
+  if (input.unassigned) filter.assignee = null;
+  if (input.overdue)
+    Object.assign(filter, { dueAt: { $lt: ctx.now() }, statusKind: { $in: ['new', 'open', 'pending'] } });
+  if (input.createdAfter || input.createdBefore)
+    filter.createdAt = {
+      ...(input.createdAfter ? { $gte: input.createdAfter } : {}),
+      ...(input.createdBefore ? { $lt: input.createdBefore } : {}),
+    };
+  if (input.updatedAfter) filter.updatedAt = { $gte: input.updatedAfter };
+  return { filter, search: input.q?.trim() ? matching(ctx, input.q, !isCustomer) : null };
+}
+
+/** A status word means what the desks of the company call so: by name, by label, in any letter case. */
+async function statuses(company: string, words: string[]): Promise<string[]> {
+  const desks = await desksOf(company);
+  const found = words.flatMap((one) => desks.flatMap((desk) => readStatus(desk.workflow, one) ?? []));
+  if (words.some((one) => !desks.some((desk) => readStatus(desk.workflow, one))))
+    throw invalid('list.status', 'No desk has that status.', [
+      {
+        path: 'status',
+        message: `must be one of ${[...new Set(desks.flatMap((desk) => desk.workflow.states.map((state) => state.name)))].join(', ')}`,
+      },
+    ]);
+  return [...new Set(found)];
+}
+
+const MOST_TOTALS = 2_000;
+const totals = new Map<string, { total: number; stamp: string; until: number }>();
+
+/** Counting a hundred thousand costs more than the page it stands beside: a count holds until a ticket changes. */
+async function totalOf(ctx: Ctx, filter: Filter): Promise<number> {
+  const key = JSON.stringify(filter);
+  const newest = await ticketCollection().findOne(
+    { company: ctx.actor.company },
+    { sort: { updatedAt: -1, _id: -1 }, projection: { updatedAt: 1, seq: 1 } },
+  );
+  const stamp = newest ? `${newest.updatedAt.getTime()}.${newest._id}.${newest.seq}` : '';
+  const known = totals.get(key);
+  if (known && known.stamp === stamp && known.until > performance.now()) return known.total;
+  const total = await ticketCollection().countDocuments(filter);
+  if (totals.size > MOST_TOTALS) totals.clear();
+  totals.set(key, { total, stamp, until: performance.now() + 3_000 });
+  return total;
+}
+
+/** The best of the newest matches: what people type is seldom looked at beyond the first pages. */
+const MOST_RANKED = 500;
+async function byRelevance(
+  ctx: Ctx,
+  filter: Filter,
+  search: Search,
+  input: ListInput,
+): Promise<Page<Ticket>> {
+  const order: Order = { field: 'relevance', direction: 'desc' };
+  const mark = input.cursor ? readCursor(input.cursor, order) : null;
+  const from = mark ? Number(mark.value) : (input.page - 1) * input.pageSize;
+  const narrowed = { ...filter, ...(await search.narrow(filter)) };
+  const rows = await ticketCollection()
+    .find(narrowed, { projection: { pending: 0, pendingAt: 0 } })
+    .sort({ createdAt: -1, _id: -1 })
+    .limit(MOST_RANKED)
+    .toArray();
+  const fresh = await search.unfiled(filter);
+  const all = [...fresh, ...rows.filter((row) => !fresh.some((one) => one._id === row._id))];
+  const ranked = all
+    .map((ticket) => ({ ticket, score: search.score(ticket) }))
+    .sort((a, b) => b.score - a.score || b.ticket.createdAt.getTime() - a.ticket.createdAt.getTime());
+  const items = ranked
+    .slice(from, from + input.pageSize)
+    .map(({ ticket: { words: _, ...ticket } }) => ticket);
+  const total = rows.length < MOST_RANKED ? all.length : await totalOf(ctx, narrowed);
+  const next = from + input.pageSize;
+  return {
+    items,
+    total,
+    page: mark?.page ?? input.page,
+    pageSize: input.pageSize,
+    nextCursor:
+      next < ranked.length
+        ? writeCursor({ order, value: next, id: '', page: (mark?.page ?? input.page) + 1 })
+        : null,
+  };
+}
+
+const STATISTICS_FIELDS = { by_status: 'status', by_priority: 'priority', by_category: 'category' } as const;
+
+/** The numbers over what the caller may see. */
+export async function statistics(ctx: Ctx): Promise<Record<string, unknown>> {
+  const { filter } = await filterOf(ctx, {});
+  const now = ctx.now();
+  const active = { $in: ['new', 'open', 'pending'] as StatusKind[] };
+  const isCustomer = !atLeast(ctx.actor.role, 'agent') && ctx.actor.kind !== 'system';
+  const collection = ticketCollection();
+  const counts = (field: string) =>
+    collection
+      .aggregate<{ _id: string | null; n: number }>([
+        { $match: filter },
+        { $group: { _id: `$${field}`, n: { $sum: 1 } } },
+      ])
+      .toArray();
+  const [byStatus, byPriority, byCategory, overdue, unassigned, mine, resolution] = await Promise.all([
+    ...Object.values(STATISTICS_FIELDS).map(counts),
+    collection.countDocuments({ ...filter, dueAt: { $lt: now }, statusKind: active }),
+    collection.countDocuments({ ...filter, assignee: null, statusKind: active }),
+    collection.countDocuments(
+      isCustomer ? filter : { ...filter, assignee: ctx.actor.id, statusKind: active },
+    ),
+    collection
+      .aggregate<{ _id: null; ms: number }>([
+        { $match: { ...filter, resolvedAt: { $type: 'date' } } },
+        { $group: { _id: null, ms: { $avg: { $subtract: ['$resolvedAt', '$createdAt'] } } } },
+      ])
+      .toArray(),
+  ] as const);
+  const table = (rows: unknown) =>
+    Object.fromEntries(
+      (rows as { _id: string | null; n: number }[]).map((row) => [row._id ?? 'none', row.n]),
+    );
+  const ms = (resolution as { ms: number }[])[0]?.ms;
+  return {
+    totalTickets: (byStatus as { n: number }[]).reduce((sum, row) => sum + row.n, 0),
+    byStatus: table(byStatus),
+    byPriority: { ...Object.fromEntries(PRIORITIES.map((name) => [name, 0])), ...table(byPriority) },
+    byCategory: table(byCategory),
+    overdueCount: overdue,
+    unassignedCount: unassigned,
+    myTicketsCount: mine,
+    avgResolutionTimeHours: ms === undefined || ms === null ? null : Math.round(ms / 36_000) / 100,
+  };
+}

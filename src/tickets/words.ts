@@ -1,0 +1,51 @@
+// The words by which a ticket is found, as the relay keeps them on it. Words of notes carry a mark that a customer's
+// search never asks for.
+import { COMMENT_ACTIONS, commentsAsTheyAre, type Entry } from '../history/entry.ts';
+import { filed } from '../history/history.ts';
+import { type StoredTicket, searchWords, type Ticket } from './ticket.ts';
+
+export const NOTE = '~';
+
+/** The words of a ticket whose entries are these; without entries, of its own fields. */
+export function wordsOf(ticket: Ticket, comments: readonly Entry[]): string[] {
+  const own = searchWords([
+    ticket.key,
+    String(ticket.number),
+    ticket.title,
+    ...ticket.tags,
+    ticket.requester.name,
+    ticket.requester.email,
+    ticket.externalRef,
+    ticket.description,
+    ticket.affectedService,
+    ticket.resolutionNotes,
+  ]);
+  const said = (audience: 'public' | 'internal') =>
+    searchWords(comments.filter((one) => one.comment?.audience === audience).map((one) => one.comment?.text));
+  return [...new Set([...own, ...said('public'), ...said('internal').map((word) => NOTE + word)])];
+}
+
+/** Entries after which the kept words must be made anew; comments alone only add to them. */
+const remakesWords = (entry: Entry): boolean =>
+  ['title', 'description', 'tags', 'externalRef', 'requester', 'affectedService', 'resolutionNotes'].some(
+    (name) => name in entry.fields,
+  ) ||
+  entry.action === 'comment_edited' ||
+  entry.action === 'comment_deleted' ||
+  entry.action === 'merged';
+
+/** What the ticket is found by from now on; undefined when nothing of it has changed. */
+export async function keptWords(ticket: StoredTicket): Promise<string[] | undefined> {
+  const comments = ticket.pending.filter((entry) => entry.comment);
+  if (ticket.pending.some(remakesWords)) {
+    const isNew = ticket.pending[0]?.seq === 1;
+    return wordsOf(
+      ticket,
+      isNew
+        ? commentsAsTheyAre(ticket.pending)
+        : commentsAsTheyAre(await filed(ticket._id, { actions: COMMENT_ACTIONS })),
+    );
+  }
+  if (!comments.length) return undefined;
+  return [...new Set([...(ticket.words ?? []), ...wordsOf(ticket, comments)])];
+}
