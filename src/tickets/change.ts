@@ -116,7 +116,6 @@ const beginning = (desk: Desk): Partial<Ticket> => ({
   customFields: {},
   private: false,
   dueDate: null,
-  dueAt: null,
   estimatedHours: null,
   actualHours: null,
   resolutionNotes: null,

@@ -3,6 +3,7 @@
 // not seen yet is matched here, so that what somebody just wrote is found.
 import type { Ctx } from '../context.ts';
 import { readTicketKey } from '../desks/desk.ts';
+import { desksOf } from '../desks/desks.ts';
 import { ticketCollection } from './model.ts';
 import { type StoredTicket, searchWords, type Ticket } from './ticket.ts';
 import { NOTE, wordsOf } from './words.ts';
@@ -26,13 +27,15 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
   const terms = searchWords([q.slice(0, 500)], MOST_TERMS);
   const last = /[\p{L}\p{N}]$/u.test(q.trim()) ? terms.at(-1) : undefined;
   const whole = (term: string) => ({ words: withNotes ? { $in: [term, NOTE + term] } : term });
-  const begins = (term: string) => ({ words: { $gte: term, $lt: `${term}\u{10ffff}` } });
+  // Letters and digits only, so that it is a plain prefix of the index; two bounds would be met by two different words.
+  const begins = (term: string) => ({ words: { $regex: `^${term}` } });
   const beginning = (term: string): Filter =>
     withNotes ? { $or: [begins(term), begins(NOTE + term)] } : begins(term);
 
   return {
     async narrow(base) {
-      if (key && terms.length <= 2) return { key };
+      if (key && (await desksOf(ctx.actor.company)).some((desk) => key.startsWith(`${desk.key}-`)))
+        return { key };
       if (!terms.length) return { words: '' };
       const { company } = ctx.actor;
       const counted = await Promise.all(
@@ -83,7 +86,7 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
   };
 
   function hasAll(ticket: StoredTicket): boolean {
-    if (key) return ticket.key === key;
+    if (key && ticket.key === key) return true;
     const words = wordsOf(
       ticket,
       ticket.pending.filter((entry) => withNotes || entry.comment?.audience !== 'internal'),

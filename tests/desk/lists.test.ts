@@ -1,0 +1,106 @@
+// Lists and search, over the wire.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { openWorld, type World } from '../support/world.ts';
+
+let world: World;
+let admin: string;
+const file = (body: Record<string, unknown>) => world.call('POST', '/api/v1/tickets', { as: admin, body });
+const list = async (query: string) =>
+  (await world.call('GET', `/api/v1/tickets${query}`, { as: admin })).body;
+const titles = (page: { items: { title: string }[] }) => page.items.map((ticket) => ticket.title);
+
+beforeAll(async () => {
+  world = await openWorld();
+  admin = await world.admin();
+  await file({
+    title: 'Printer jammed',
+    description: 'the drum is worn',
+    priority: 'P1',
+    tags: ['Hardware'],
+    due_date: '2020-01-01T00:00:00Z',
+  });
+  await file({
+    title: 'Cannot sign in',
+    description: 'after the drumming class',
+    priority: 'low',
+    category: 'Technical',
+  });
+  await file({
+    title: 'Invoice wrong',
+    priority: 'high',
+    category: 'billing',
+    external_ref: 'EXT-77',
+    due_date: '2999-01-01T00:00:00Z',
+  });
+  await world.drain();
+});
+afterAll(() => world.close());
+
+describe('a list of tickets', () => {
+  test('begins with the newest and counts them all', async () => {
+    const page = await list('?page_size=2');
+    expect(titles(page)).toEqual(['Invoice wrong', 'Cannot sign in']);
+    expect(page).toMatchObject({ total: 3, page: 1, page_size: 2 });
+    const next = await list(`?page_size=2&cursor=${page.next_cursor}`);
+    expect(titles(next)).toEqual(['Printer jammed']);
+    expect(next.next_cursor).toBeNull();
+  });
+
+  test('counts a ticket that was filed a moment ago', async () => {
+    await list('?page_size=1');
+    await file({ title: 'One more', category: 'general', tags: ['extra'] });
+    expect((await list('?page_size=1')).total).toBe(4);
+  });
+
+  test.each([
+    ['?status=NEW&tag=hardware', ['Printer jammed']],
+    ['?priority=p1&priority=LOW', ['Cannot sign in', 'Printer jammed']],
+    ['?category=billing', ['Invoice wrong']],
+    ['?external_ref=EXT-77', ['Invoice wrong']],
+    ['?overdue=true', ['Printer jammed']],
+    ['?sort_by=priority&category=technical&category=billing', ['Invoice wrong', 'Cannot sign in']],
+    ['?sort_by=due_at&order=asc&priority=high&priority=critical', ['Printer jammed', 'Invoice wrong']],
+    ['?created_after=2999-01-01', []],
+  ])('%s', async (query, expected) => {
+    expect(titles(await list(query))).toEqual(expected);
+  });
+
+  test.each([
+    '?status[$ne]=x',
+    '?sort_by=password',
+    '?page=0',
+    '?cursor=abc',
+    '?status=dancing',
+    '?nonsense=1',
+  ])('%s is refused', async (query) => {
+    const answer = await world.call('GET', `/api/v1/tickets${query}`, { as: admin });
+    expect(answer.status).toBe(400);
+    expect(answer.body.details[0].path).toBeTruthy();
+  });
+});
+
+describe('a search', () => {
+  test.each([
+    ['drum', ['Printer jammed', 'Cannot sign in']],
+    ['the worn dru', ['Printer jammed']],
+    ['EXT-77', ['Invoice wrong']],
+    ['tkt-2', ['Cannot sign in']],
+    ['administrator print', ['Printer jammed']],
+    ['(a+)+$', []],
+    ['nothing of that kind', []],
+  ])('for "%s" finds %j', async (q, expected) => {
+    expect(titles(await list(`?q=${encodeURIComponent(q)}`)).sort()).toEqual([...expected].sort());
+  });
+
+  test('finds what was written a moment ago, before the relay has seen it', async () => {
+    await file({ title: 'Zeppelin sighted' });
+    expect(titles(await list('?q=zeppelin'))).toEqual(['Zeppelin sighted']);
+  });
+
+  test('puts the ticket whose title says it before the one that mentions it', async () => {
+    await file({ title: 'Coffee machine', description: 'leaks' });
+    await file({ title: 'Kitchen', description: 'the coffee is cold' });
+    await world.drain();
+    expect(titles(await list('?q=coffee'))[0]).toBe('Coffee machine');
+  });
+});
