@@ -3,7 +3,8 @@
 import { comparison, type Leaf, matchesAny, matchesEqual } from './comparing.ts';
 import type { Doc } from './documents.ts';
 import { bad, MongoFault } from './errors.ts';
-import { compileExpression, type Scope, scopeOf, truthy } from './expressions.ts';
+import { compileExpression, scopeOf } from './expressions.ts';
+import { type Scope, truthy } from './operators.ts';
 import { reader } from './paths.ts';
 import { isRegex, toRegExp } from './regexes.ts';
 import { compileSchema } from './schema.ts';

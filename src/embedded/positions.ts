@@ -1,0 +1,145 @@
+// The positional parts of an update path: `$` is where the filter matched, `$[]` everywhere, `$[name]` where the
+// array filter called so holds. They are replaced by the indexes that they stand for in one document.
+import type { Doc } from './documents.ts';
+import { bad } from './errors.ts';
+import { compileFilter, isOperatorDoc, type MatchEnv } from './matching.ts';
+import { getAt, isIndex } from './paths.ts';
+import { show } from './showing.ts';
+import { isObject } from './values.ts';
+
+export type ArrayFilters = ReadonlyMap<string, (element: unknown) => boolean>;
+
+const PLACEHOLDER = /^\$\[(.*)\]$/;
+
+export function isPositional(path: string): boolean {
+  return path.includes('$');
+}
+
+export function placeholders(path: string): string[] {
+  return path.split('.').flatMap((part) => PLACEHOLDER.exec(part)?.[1] || []);
+}
+
+function failed(message: string): never {
+  bad(message, 9, 'FailedToParse');
+}
+
+function rootsOf(filter: Doc, found: Set<string>): Set<string> {
+  for (const name of Object.keys(filter)) {
+    const spec = filter[name];
+    if (!name.startsWith('$')) found.add(name.split('.')[0] ?? '');
+    else if (Array.isArray(spec)) for (const branch of spec) if (isObject(branch)) rootsOf(branch, found);
+  }
+  return found;
+}
+
+export function compileArrayFilters(filters: readonly unknown[], env: MatchEnv): ArrayFilters {
+  const compiled = new Map<string, (element: unknown) => boolean>();
+  for (const filter of filters) {
+    if (!isObject(filter)) bad('Each array filter must be an object', 14, 'TypeMismatch');
+    const [name, other] = rootsOf(filter, new Set());
+    if (name === undefined) failed('Cannot use an expression without a top-level field name in arrayFilters');
+    if (other !== undefined) {
+      failed(
+        `Error parsing array filter :: caused by :: Expected a single top-level field name, found '${name}' and '${other}'`,
+      );
+    }
+    if (!/^[a-z][a-zA-Z0-9]*$/.test(name)) {
+      bad(
+        `Error parsing array filter :: caused by :: The top-level field name must be an alphanumeric string beginning with a lowercase letter, found '${name}'`,
+      );
+    }
+    if (compiled.has(name)) failed(`Found multiple array filters with the same top-level field name ${name}`);
+    const test = compileFilter(filter, env);
+    compiled.set(name, (element) => test({ [name]: element }));
+  }
+  return compiled;
+}
+
+/** Every concrete path that a positional path means in a document. */
+export function resolve(
+  path: string,
+  root: Doc,
+  filters: ArrayFilters,
+  positionOf: (prefix: readonly string[]) => number | undefined,
+): string[][] {
+  let paths: string[][] = [[]];
+  for (const part of path.split('.')) {
+    const placeholder = PLACEHOLDER.exec(part);
+    if (part === '$') {
+      const index = positionOf(paths[0] ?? []);
+      if (index === undefined) {
+        bad('The positional operator did not find the match needed from the query.');
+      }
+      paths = paths.map((parts) => [...parts, String(index)]);
+    } else if (!placeholder) paths = paths.map((parts) => [...parts, part]);
+    else paths = paths.flatMap((parts) => elementsAt(parts, root, placeholder[1] ?? '', filters, path));
+  }
+  return paths;
+}
+
+function elementsAt(
+  parts: string[],
+  root: Doc,
+  name: string,
+  filters: ArrayFilters,
+  path: string,
+): string[][] {
+  const array = getAt(root, parts);
+  if (array === undefined) {
+    bad(`The path '${parts.join('.')}' must exist in the document in order to apply array updates.`);
+  }
+  if (!Array.isArray(array)) {
+    bad(`Cannot apply array updates to non-array element ${parts[parts.length - 1]}: ${show(array)}`);
+  }
+  const test = name === '' ? () => true : filters.get(name);
+  if (!test) bad(`No array filter found for identifier '${name}' in path '${path}'`);
+  const found: string[][] = [];
+  for (let i = 0; i < array.length; i++) if (test(array[i])) found.push([...parts, String(i)]);
+  return found;
+}
+
+/** The index of the element, of the array at the prefix, by which the filter matched the document. */
+export function matchedPosition(
+  filter: Doc,
+  doc: Doc,
+  prefix: readonly string[],
+  env: MatchEnv,
+): number | undefined {
+  for (const [path, condition] of conditions(filter)) {
+    const parts = path.split('.');
+    if (!prefix.every((part, i) => part === parts[i])) continue;
+    const found = positionIn(getAt(doc, prefix), parts.slice(prefix.length), condition, env);
+    if (found !== undefined) return found;
+  }
+  // MongoDB remembers the position of whatever array matched, be it another one.
+  for (const [path, condition] of conditions(filter)) {
+    const parts = path.split('.');
+    for (let size = 1; size <= parts.length; size++) {
+      const array = getAt(doc, parts.slice(0, size));
+      if (!Array.isArray(array)) continue;
+      const found = positionIn(array, parts.slice(size), condition, env);
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}
+
+function* conditions(filter: Doc): Generator<[path: string, condition: unknown]> {
+  for (const name of Object.keys(filter)) {
+    const spec = filter[name];
+    if (!name.startsWith('$')) yield [name, spec];
+    else if ((name === '$and' || name === '$or') && Array.isArray(spec)) {
+      for (const branch of spec) if (isObject(branch)) yield* conditions(branch);
+    }
+  }
+}
+
+function positionIn(array: unknown, rest: string[], condition: unknown, env: MatchEnv): number | undefined {
+  if (!Array.isArray(array)) return undefined;
+  const [next] = rest;
+  if (next !== undefined && isIndex(next)) return Number(next);
+  const wrapped = isOperatorDoc(condition) && ('$elemMatch' in condition || '$all' in condition);
+  const test = compileFilter({ [['element', ...rest].join('.')]: condition }, env);
+  const index = array.findIndex((element) => test({ element: wrapped && !next ? [element] : element }));
+  return index < 0 ? undefined : index;
+}
