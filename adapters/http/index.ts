@@ -7,10 +7,9 @@ import type { Config } from '../../src/config.ts';
 import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
 import { buildApp } from './app.ts';
-import { authRoutes, identify } from './auth.ts';
-import { operationRoutes } from './operations.ts';
-import { listRoutes } from './ticket-lists.ts';
-import { ticketRoutes } from './tickets.ts';
+import { identify } from './auth.ts';
+import { docPages } from './docs.ts';
+import { allRoutes } from './routes.ts';
 
 export interface HttpOptions {
   config: Config;
@@ -45,13 +44,8 @@ export async function startHttp({
   let draining = false;
   const app = buildApp({
     edge: { log, now, identify },
-    routes: [
-      ...operationRoutes({ config, checks, registry, isDraining: () => draining }),
-      ...authRoutes(config),
-      ...listRoutes,
-      ...ticketRoutes,
-    ],
-    doors,
+    routes: allRoutes({ config, checks, registry, isDraining: () => draining }),
+    doors: [...doors, { path: '/docs', handler: docPages() }],
     bodyLimit: config.BODY_LIMIT,
     corsOrigins:
       config.CORS_ORIGINS?.split(',')

@@ -5,7 +5,7 @@ import type { Config } from '../../src/config.ts';
 import { Refusal } from '../../src/errors.ts';
 import { type Route, route } from './route.ts';
 
-interface Operations {
+export interface Operations {
   config: Config;
   checks: Record<string, () => Promise<void>>;
   registry: Registry;

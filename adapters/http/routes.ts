@@ -1,0 +1,33 @@
+// The table of all routes. The server, the OpenAPI document and the access tests read it.
+import { authRoutes } from './auth.ts';
+import { openApi } from './openapi.ts';
+import { type Operations, operationRoutes } from './operations.ts';
+import { type Route, route } from './route.ts';
+import { listRoutes } from './ticket-lists.ts';
+import { ticketRoutes } from './tickets.ts';
+
+export function allRoutes(operations: Operations): Route[] {
+  const { config } = operations;
+  const routes: Route[] = [
+    ...operationRoutes(operations),
+    ...authRoutes(config),
+    ...listRoutes,
+    ...ticketRoutes,
+  ];
+  let document: string | undefined;
+  routes.push(
+    route({
+      method: 'get',
+      path: '/openapi.json',
+      tag: 'Operations',
+      summary: 'This API as an OpenAPI document',
+      deed: 'anyone',
+      produces: 'application/json',
+      run: async ({ res }) => {
+        document ??= JSON.stringify(openApi(routes, config.version));
+        res.type('application/json').send(document);
+      },
+    }),
+  );
+  return routes;
+}
