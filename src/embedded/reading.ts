@@ -1,7 +1,8 @@
 // Which top-level fields a filter, an expression or a pipeline can read, so that only those need decoding.
 // Undefined means: it could be any. A name too many costs time, a name too few would be a wrong answer.
 import type { Doc } from './documents.ts';
-import { isObject } from './values.ts';
+import { truthy } from './operators.ts';
+import { isNumber, isObject } from './values.ts';
 
 type Names = Set<string>;
 
@@ -40,8 +41,8 @@ function ofProjection(spec: unknown, names: Names): boolean {
   let inclusive = false;
   for (const name of Object.keys(spec)) {
     const value = spec[name];
-    const flag = typeof value === 'number' || typeof value === 'boolean';
-    if (flag && !value) {
+    const flag = isNumber(value) || typeof value === 'boolean';
+    if (flag && !truthy(value)) {
       if (name !== '_id') throw new ReadsAll();
       continue;
     }

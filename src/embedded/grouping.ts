@@ -1,0 +1,140 @@
+// $group and its relatives. Groups are found by a text that equal values share, whatever their numeric types.
+import { type Accumulation, type Accumulator, accumulator } from './accumulators.ts';
+import { type Doc, setField } from './documents.ts';
+import { fault } from './errors.ts';
+import { compileExpression } from './expressions.ts';
+import { keyText } from './keytext.ts';
+import { compareValues } from './logic-expressions.ts';
+import type { Expression } from './operators.ts';
+import type { PipelineEnv, Stage, StageForm } from './stages.ts';
+import { isObject } from './values.ts';
+
+interface Group {
+  id: unknown;
+  totals: Accumulation[];
+}
+
+function output(names: readonly string[], spec: Doc, env: PipelineEnv): Accumulator[] {
+  return names.map((name) => {
+    if (name.includes('.')) fault(40235, `The field name '${name}' cannot contain '.'`);
+    if (name.startsWith('$')) fault(40236, `The field name '${name}' cannot be an operator name`);
+    const value = spec[name];
+    if (!isObject(value)) fault(40234, `The field '${name}' must be an accumulator object`);
+    const [operator = '', ...others] = Object.keys(value);
+    if (others.length > 0 || operator === '')
+      fault(40238, `The field '${name}' must specify one accumulator`);
+    return accumulator(operator, value[operator], env);
+  });
+}
+
+/** Gathers documents by an identity, and says of each group what its accumulators found. */
+function gather(
+  identify: Expression,
+  names: readonly string[],
+  accumulators: readonly Accumulator[],
+  env: PipelineEnv,
+): Stage {
+  return function* (docs) {
+    const groups = new Map<unknown, Group>();
+    for (const doc of docs) {
+      const id = identify(doc) ?? null;
+      const key =
+        env.collation || (typeof id === 'object' && id !== null) || typeof id === 'bigint'
+          ? keyText(id, env.collation)
+          : id;
+      let group = groups.get(key);
+      if (!group) {
+        group = { id, totals: accumulators.map((create) => create()) };
+        groups.set(key, group);
+      }
+      for (const total of group.totals) total.add(doc);
+    }
+    for (const { id, totals } of groups.values()) {
+      const result: Doc = { _id: id };
+      for (let i = 0; i < names.length; i++) setField(result, names[i] ?? '', totals[i]?.result() ?? null);
+      yield result;
+    }
+  };
+}
+
+export const group: StageForm = (spec, env) => {
+  if (!isObject(spec)) fault(15947, "a group's fields must be specified in an object");
+  if (!('_id' in spec)) fault(15955, 'a group specification must include an _id');
+  const names = Object.keys(spec).filter((name) => name !== '_id');
+  return gather(compileExpression(spec._id, env.scope), names, output(names, spec, env), env);
+};
+
+const COUNT: Doc = { count: { $sum: 1 } };
+
+export const sortByCount: StageForm = (spec, env, compile) => {
+  const valid =
+    (typeof spec === 'string' && spec.startsWith('$')) ||
+    (isObject(spec) && Object.keys(spec)[0]?.startsWith('$'));
+  if (!valid)
+    fault(
+      40149,
+      'the sortByCount field must be specified as a string with a $-prefix or as an expression object',
+    );
+  return compile([{ $group: { _id: spec, ...COUNT } }, { $sort: { count: -1 } }], env);
+};
+
+export const bucket: StageForm = (spec, env, compile) => {
+  if (!isObject(spec)) fault(40201, 'Argument to $bucket stage must be an object');
+  const { groupBy, boundaries, default: other, output: fields = COUNT } = spec;
+  if (groupBy === undefined || boundaries === undefined) {
+    fault(40198, "$bucket requires 'groupBy' and 'boundaries' to be specified.");
+  }
+  if (!Array.isArray(boundaries)) fault(40200, "The $bucket 'boundaries' field must be an array");
+  if (boundaries.length < 2) {
+    fault(
+      40192,
+      `The $bucket 'boundaries' field must have at least 2 values, but found ${boundaries.length} value(s).`,
+    );
+  }
+  if (!isObject(fields)) fault(40196, "The $bucket 'output' field must be an object");
+  const branches = boundaries.slice(1).map((upper, i) => ({
+    case: { $and: [{ $gte: [groupBy, boundaries[i]] }, { $lt: [groupBy, upper] }] },
+    // biome-ignore lint/suspicious/noThenProperty: so $switch is written
+    then: { $literal: boundaries[i] },
+  }));
+  const fallback = 'default' in spec ? { default: { $literal: other } } : {};
+  return compile(
+    [{ $group: { _id: { $switch: { branches, ...fallback } }, ...fields } }, { $sort: { _id: 1 } }],
+    env,
+  );
+};
+
+export const bucketAuto: StageForm = (spec, env) => {
+  if (!isObject(spec)) fault(40240, 'The argument to $bucketAuto must be an object');
+  const { groupBy, buckets, output: fields = COUNT, granularity } = spec;
+  if (granularity !== undefined)
+    fault(40260, "$bucketAuto's granularity is not supported by the embedded engine");
+  if (typeof buckets !== 'number' || buckets < 1) {
+    fault(40243, "The $bucketAuto 'buckets' field must be greater than 0");
+  }
+  if (!isObject(fields)) fault(40244, "The $bucketAuto 'output' field must be an object");
+  const names = Object.keys(fields);
+  const accumulators = output(names, fields, env);
+  const by = compileExpression(groupBy, env.scope);
+  return function* (docs) {
+    const entries = sortedBy(docs, by);
+    const size = Math.max(1, Math.round(entries.length / buckets));
+    for (let from = 0, made = 1; from < entries.length; made++) {
+      let to = made === buckets ? entries.length : Math.min(from + size, entries.length);
+      while (to < entries.length && compareValues(entries[to]?.value, entries[to - 1]?.value) === 0) to++;
+      const totals = accumulators.map((create) => create());
+      for (const { doc } of entries.slice(from, to)) for (const total of totals) total.add(doc);
+      const max = entries[to < entries.length ? to : to - 1]?.value;
+      const result: Doc = { _id: { min: entries[from]?.value ?? null, max: max ?? null } };
+      names.forEach((name, i) => {
+        setField(result, name, totals[i]?.result() ?? null);
+      });
+      yield result;
+      from = to;
+    }
+  };
+};
+
+function sortedBy(docs: Iterable<Doc>, by: Expression): { doc: Doc; value: unknown }[] {
+  return [...docs].map((doc) => ({ doc, value: by(doc) })).sort((a, b) => compareValues(a.value, b.value));
+}

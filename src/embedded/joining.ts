@@ -1,0 +1,207 @@
+// The stages that read other collections: $lookup, $graphLookup and $unionWith. What they ask is written as a filter,
+// so that the other collection's indexes can serve it.
+import { type Doc, setField } from './documents.ts';
+import { bad, fault } from './errors.ts';
+import { compileExpression } from './expressions.ts';
+import { keyText } from './keytext.ts';
+import { leading } from './leading.ts';
+import { compileFilter } from './matching.ts';
+import { bound, type Cell, type Expression, type Scope } from './operators.ts';
+import { valuesAt } from './paths.ts';
+import { isRegex } from './regexes.ts';
+import type { CompilePipeline, PipelineEnv, StageForm, Stream } from './stages.ts';
+import { field, isObject, toNumber, typeName } from './values.ts';
+
+const CACHED = 20_000;
+
+/** A copy of the document with a value at a path. */
+export function withValue(doc: Doc, parts: readonly string[], value: unknown): Doc {
+  const [part = '', ...rest] = parts;
+  const inside = field(doc, part);
+  const result = { ...doc };
+  setField(result, part, rest.length === 0 ? value : withValue(isObject(inside) ? inside : {}, rest, value));
+  return result;
+}
+
+function localValues(doc: Doc, parts: readonly string[]): unknown[] {
+  const found: unknown[] = [];
+  valuesAt(doc, parts, found);
+  const values = found.flatMap((value) => (Array.isArray(value) ? value : [value ?? null]));
+  return found.length === 0 ? [null] : values;
+}
+
+function equalTo(path: string, values: readonly unknown[]): Doc {
+  if (values.length === 1) return { [path]: { $eq: values[0] } };
+  if (values.some(isRegex)) return { $or: values.map((value) => ({ [path]: { $eq: value } })) };
+  return { [path]: { $in: values } };
+}
+
+/** {$expr: {$eq: ['$field', '$$variable']}} said as {field: value} too, for the sake of the indexes. */
+function substituted(filter: Doc, scope: Scope): Doc {
+  const { $expr: expression, $and: branches } = filter;
+  const found: Doc[] = [];
+  const asked = isObject(expression) && Array.isArray(expression.$and) ? expression.$and : [expression];
+  for (const one of asked) {
+    if (!isObject(one) || !Array.isArray(one.$eq) || one.$eq.length !== 2) continue;
+    for (const [path, variable] of [one.$eq, [...one.$eq].reverse()]) {
+      const value = variableValue(variable, scope);
+      if (typeof path !== 'string' || !/^\$[^$]/.test(path)) continue;
+      if (value !== undefined && value !== null && !Array.isArray(value))
+        found.push({ [path.slice(1)]: { $eq: value } });
+    }
+  }
+  for (const branch of Array.isArray(branches) ? branches : []) {
+    if (isObject(branch) && '$expr' in branch) found.push(...narrowed(substituted(branch, scope)));
+  }
+  return found.length === 0 ? filter : { $and: [filter, ...found] };
+}
+
+const narrowed = (filter: Doc): Doc[] => (Array.isArray(filter.$and) ? (filter.$and as Doc[]).slice(1) : []);
+
+function variableValue(reference: unknown, scope: Scope): unknown {
+  if (typeof reference !== 'string' || !reference.startsWith('$$')) return undefined;
+  return scope.get(reference.slice(2))?.value;
+}
+
+/** Runs a pipeline over another collection; its leading matches go to the source. */
+function joined(
+  from: string | undefined,
+  stages: unknown,
+  env: PipelineEnv,
+  compile: CompilePipeline,
+): (extra?: Doc) => Stream {
+  if (!Array.isArray(stages)) bad("'pipeline' must be an array", 14, 'TypeMismatch');
+  const { filter, rest } = leading(stages, { filterOnly: true });
+  const run = compile(rest, env);
+  compileFilter(filter, env);
+  return (extra) => {
+    if (from === undefined) return run([]);
+    const narrow = substituted(filter, env.scope);
+    const whole = extra ? (Object.keys(narrow).length > 0 ? { $and: [extra, narrow] } : extra) : narrow;
+    return run(env.source(from, whole, env.scope));
+  };
+}
+
+export const lookup: StageForm = (spec, env, compile) => {
+  if (!isObject(spec)) bad('the $lookup specification must be an Object', 9, 'FailedToParse');
+  const { from, localField, foreignField, as, let: variables = {}, pipeline, ...others } = spec;
+  const [other] = Object.keys(others);
+  if (other) bad(`unknown argument to $lookup: ${other}`, 9, 'FailedToParse');
+  if (typeof as !== 'string') bad("must specify 'as' field for a $lookup", 9, 'FailedToParse');
+  if (from !== undefined && typeof from !== 'string') {
+    bad(`$lookup argument 'from' must be a string, is type ${typeName(from)}`, 9, 'FailedToParse');
+  }
+  if (typeof localField !== typeof foreignField) {
+    bad(
+      "$lookup requires both or neither of 'localField' and 'foreignField' to be specified",
+      9,
+      'FailedToParse',
+    );
+  }
+  if (pipeline === undefined && typeof localField !== 'string') {
+    bad(
+      "$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified",
+      9,
+      'FailedToParse',
+    );
+  }
+  if (from === undefined && !startsWithDocuments(pipeline)) {
+    bad("must specify 'from' field for a $lookup", 9, 'FailedToParse');
+  }
+  const bindings = bind(variables, env.scope);
+  const scope = bound(env.scope, Object.fromEntries(bindings.map(({ name, cell }) => [name, cell])));
+  const search = joined(from, pipeline ?? [], { ...env, scope, textFields: undefined }, compile);
+  const [local, target] = [typeof localField === 'string' ? localField.split('.') : undefined, as.split('.')];
+  return function* (docs) {
+    const known = new Map<string, Doc[]>();
+    for (const doc of docs) {
+      for (const { cell, value } of bindings) cell.value = value(doc);
+      const values = local ? localValues(doc, local) : [];
+      const key = bindings.length === 0 ? keyText(values) : undefined;
+      let found = key === undefined ? undefined : known.get(key);
+      if (!found) {
+        found = [...search(local ? equalTo(String(foreignField), values) : undefined)];
+        if (key !== undefined && known.size < CACHED) known.set(key, found);
+      }
+      yield withValue(doc, target, found);
+    }
+  };
+};
+
+function startsWithDocuments(pipeline: unknown): boolean {
+  return Array.isArray(pipeline) && isObject(pipeline[0]) && '$documents' in pipeline[0];
+}
+
+function bind(variables: unknown, scope: Scope): { name: string; cell: Cell; value: Expression }[] {
+  if (!isObject(variables)) bad("$lookup argument 'let' must be an object", 9, 'FailedToParse');
+  return Object.keys(variables).map((name) => ({
+    name,
+    cell: { value: undefined },
+    value: compileExpression(variables[name], scope),
+  }));
+}
+
+export const unionWith: StageForm = (spec, env, compile) => {
+  const { coll, pipeline = [] } = typeof spec === 'string' ? { coll: spec } : isObject(spec) ? spec : {};
+  if (coll !== undefined && typeof coll !== 'string')
+    bad("$unionWith 'coll' must be a string", 9, 'FailedToParse');
+  if (coll === undefined && !startsWithDocuments(pipeline)) {
+    bad(
+      '$unionWith stage without explicit collection must have a pipeline with $documents as first stage',
+      9,
+      'FailedToParse',
+    );
+  }
+  const search = joined(coll, pipeline, { ...env, textFields: undefined }, compile);
+  return function* (docs) {
+    yield* docs;
+    yield* search();
+  };
+};
+
+export const graphLookup: StageForm = (spec, env) => {
+  if (!isObject(spec)) bad('the $graphLookup stage specification must be an object', 9, 'FailedToParse');
+  const {
+    from,
+    startWith,
+    connectFromField,
+    connectToField,
+    as,
+    maxDepth,
+    depthField,
+    restrictSearchWithMatch,
+  } = spec;
+  for (const [name, value] of Object.entries({ from, connectFromField, connectToField, as })) {
+    if (typeof value !== 'string') fault(40105, `$graphLookup requires '${name}' to be a string`);
+  }
+  const start = compileExpression(startWith, env.scope);
+  const deepest = maxDepth === undefined ? Number.POSITIVE_INFINITY : toNumber(maxDepth);
+  const restriction = isObject(restrictSearchWithMatch) ? restrictSearchWithMatch : {};
+  const [source, next, to, target] = [from, connectFromField, connectToField, as].map(String) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  return function* (docs) {
+    for (const doc of docs) {
+      const found = new Map<string, Doc>();
+      const asked = new Set<string>();
+      const first = start(doc);
+      let frontier: unknown[] = Array.isArray(first) ? first : [first ?? null];
+      for (let depth = 0; frontier.length > 0 && depth <= deepest; depth++) {
+        const values = frontier.filter((value) => !asked.has(keyText(value)));
+        for (const value of values) asked.add(keyText(value));
+        frontier = [];
+        if (values.length === 0) break;
+        for (const one of env.source(source, { $and: [equalTo(to, values), restriction] }, env.scope)) {
+          const key = keyText(one._id);
+          if (found.has(key)) continue;
+          found.set(key, typeof depthField === 'string' ? { ...one, [depthField]: BigInt(depth) } : one);
+          frontier.push(...localValues(one, next.split('.')).filter((value) => value !== null));
+        }
+      }
+      yield withValue(doc, target.split('.'), [...found.values()]);
+    }
+  };
+};

@@ -1,0 +1,42 @@
+// What a pipeline stage is: a function of a stream of documents, compiled from its specification.
+import type { Doc } from './documents.ts';
+import { MongoFault } from './errors.ts';
+import type { MatchEnv } from './matching.ts';
+import type { Scope } from './operators.ts';
+
+export interface PipelineEnv extends MatchEnv {
+  scope: Scope;
+  /** The documents of another collection, by its indexes where the filter lets it. */
+  source(collection: string, filter: Doc, scope: Scope): Iterable<Doc>;
+  /** The stages that ask the storage: $collStats, $indexStats and their kind. */
+  special?(stage: string, spec: unknown): Iterable<Doc>;
+}
+
+export type Stream = Iterable<Doc>;
+export type Stage = (docs: Stream) => Stream;
+export type CompilePipeline = (stages: unknown, env: PipelineEnv) => Stage;
+export type StageForm = (spec: unknown, env: PipelineEnv, compile: CompilePipeline, name: string) => Stage;
+
+/** Stages that MongoDB has and this engine has not. */
+const ABSENT = new Set([
+  '$densify',
+  '$fill',
+  '$geoNear',
+  '$setWindowFields',
+  '$search',
+  '$searchMeta',
+  '$vectorSearch',
+  '$planCacheStats',
+  '$shardedDataDistribution',
+  '$listSearchIndexes',
+  '$changeStreamSplitLargeEvent',
+  '$rankFusion',
+]);
+
+export function refuseStage(name: string): never {
+  if (name === '$changeStream') {
+    throw new MongoFault(40573, 'Location40573', 'The $changeStream stage is only supported on replica sets');
+  }
+  const why = ABSENT.has(name) ? ' (the embedded engine does not have it)' : '';
+  throw new MongoFault(40324, 'Location40324', `Unrecognized pipeline stage name: '${name}'${why}`);
+}
