@@ -2,6 +2,7 @@
 // one read serves every ticket. Its version is the lock. Private to this folder.
 
 import mongoose, { Schema } from 'mongoose';
+import type { Place } from '../tickets/due.ts';
 import type { NamedCalendar, Policy } from './policy.ts';
 
 export interface StoredRules {
@@ -18,7 +19,7 @@ export interface Spread {
   /** Not before: by then no process remembers the older rules. */
   at: Date;
   /** How far it has come; null at the start. */
-  after: { kind: string; createdAt: Date; id: string } | null;
+  after: Place | null;
 }
 
 const schema = new Schema({ _id: String }, { collection: 'sla_rules', strict: false, versionKey: false });

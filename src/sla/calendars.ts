@@ -1,0 +1,76 @@
+// Calendars: the hours in which time counts. A policy names the one it goes by; one that is named cannot be removed.
+
+import { z } from 'zod';
+import type { Ctx } from '../context.ts';
+import { conflict, unknown } from '../errors.ts';
+import { newId } from '../id.ts';
+import { calendarSchema } from './calendar.ts';
+import { changeRules, need } from './changes.ts';
+import type { StoredRules } from './model.ts';
+import type { NamedCalendar } from './policy.ts';
+import { storedRules } from './rules.ts';
+
+const MOST = 100;
+const name = z.string().trim().min(1).max(120);
+
+export const calendarInput = calendarSchema.safeExtend({ name });
+export const calendarPatch = z.strictObject({
+  name: name.optional(),
+  timeZone: calendarSchema.shape.timeZone.optional(),
+  hours: calendarSchema.shape.hours.optional(),
+  holidays: calendarSchema.shape.holidays.unwrap().optional(),
+});
+export type CalendarInput = z.output<typeof calendarInput>;
+export type CalendarPatch = z.output<typeof calendarPatch>;
+
+export async function listCalendars(ctx: Ctx): Promise<NamedCalendar[]> {
+  need(ctx, 'sla.read');
+  return (await storedRules(ctx.actor.company)).calendars;
+}
+
+export async function readCalendar(ctx: Ctx, id: string): Promise<NamedCalendar> {
+  need(ctx, 'sla.read');
+  return calendarIn(await storedRules(ctx.actor.company), id);
+}
+
+export async function createCalendar(ctx: Ctx, input: CalendarInput): Promise<NamedCalendar> {
+  const at = ctx.now();
+  const id = newId(at);
+  return changeRules(ctx, (rules, version) => {
+    if (rules.calendars.length >= MOST)
+      throw conflict('calendar.many', `There may be ${MOST} calendars at most.`);
+    const calendar = { ...input, id, company: rules._id, version, createdAt: at, updatedAt: at };
+    rules.calendars.push(calendar);
+    return calendar;
+  });
+}
+
+export async function updateCalendar(ctx: Ctx, id: string, given: CalendarPatch): Promise<NamedCalendar> {
+  return changeRules(ctx, (rules, version) => {
+    const had = calendarIn(rules, id);
+    const { timeZone = had.timeZone, hours = had.hours, holidays = had.holidays } = given;
+    const hoursOf = calendarSchema.parse({ timeZone, hours, holidays });
+    const calendar = { ...had, ...hoursOf, name: given.name ?? had.name, version, updatedAt: ctx.now() };
+    rules.calendars = rules.calendars.map((each) => (each.id === id ? calendar : each));
+    return calendar;
+  });
+}
+
+export async function removeCalendar(ctx: Ctx, id: string): Promise<void> {
+  await changeRules(ctx, (rules) => {
+    calendarIn(rules, id);
+    const users = rules.policies.filter((policy) => policy.calendar === id).map((policy) => policy.name);
+    if (users.length)
+      throw conflict(
+        'calendar.in_use',
+        `It is in use by ${users.join(', ')}: give them another calendar first.`,
+      );
+    rules.calendars = rules.calendars.filter((each) => each.id !== id);
+  });
+}
+
+function calendarIn(rules: StoredRules, id: string): NamedCalendar {
+  const calendar = rules.calendars.find((each) => each.id === id);
+  if (!calendar) throw unknown('calendar');
+  return calendar;
+}

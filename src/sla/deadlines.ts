@@ -1,0 +1,81 @@
+// The sweep: finds what is due by index, by the database's time, oldest first, and writes it by the same optimistic
+// change as everything else. So any number of workers may sweep at once: each deadline fires once, and never early.
+
+import { type Ctx, systemCtx } from '../context.ts';
+import type { Logger } from '../log.ts';
+import { leadsOf } from '../people/leads.ts';
+import { changeRead } from '../tickets/change.ts';
+import { due, nextDue } from '../tickets/due.ts';
+import type { StoredTicket } from '../tickets/ticket.ts';
+import { dutiesOf, type Occasion } from './duties.ts';
+import { rulesOf } from './rules.ts';
+import { spreadDue } from './spread.ts';
+import { databaseTime } from './time.ts';
+
+const BATCH = 250;
+const LONGEST_MS = 10_000;
+const SET_ASIDE_MS = 60_000;
+const MOST_SET_ASIDE = 1_000;
+
+export interface Swept {
+  /** Tickets on which something fired. */
+  fired: number;
+  /** When to look again at the latest; absent when nothing waits. In the past: there is more to do. */
+  next?: Date;
+  /** How late the oldest thing found was, in ms. */
+  lateMs: number;
+}
+
+/** Tickets whose change fails for a reason of their own: tried again later, so that they do not hold up the rest. */
+const aside = new Map<string, number>();
+
+export async function sweep({ log }: { log: Logger }): Promise<Swept> {
+  const began = performance.now();
+  let now = await databaseTime();
+  let fired = 0;
+  let lateMs = 0;
+  await spreadDue(now, log);
+  while (performance.now() - began < LONGEST_MS) {
+    now = await databaseTime();
+    const tickets = await due(now, BATCH, setAside());
+    const oldest = tickets[0]?.nextDeadlineAt;
+    if (!oldest) break;
+    lateMs = Math.max(lateMs, now.getTime() - oldest.getTime());
+    fired += await settle(tickets, now, log);
+  }
+  const [more] = await due(now, 1, setAside());
+  const next = more?.nextDeadlineAt ?? (await nextDue(now));
+  return { fired, lateMs, ...(next ? { next } : {}) };
+}
+
+function setAside(): string[] {
+  const now = performance.now();
+  for (const [ticket, until] of aside) if (until < now) aside.delete(ticket);
+  return [...aside.keys()];
+}
+
+async function settle(tickets: StoredTicket[], now: Date, log: Logger): Promise<number> {
+  const occasions = new Map<string, Occasion>();
+  for (const company of new Set(tickets.map((ticket) => ticket.company)))
+    occasions.set(company, await occasionOf(company, tickets, now));
+  const ctx = (company: string): Ctx => systemCtx({ log, now: () => now, request: 'deadlines' }, company);
+  const { written, failed } = await changeRead(ctx, tickets, (ticket, desk) => {
+    const occasion = occasions.get(ticket.company);
+    return occasion ? dutiesOf(ticket, desk, occasion) : null;
+  });
+  for (const { ticket, error } of failed) {
+    log.error({ ticket, err: error }, 'a deadline could not be written');
+    if (aside.size < MOST_SET_ASIDE) aside.set(ticket, performance.now() + SET_ASIDE_MS);
+  }
+  return written;
+}
+
+async function occasionOf(company: string, tickets: readonly StoredTicket[], now: Date): Promise<Occasion> {
+  const own = tickets.filter((ticket) => ticket.company === company);
+  const rules = await rulesOf(company, Math.max(...own.map((ticket) => ticket.sla?.version ?? 0)));
+  const asksLeads = rules.policies.some((policy) =>
+    policy.escalation.some((step) => step.reassign === 'lead'),
+  );
+  const teams = asksLeads ? [...new Set(own.flatMap((ticket) => ticket.team ?? []))] : [];
+  return { now, rules, leads: await leadsOf(company, teams) };
+}

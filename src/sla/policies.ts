@@ -1,0 +1,104 @@
+// Policies: what is promised, company-wide or by a desk. The default one is always there; removing it resets it.
+
+import type { Ctx } from '../context.ts';
+import { findDesk } from '../desks/desks.ts';
+import { conflict, invalid, unknown } from '../errors.ts';
+import { newId } from '../id.ts';
+import { findMember, teamOf } from '../people/members.ts';
+import { changeRules, need } from './changes.ts';
+import type { StoredRules } from './model.ts';
+import {
+  DEFAULT_ID,
+  defaultPolicy,
+  type Policy,
+  type PolicyInput,
+  type PolicyPatch,
+  patched,
+} from './policy.ts';
+import { storedRules } from './rules.ts';
+
+const MOST = 200;
+
+export async function listPolicies(ctx: Ctx): Promise<Policy[]> {
+  need(ctx, 'sla.read');
+  return (await storedRules(ctx.actor.company)).policies;
+}
+
+export async function readPolicy(ctx: Ctx, id: string): Promise<Policy> {
+  need(ctx, 'sla.read');
+  return policyIn(await storedRules(ctx.actor.company), id);
+}
+
+export async function createPolicy(ctx: Ctx, input: PolicyInput): Promise<Policy> {
+  const given = await checked(ctx, input);
+  const at = ctx.now();
+  const id = newId(at);
+  if (!given.desk)
+    throw invalid(
+      'sla_policy.desk',
+      'Say for which desk it holds; the default policy holds for all others.',
+      [{ path: 'desk', message: 'is required' }],
+    );
+  return changeRules(ctx, (rules, version) => {
+    if (rules.policies.length >= MOST)
+      throw conflict('sla_policy.many', `There may be ${MOST} policies at most.`);
+    const base = { ...policyIn(rules, DEFAULT_ID), id, description: '', createdAt: at };
+    const policy = { ...patched(base, given), version, updatedAt: at };
+    checkPlace(rules, policy);
+    rules.policies.push(policy);
+    return policy;
+  });
+}
+
+export async function updatePolicy(ctx: Ctx, id: string, input: PolicyPatch): Promise<Policy> {
+  const given = await checked(ctx, input);
+  const at = ctx.now();
+  return changeRules(ctx, (rules, version) => {
+    const policy = { ...patched(policyIn(rules, id), given), version, updatedAt: at };
+    checkPlace(rules, policy);
+    rules.policies = rules.policies.map((each) => (each.id === id ? policy : each));
+    return policy;
+  });
+}
+
+export async function removePolicy(ctx: Ctx, id: string): Promise<void> {
+  await changeRules(ctx, (rules, version) => {
+    policyIn(rules, id);
+    const reset = { ...defaultPolicy(rules._id), version, updatedAt: ctx.now() };
+    rules.policies = rules.policies.flatMap((each) =>
+      each.id !== id ? [each] : id === DEFAULT_ID ? [{ ...reset, createdAt: each.createdAt }] : [],
+    );
+  });
+}
+
+function policyIn(rules: StoredRules, id: string): Policy {
+  const policy = rules.policies.find((each) => each.id === id);
+  if (!policy) throw unknown('sla_policy', 'There is no such SLA policy.');
+  return policy;
+}
+
+/** One policy a desk; the default one for all desks; calendars that exist. */
+function checkPlace(rules: StoredRules, policy: Policy): void {
+  if ((policy.desk === null) !== (policy.id === DEFAULT_ID))
+    throw invalid('sla_policy.desk', 'The default policy holds for all desks, every other one for a desk.', [
+      { path: 'desk', message: policy.desk === null ? 'is required' : 'must be null' },
+    ]);
+  const rival = rules.policies.find((each) => each.desk === policy.desk && each.id !== policy.id);
+  if (rival) throw conflict('sla_policy.desk_taken', `That desk has a policy already: "${rival.name}".`);
+  if (policy.calendar !== null && !rules.calendars.some((each) => each.id === policy.calendar))
+    throw invalid('sla_policy.calendar', 'There is no such calendar.', [
+      { path: 'calendar', message: 'is no calendar of this company' },
+    ]);
+}
+
+const ROLES = ['assignee', 'team', 'lead', 'managers'];
+
+/** Desk, teams and people that it names exist; the desk is kept by its id. */
+async function checked<T extends PolicyPatch>(ctx: Ctx, given: T): Promise<T> {
+  need(ctx, 'sla.manage');
+  for (const step of given.escalation ?? []) {
+    if (step.reassign && step.reassign !== 'lead') await teamOf(ctx, step.reassign.team);
+    for (const who of step.notify) if (!ROLES.includes(who)) await findMember(ctx, who);
+  }
+  return given.desk ? { ...given, desk: (await findDesk(ctx.actor.company, given.desk)).id } : given;
+}
