@@ -3,6 +3,7 @@ import { authRoutes } from './auth.ts';
 import { openApi } from './openapi.ts';
 import { type Operations, operationRoutes } from './operations.ts';
 import { type Route, route } from './route.ts';
+import { slaRoutes } from './sla.ts';
 import { listRoutes } from './ticket-lists.ts';
 import { ticketRoutes } from './tickets.ts';
 
@@ -13,6 +14,7 @@ export function allRoutes(operations: Operations): Route[] {
     ...authRoutes(config),
     ...listRoutes,
     ...ticketRoutes,
+    ...slaRoutes,
   ];
   let document: string | undefined;
   routes.push(

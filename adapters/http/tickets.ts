@@ -1,5 +1,6 @@
 // Tickets over HTTP.
 import { z } from 'zod';
+import { standingOf } from '../../src/sla/explanations.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
 import { assign, assignInput, create, createInput, read } from '../../src/tickets/tickets.ts';
 import { type Route, route, setEtag } from './route.ts';
@@ -9,8 +10,8 @@ export const ticketShape = z
   .object({ id: z.string(), key: z.string(), title: z.string(), status: z.string() })
   .loose();
 
-export function drawTicket({ _id, sla: _, ...ticket }: Ticket): Record<string, unknown> {
-  return { id: _id, ...ticket };
+export function drawTicket({ _id, sla, ...ticket }: Ticket): Record<string, unknown> {
+  return { id: _id, ...ticket, sla: standingOf(sla) };
 }
 
 export const ticketRoutes: Route[] = [

@@ -30,15 +30,10 @@ export async function readPolicy(ctx: Ctx, id: string): Promise<Policy> {
 }
 
 export async function createPolicy(ctx: Ctx, input: PolicyInput): Promise<Policy> {
-  const given = await checked(ctx, input);
+  const desk = input.desk ?? (await findDesk(ctx.actor.company)).id;
+  const given = await checked(ctx, { ...input, desk });
   const at = ctx.now();
   const id = newId(at);
-  if (!given.desk)
-    throw invalid(
-      'sla_policy.desk',
-      'Say for which desk it holds; the default policy holds for all others.',
-      [{ path: 'desk', message: 'is required' }],
-    );
   return changeRules(ctx, (rules, version) => {
     if (rules.policies.length >= MOST)
       throw conflict('sla_policy.many', `There may be ${MOST} policies at most.`);

@@ -65,7 +65,7 @@ const words = {
   description: z.string().max(2_000),
   desk: id
     .nullable()
-    .meta({ description: 'The desk (id or key) it holds for; null: all without their own.' }),
+    .meta({ description: 'The desk (id or key) it holds for; left out when creating: the default desk.' }),
   calendar: id.nullable().meta({ description: 'The calendar whose hours count; null: around the clock.' }),
   targets: targetsSchema,
   warnAtPercent: z.array(z.number().min(1).max(99)).max(10),
