@@ -1,0 +1,251 @@
+// Which collections and indexes there are, as kept in the storage. The objects here are the only ones in this thread:
+// they follow every commit, and `load` makes them anew after a commit that failed. Ids are never used twice.
+import { UUID } from 'bson';
+import { type Doc, decode } from './documents.ts';
+import { encode } from './encoding.ts';
+import { bad, MongoFault } from './errors.ts';
+import { fieldsIndexed, type Index, prepareIndex } from './indexes.ts';
+import { after, type KeyShape } from './keys.ts';
+import { compileFilter } from './matching.ts';
+import { metaKey, type Range, RECORD_ID_BYTES, recordsPrefix, type Storage } from './storage.ts';
+
+export type Collection = {
+  id: number;
+  database: string;
+  name: string;
+  uuid: string;
+  options: Doc;
+  indexes: Index[];
+  /** What the indexes read of a document; null when that may be everything. */
+  indexed: Set<string> | null;
+  validator: ((doc: Doc) => boolean) | undefined;
+  records: Range & { prefix: Buffer };
+  count: number;
+  lastRecord: number;
+  dropped: boolean;
+};
+
+export type Catalogue = {
+  storage: Storage;
+  databases: Map<string, Map<string, Collection>>;
+  nextId: number;
+  /** Grows with every change of a collection or index; a reader in another thread loads again when it differs. */
+  version: number;
+  changed: Set<Collection>;
+};
+
+const STATISTICS = 's';
+const COLLECTION = 'c';
+const GARBAGE = 'g';
+const NEXT = 'n';
+
+export const rangeOf = (prefix: Buffer): Range => ({ low: prefix, high: after(prefix) });
+export const indexRange = ({ prefix }: KeyShape): Range => rangeOf(prefix);
+export const namespace = (c: Collection): string => `${c.database}.${c.name}`;
+
+export function openCatalogue(storage: Storage): Catalogue {
+  const catalogue: Catalogue = { storage, databases: new Map(), nextId: 1, version: 0, changed: new Set() };
+  load(catalogue);
+  return catalogue;
+}
+
+/** What another thread compares its catalogue with. */
+export const storedVersion = (storage: Storage): number => storage.get(metaKey(NEXT))?.readUInt32BE(4) ?? 0;
+
+export function load(catalogue: Catalogue): void {
+  catalogue.databases.clear();
+  catalogue.changed.clear();
+  const { storage } = catalogue;
+  const next = storage.get(metaKey(NEXT));
+  catalogue.nextId = next ? next.readUInt32BE(0) : 1;
+  catalogue.version = storedVersion(storage);
+  const range = { low: metaKey(COLLECTION), high: metaKey(COLLECTION, 0xffffffff) };
+  for (const { value } of storage.entries(range)) attach(catalogue, restore(storage, decode(value)));
+}
+
+/** An index that was being built when the engine died is not whole: it goes, whoever wanted it asks again. */
+export function forgetUnfinished(catalogue: Catalogue): void {
+  for (const collections of catalogue.databases.values())
+    for (const c of collections.values()) {
+      const unfinished = c.indexes.filter(({ building }) => building);
+      if (unfinished.length === 0) continue;
+      for (const { prefix } of unfinished) discard(catalogue, prefix);
+      c.indexes = c.indexes.filter(({ building }) => !building);
+      saveCollection(catalogue, c);
+    }
+}
+
+function restore(storage: Storage, kept: Doc): Collection {
+  const id = kept.id as number;
+  const prefix = recordsPrefix(id);
+  const indexes = (kept.indexes as Doc[]).map((each) => ({
+    ...prepareIndex(each.id as number, each.spec as Doc, each.multikey as boolean[], each.shortened === true),
+    building: each.building === true,
+  }));
+  const statistics = storage.get(metaKey(STATISTICS, id));
+  return {
+    id,
+    database: String(kept.database),
+    name: String(kept.name),
+    uuid: String(kept.uuid),
+    options: kept.options as Doc,
+    indexes,
+    indexed: fieldsIndexed(indexes),
+    validator: validatorOf(kept.options as Doc),
+    records: { prefix, ...rangeOf(prefix) },
+    count: statistics ? statistics.readUIntBE(0, RECORD_ID_BYTES) : 0,
+    lastRecord: statistics ? statistics.readUIntBE(RECORD_ID_BYTES, RECORD_ID_BYTES) : 0,
+    dropped: false,
+  };
+}
+
+export function validatorOf(options: Doc): Collection['validator'] {
+  if (!options.validator || options.validationAction === 'warn' || options.validationLevel === 'off')
+    return undefined;
+  return compileFilter(options.validator as Doc);
+}
+
+function attach(catalogue: Catalogue, collection: Collection): void {
+  let collections = catalogue.databases.get(collection.database);
+  if (!collections) {
+    collections = new Map();
+    catalogue.databases.set(collection.database, collections);
+  }
+  collections.set(collection.name, collection);
+}
+
+/** Must run in a write. */
+export function saveCollection(catalogue: Catalogue, collection: Collection): void {
+  collection.indexed = fieldsIndexed(collection.indexes);
+  collection.validator = validatorOf(collection.options);
+  const { id, database, name, uuid, options } = collection;
+  const indexes = collection.indexes.map((each) => ({
+    id: each.id,
+    spec: each.spec,
+    multikey: each.multikey,
+    shortened: each.shortened,
+    building: each.building,
+  }));
+  const kept = encode({ id, database, name, uuid, options, indexes });
+  catalogue.storage.put(metaKey(COLLECTION, id), kept);
+  catalogue.version++;
+  saveNext(catalogue);
+}
+
+function saveNext({ storage, nextId, version }: Catalogue): void {
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt32BE(nextId, 0);
+  bytes.writeUInt32BE(version >>> 0, 4);
+  storage.put(metaKey(NEXT), bytes);
+}
+
+export function takeId(catalogue: Catalogue): number {
+  return catalogue.nextId++;
+}
+
+/** Counts and last record ids of what this commit has changed; in the same commit, so they are never wrong. */
+export function saveStatistics(catalogue: Catalogue): void {
+  for (const { id, count, lastRecord, dropped } of catalogue.changed) {
+    if (dropped) continue;
+    const bytes = Buffer.alloc(2 * RECORD_ID_BYTES);
+    bytes.writeUIntBE(count, 0, RECORD_ID_BYTES);
+    bytes.writeUIntBE(lastRecord, RECORD_ID_BYTES, RECORD_ID_BYTES);
+    catalogue.storage.put(metaKey(STATISTICS, id), bytes);
+  }
+  catalogue.changed.clear();
+}
+
+export function find(catalogue: Catalogue, database: string, name: string): Collection | undefined {
+  return catalogue.databases.get(database)?.get(name);
+}
+
+export function checkName(database: string, name: unknown): asserts name is string {
+  if (typeof name !== 'string')
+    bad(`collection name has invalid type ${name === null ? 'null' : typeof name}`, 73, 'InvalidNamespace');
+  if (name === '' || name.startsWith('.') || name.includes('\0') || name.includes('$'))
+    bad(`Invalid namespace specified '${database}.${name}'`, 73, 'InvalidNamespace');
+  if (Buffer.byteLength(`${database}.${name}`) > 255)
+    bad(
+      `Fully qualified namespace is too long. Namespace: ${database}.${name} Max: 255`,
+      73,
+      'InvalidNamespace',
+    );
+}
+
+export function create(catalogue: Catalogue, database: string, name: string, options: Doc = {}): Collection {
+  checkName(database, name);
+  if (name.startsWith('system.'))
+    bad(`Invalid system namespace: ${database}.${name}`, 73, 'InvalidNamespace');
+  if (!/^[^/\\. "$\0]{1,63}$/.test(database))
+    bad(`Invalid database name: ${database}`, 73, 'InvalidNamespace');
+  const id = takeId(catalogue);
+  const prefix = recordsPrefix(id);
+  const collation = options.collation ? { collation: options.collation } : {};
+  const spec = { v: 2, key: { _id: 1 }, name: '_id_', ...collation };
+  const collection: Collection = {
+    id,
+    database,
+    name,
+    uuid: new UUID().toHexString(),
+    options,
+    indexes: options.viewOn ? [] : [prepareIndex(takeId(catalogue), spec, [false], false)],
+    indexed: null,
+    validator: undefined,
+    records: { prefix, ...rangeOf(prefix) },
+    count: 0,
+    lastRecord: 0,
+    dropped: false,
+  };
+  attach(catalogue, collection);
+  saveCollection(catalogue, collection);
+  return collection;
+}
+
+/** Gone at once for everybody; the space is given back in slices by `sweep`. */
+export function drop(catalogue: Catalogue, collection: Collection): void {
+  const { storage } = catalogue;
+  storage.remove(metaKey(COLLECTION, collection.id));
+  storage.remove(metaKey(STATISTICS, collection.id));
+  discard(catalogue, collection.records.prefix);
+  for (const { prefix } of collection.indexes) discard(catalogue, prefix);
+  const collections = catalogue.databases.get(collection.database);
+  collections?.delete(collection.name);
+  if (collections?.size === 0) catalogue.databases.delete(collection.database);
+  collection.dropped = true;
+  catalogue.version++;
+  saveNext(catalogue);
+}
+
+export function discard({ storage }: Catalogue, prefix: Buffer): void {
+  storage.put(Buffer.concat([metaKey(GARBAGE).subarray(0, 2), prefix]), Buffer.alloc(1));
+}
+
+/** Removes some of what was dropped; true when there is more. Must run in a write. */
+export function sweep({ storage }: Catalogue, limit: number): boolean {
+  const low = metaKey(GARBAGE).subarray(0, 2);
+  const [marker] = storage.some(rangeOf(low), 1);
+  if (!marker) return false;
+  const keys = storage.some(rangeOf(marker.subarray(2)), limit);
+  for (const key of keys) storage.remove(key);
+  if (keys.length < limit) storage.remove(marker);
+  return true;
+}
+
+export function hasGarbage({ storage }: Catalogue): boolean {
+  return storage.some(rangeOf(metaKey(GARBAGE).subarray(0, 2)), 1).length > 0;
+}
+
+export function rename(catalogue: Catalogue, collection: Collection, database: string, name: string): void {
+  checkName(database, name);
+  const from = catalogue.databases.get(collection.database);
+  from?.delete(collection.name);
+  if (from?.size === 0) catalogue.databases.delete(collection.database);
+  collection.database = database;
+  collection.name = name;
+  attach(catalogue, collection);
+  saveCollection(catalogue, collection);
+}
+
+export function notFound(database: string, name: string): MongoFault {
+  return new MongoFault(26, 'NamespaceNotFound', `ns does not exist: ${database}.${name}`);
+}

@@ -1,0 +1,98 @@
+// Indexes made and removed. A small collection's index is there with the commit that asks for it; a large one's is
+// built in slices while every write already keeps it up, and nobody asks it before it is whole.
+import {
+  type Catalogue,
+  type Collection,
+  create,
+  discard,
+  find,
+  saveCollection,
+  takeId,
+} from './catalogue.ts';
+import { bad } from './errors.ts';
+import { isThere, normalise } from './index-specs.ts';
+import { type Index, prepareIndex } from './indexes.ts';
+import { buildSlice } from './records.ts';
+import type { Engine } from './requests.ts';
+
+const AT_ONCE = 1000;
+const SLICE = 200;
+
+export type Added = { before: number; now: number; created: boolean };
+
+function declare(catalogue: Catalogue, c: Collection, wanted: readonly unknown[]): Index[] {
+  const added: Index[] = [];
+  for (const each of wanted) {
+    const spec = normalise(c, each);
+    if (isThere(c, spec)) continue;
+    const index = prepareIndex(
+      takeId(catalogue),
+      spec,
+      Object.keys(spec.key as object).map(() => false),
+      false,
+    );
+    index.building = true;
+    c.indexes.push(index);
+    added.push(index);
+  }
+  return added;
+}
+
+export function removeIndex(catalogue: Catalogue, c: Collection, index: Index): void {
+  c.indexes = c.indexes.filter((each) => each !== index);
+  discard(catalogue, index.prefix);
+  saveCollection(catalogue, c);
+}
+
+export async function addIndexes(
+  engine: Engine,
+  database: string,
+  name: string,
+  wanted: readonly unknown[],
+): Promise<Added> {
+  const { catalogue, writer } = engine;
+  for (const each of wanted) normalise(find(catalogue, database, name), each);
+  const { c, added, before, created } = await writer.write(() => {
+    const known = find(catalogue, database, name);
+    const c = known ?? create(catalogue, database, name);
+    const before = c.indexes.length;
+    const kept = [...c.indexes];
+    try {
+      const added = declare(catalogue, c, wanted);
+      if (c.count <= AT_ONCE) for (const index of added) buildSlice(catalogue, c, index, 0, AT_ONCE + 1);
+      if (c.count <= AT_ONCE) for (const index of added) index.building = false;
+      if (added.length > 0) saveCollection(catalogue, c);
+      return { c, added, before, created: !known };
+    } catch (error) {
+      for (const index of c.indexes) if (!kept.includes(index)) discard(catalogue, index.prefix);
+      c.indexes = kept;
+      saveCollection(catalogue, c);
+      throw error;
+    }
+  });
+  for (const index of added) if (index.building) await build(engine, c, index);
+  return { before, now: c.indexes.length, created };
+}
+
+async function build({ catalogue, writer }: Engine, c: Collection, index: Index): Promise<void> {
+  let at: number | undefined = 0;
+  try {
+    while (at !== undefined) {
+      const from: number = at;
+      at = await writer.write(() => {
+        if (c.dropped || !c.indexes.includes(index))
+          bad(`collection or index dropped while building`, 276, 'IndexBuildAborted');
+        return buildSlice(catalogue, c, index, from, SLICE);
+      });
+    }
+  } catch (error) {
+    await writer.write(() => {
+      if (!c.dropped && c.indexes.includes(index)) removeIndex(catalogue, c, index);
+    });
+    throw error;
+  }
+  await writer.write(() => {
+    index.building = false;
+    saveCollection(catalogue, c);
+  });
+}

@@ -1,0 +1,213 @@
+// Index keys: values as bytes whose order is MongoDB's order of the values. What must stay true: two values have the
+// same bytes exactly when they compare equal, and no value's bytes begin with another's, so that parts can be joined.
+import { createHash } from 'node:crypto';
+import { type Binary, type BSONRegExp, type Code, Decimal128, type ObjectId, type Timestamp } from 'bson';
+import type { Doc } from './documents.ts';
+import { type Collation, isNumber, ORDER, toNumber, typeOf } from './values.ts';
+
+/** What an index holds for a field that is an empty array: before null, equal to no value. */
+export const EMPTY = Symbol('an empty array');
+const EMPTY_CLASS = 15;
+
+/** LMDB takes keys of 1,978 bytes; what is longer keeps its beginning and ends in a digest of the whole. */
+const LONGEST = 1900;
+const KEPT = LONGEST - 32;
+
+let out = Buffer.allocUnsafe(1 << 13);
+let end = 0;
+
+function reserve(bytes: number): void {
+  if (end + bytes <= out.length) return;
+  const larger = Buffer.allocUnsafe(Math.max(out.length * 2, end + bytes));
+  out.copy(larger, 0, 0, end);
+  out = larger;
+}
+
+function writeByte(byte: number): void {
+  reserve(1);
+  out[end++] = byte;
+}
+
+/** Bytes with an end that sorts first: a zero inside becomes 00 FF, the end is 00 01. */
+function writeEnded(text: string): void {
+  reserve(text.length * 3 + 2);
+  if (!text.includes('\0')) end += out.write(text, end, 'utf8');
+  else
+    for (const byte of Buffer.from(text)) {
+      writeByte(byte);
+      if (byte === 0) writeByte(0xff);
+    }
+  writeByte(0);
+  writeByte(1);
+}
+
+function writeOrderedInt64(value: number): void {
+  const whole = Number.isNaN(value) ? -8.64e15 : value;
+  const high = Math.floor(whole / 4294967296);
+  reserve(8);
+  out.writeUInt32BE((high ^ 0x80000000) >>> 0, end);
+  out.writeUInt32BE(whole - high * 4294967296, end + 4);
+  end += 8;
+}
+
+type Fraction = { top: bigint; bottom: bigint };
+
+function exactly(value: bigint | Decimal128): Fraction | null {
+  if (typeof value === 'bigint') return { top: value, bottom: 1n };
+  const parts = /^(-?)(\d+)(?:\.(\d+))?(?:E([+-]?\d+))?$/.exec(value.toString());
+  if (!parts) return null;
+  const digits = BigInt(`${parts[1]}${parts[2]}${parts[3] ?? ''}`);
+  const power = Number(parts[4] ?? 0) - (parts[3] ?? '').length;
+  return power >= 0
+    ? { top: digits * 10n ** BigInt(power), bottom: 1n }
+    : { top: digits, bottom: 10n ** BigInt(-power) };
+}
+
+/** A double's exact value and the distance to its neighbour, as fractions over one power of two. */
+function doubleParts(value: number): { mantissa: bigint; power: number } {
+  const bits = Buffer.alloc(8);
+  bits.writeDoubleBE(value);
+  const raw = bits.readBigUInt64BE();
+  const exponent = Number((raw >> 52n) & 0x7ffn);
+  const fraction = raw & 0xfffffffffffffn;
+  const mantissa = exponent === 0 ? fraction : fraction | 0x10000000000000n;
+  return { mantissa: value < 0 ? -mantissa : mantissa, power: (exponent || 1) - 1075 };
+}
+
+/** How far an exact number is from its nearest double, in 2^-60ths of that double's last place. */
+function remainder(value: bigint | Decimal128, nearest: number): bigint {
+  const exact = exactly(value);
+  if (!exact || !Number.isFinite(nearest)) return 0n;
+  const { mantissa, power } = doubleParts(nearest);
+  const up = power < 0 ? 1n << BigInt(-power) : 1n;
+  const down = power > 0 ? 1n << BigInt(power) : 1n;
+  return ((exact.top * up - mantissa * exact.bottom * down) << 60n) / (exact.bottom * down);
+}
+
+/** The nearest double; what a long or a decimal has beyond it follows, before or after all that equal the double. */
+function writeNumber(value: unknown): void {
+  const nearest = toNumber(value);
+  reserve(9);
+  if (Number.isNaN(nearest)) out.fill(0, end, end + 8);
+  else {
+    out.writeDoubleBE(nearest === 0 ? 0 : nearest, end);
+    if (nearest < 0) for (let i = end; i < end + 8; i++) out[i] = ~(out[i] as number);
+    else out[end] = (out[end] as number) ^ 0x80;
+  }
+  end += 8;
+  const beyond =
+    value instanceof Decimal128 || (typeof value === 'bigint' && !Number.isSafeInteger(nearest))
+      ? remainder(value, nearest)
+      : 0n;
+  writeByte(beyond === 0n ? 0x80 : beyond < 0n ? 0x7f : 0x81);
+  if (beyond === 0n) return;
+  reserve(8);
+  end = out.writeBigUInt64BE(BigInt.asUintN(64, beyond + (1n << 63n)), end);
+}
+
+function writeRest(order: number, value: unknown, collation: Collation | undefined): void {
+  switch (order) {
+    case ORDER.OBJECT:
+      for (const name of Object.keys(value as Doc)) {
+        const inner = (value as Doc)[name];
+        writeByte(typeOf(inner));
+        writeEnded(name);
+        writeValue(inner, collation);
+      }
+      writeByte(0);
+      return;
+    case ORDER.ARRAY:
+      for (const item of value as unknown[]) writeValue(item, collation);
+      writeByte(0);
+      return;
+    case ORDER.BINARY: {
+      const binary = value as Binary;
+      reserve(5 + binary.length());
+      end = out.writeUInt32BE(binary.length(), end);
+      out[end++] = binary.sub_type;
+      out.set(binary.value(), end);
+      end += binary.length();
+      return;
+    }
+    case ORDER.TIMESTAMP:
+      reserve(8);
+      end = out.writeUInt32BE((value as Timestamp).getHighBitsUnsigned(), end);
+      end = out.writeUInt32BE((value as Timestamp).getLowBitsUnsigned(), end);
+      return;
+    case ORDER.REGEX:
+      writeEnded((value as BSONRegExp).pattern);
+      writeEnded((value as BSONRegExp).options);
+      return;
+    case ORDER.CODE:
+      writeEnded((value as Code).code);
+      writeValue((value as Code).scope ?? null, collation);
+      return;
+    default:
+  }
+}
+
+function writeValue(value: unknown, collation: Collation | undefined): void {
+  if (value === EMPTY) {
+    writeByte(EMPTY_CLASS);
+    return;
+  }
+  const order = typeOf(value);
+  writeByte(order);
+  if (order === ORDER.STRING) writeEnded(collation ? collation.fold(String(value)) : String(value));
+  else if (isNumber(value)) writeNumber(value);
+  else if (order === ORDER.OBJECT_ID) {
+    reserve(12);
+    out.set((value as ObjectId).id, end);
+    end += 12;
+  } else if (order === ORDER.DATE) writeOrderedInt64((value as Date).getTime());
+  else if (order === ORDER.BOOLEAN) writeByte(value ? 1 : 0);
+  else if (order !== ORDER.NULL) writeRest(order, value, collation);
+}
+
+function writePart(value: unknown, descending: boolean, collation: Collation | undefined): void {
+  const from = end;
+  writeValue(value, collation);
+  if (descending) for (let i = from; i < end; i++) out[i] = ~(out[i] as number);
+}
+
+/** One value's bytes, complemented where the index runs downwards. */
+export function encodePart(value: unknown, descending: boolean, collation?: Collation): Buffer {
+  end = 0;
+  writePart(value, descending, collation);
+  return Buffer.from(out.subarray(0, end));
+}
+
+export type KeyShape = { prefix: Buffer; descending: readonly boolean[]; collation: Collation | undefined };
+
+/** A whole key without record id. `shortened` tells that it was too long and is in order only by its beginning. */
+export function encodeKey(shape: KeyShape, values: readonly unknown[]): { key: Buffer; shortened: boolean } {
+  end = 0;
+  reserve(shape.prefix.length);
+  out.set(shape.prefix, 0);
+  end = shape.prefix.length;
+  for (let i = 0; i < values.length; i++) writePart(values[i], shape.descending[i] === true, shape.collation);
+  const key = Buffer.from(out.subarray(0, end));
+  return key.length > LONGEST ? { key: shorten(key), shortened: true } : { key, shortened: false };
+}
+
+function shorten(key: Buffer): Buffer {
+  return Buffer.concat([key.subarray(0, KEPT), createHash('sha256').update(key).digest()]);
+}
+
+/** Bounds for a scan: whole where keys are, else their beginnings, which only makes the scan wider. */
+export const lowBound = (bytes: Buffer): Buffer => (bytes.length > LONGEST ? bytes.subarray(0, KEPT) : bytes);
+export const highBound = (bytes: Buffer): Buffer =>
+  bytes.length > LONGEST ? after(bytes.subarray(0, KEPT)) : bytes;
+
+/** The first key after all that begin with these bytes. */
+export function after(bytes: Buffer): Buffer {
+  let last = bytes.length - 1;
+  while (last >= 0 && bytes[last] === 0xff) last--;
+  const next = Buffer.from(bytes.subarray(0, last + 1));
+  next[last] = (next[last] as number) + 1;
+  return next;
+}
+
+/** The bytes that all values of this value's class begin with: a comparison never leaves its class. */
+export const classByte = (value: unknown, descending: boolean): Buffer =>
+  Buffer.from([descending ? ~typeOf(value) & 0xff : typeOf(value)]);

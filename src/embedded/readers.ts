@@ -1,0 +1,133 @@
+// Threads for searches that take long, so that nobody else waits for them. Started when first needed, ended when idle:
+// a process at rest has none.
+import { Worker } from 'node:worker_threads';
+import { decode, type Doc } from './documents.ts';
+import { encode } from './encoding.ts';
+import { MongoFault } from './errors.ts';
+
+export type Job =
+  | { kind: 'run'; command: string; database: string; body: Uint8Array; cursor: bigint }
+  | { kind: 'next'; cursor: bigint; batchSize: number | undefined }
+  | { kind: 'close'; cursor: bigint };
+
+export type Asked = Job & { id: number };
+
+export type Answered =
+  | { id: number; reply: Uint8Array; open: boolean }
+  | { id: number; fault: { code: number; codeName: string; message: string; extra: Uint8Array } };
+
+type Thread = {
+  worker: Worker;
+  waiting: Map<number, { done: (reply: Result) => void; failed: (error: unknown) => void }>;
+  cursors: Set<bigint>;
+  idle: NodeJS.Timeout | undefined;
+};
+
+export type Result = { reply: Buffer; open: boolean };
+
+export type Readers = {
+  run(command: string, database: string, body: Doc, cursor: bigint): Promise<Result>;
+  next(cursor: bigint, batchSize: number | undefined): Promise<Result>;
+  close(cursor: bigint): void;
+  stop(): Promise<void>;
+};
+
+const MOST_THREADS = 2;
+const IDLE_MS = 20_000;
+
+export function createReaders(directory: string, log: (line: string) => void): Readers {
+  const threads: Thread[] = [];
+  let asked = 0;
+
+  function start(): Thread {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: { directory } });
+    const thread: Thread = { worker, waiting: new Map(), cursors: new Set(), idle: undefined };
+    worker.on('message', (answer: Answered) => settle(thread, answer));
+    worker.on('error', (error) => {
+      log(`a reading thread failed: ${error.message}`);
+      end(thread, new MongoFault(1, 'InternalError', `the search was ended: ${error.message}`));
+    });
+    worker.on('exit', () => end(thread, new MongoFault(11601, 'Interrupted', 'the search was interrupted')));
+    threads.push(thread);
+    return thread;
+  }
+
+  function end(thread: Thread, reason: MongoFault): void {
+    const at = threads.indexOf(thread);
+    if (at >= 0) threads.splice(at, 1);
+    clearTimeout(thread.idle);
+    for (const { failed } of thread.waiting.values()) failed(reason);
+    thread.waiting.clear();
+  }
+
+  function settle(thread: Thread, answer: Answered): void {
+    const waiter = thread.waiting.get(answer.id);
+    thread.waiting.delete(answer.id);
+    if (thread.waiting.size === 0 && thread.cursors.size === 0) rest(thread);
+    if (!waiter) return;
+    if ('reply' in answer) waiter.done({ reply: Buffer.from(answer.reply), open: answer.open });
+    else {
+      const { code, codeName, message, extra } = answer.fault;
+      waiter.failed(new MongoFault(code, codeName, message, decode(extra)));
+    }
+  }
+
+  function rest(thread: Thread): void {
+    clearTimeout(thread.idle);
+    thread.idle = setTimeout(() => {
+      end(thread, new MongoFault(11601, 'Interrupted', 'the search was interrupted'));
+      void thread.worker.terminate();
+    }, IDLE_MS);
+    thread.idle.unref();
+  }
+
+  function ask(thread: Thread, job: Job): Promise<Result> {
+    clearTimeout(thread.idle);
+    const id = ++asked;
+    return new Promise((done, failed) => {
+      thread.waiting.set(id, { done, failed });
+      thread.worker.postMessage({ ...job, id } satisfies Asked);
+    });
+  }
+
+  function leastBusy(): Thread {
+    const [first] = [...threads].sort((a, b) => a.waiting.size - b.waiting.size);
+    if (!first || (first.waiting.size > 0 && threads.length < MOST_THREADS)) return start();
+    return first;
+  }
+
+  const holder = (cursor: bigint): Thread | undefined => threads.find(({ cursors }) => cursors.has(cursor));
+
+  return {
+    async run(command, database, body, cursor) {
+      const thread = leastBusy();
+      thread.cursors.add(cursor);
+      try {
+        const result = await ask(thread, { kind: 'run', command, database, body: encode(body), cursor });
+        if (!result.open) thread.cursors.delete(cursor);
+        return result;
+      } catch (error) {
+        thread.cursors.delete(cursor);
+        throw error;
+      } finally {
+        if (thread.waiting.size === 0 && thread.cursors.size === 0) rest(thread);
+      }
+    },
+    async next(cursor, batchSize) {
+      const thread = holder(cursor);
+      if (!thread) throw new MongoFault(43, 'CursorNotFound', `cursor id ${cursor} not found`);
+      const result = await ask(thread, { kind: 'next', cursor, batchSize });
+      if (!result.open) thread.cursors.delete(cursor);
+      if (thread.waiting.size === 0 && thread.cursors.size === 0) rest(thread);
+      return result;
+    },
+    close(cursor) {
+      const thread = holder(cursor);
+      if (!thread?.cursors.delete(cursor)) return;
+      thread.worker.postMessage({ kind: 'close', cursor, id: ++asked } satisfies Asked);
+    },
+    async stop() {
+      await Promise.all(threads.map(({ worker }) => worker.terminate()));
+    },
+  };
+}

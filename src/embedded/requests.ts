@@ -1,0 +1,163 @@
+// What a command gets and how its fields are read. What must stay true: a field that a command does not know, or of the
+// wrong type, is refused as MongoDB refuses it; none is silently ignored.
+import type { Catalogue } from './catalogue.ts';
+import { collator } from './collation.ts';
+import type { Cursors } from './cursors.ts';
+import { type Doc, isDoc } from './documents.ts';
+import { bad, MongoFault } from './errors.ts';
+import type { MatchEnv } from './matching.ts';
+import type { Readers } from './readers.ts';
+import type { Storage } from './storage.ts';
+import { type Collation, isNumber, toNumber, typeName } from './values.ts';
+import { constants } from './variables.ts';
+import type { Writer } from './writing.ts';
+
+export type Engine = {
+  storage: Storage;
+  catalogue: Catalogue;
+  writer: Writer;
+  cursors: Cursors;
+  readers: Readers;
+  started: number;
+  connections: Set<unknown>;
+  log: (line: string) => void;
+};
+
+export type Connection = { id: number; peer: string };
+
+export type Request = {
+  engine: Engine;
+  name: string;
+  database: string;
+  body: Doc;
+  documents: Map<string, Buffer[]>;
+  connection: Connection;
+};
+
+export type Reply = Doc | Buffer;
+export type Command = {
+  run(request: Request): Reply | Promise<Reply>;
+  /** Fields that it knows besides those of all commands; nothing when it takes any. */
+  fields?: readonly string[];
+};
+
+const COMMON = new Set([
+  '$db',
+  '$readPreference',
+  '$clusterTime',
+  '$audit',
+  'lsid',
+  'txnNumber',
+  'autocommit',
+  'startTransaction',
+  'readConcern',
+  'writeConcern',
+  'comment',
+  'maxTimeMS',
+  'apiVersion',
+  'apiStrict',
+  'apiDeprecationErrors',
+  'databaseVersion',
+  'shardVersion',
+  'clientOperationKey',
+  'mayBypassWriteBlocking',
+  'rawData',
+]);
+
+export function checkFields(name: string, body: Doc, fields: readonly string[]): void {
+  for (const field of Object.keys(body))
+    if (field !== name && !COMMON.has(field) && !fields.includes(field))
+      bad(`BSON field '${name}.${field}' is an unknown field.`, 40415, 'Location40415');
+}
+
+/** What a standalone server answers to those who take it for a replica set. */
+export function checkStandalone(body: Doc): void {
+  if (body.txnNumber !== undefined || body.startTransaction !== undefined || body.autocommit !== undefined)
+    bad('Transaction numbers are only allowed on a replica set member or mongos', 20, 'IllegalOperation');
+  const read = isDoc(body.readConcern) ? body.readConcern : {};
+  if (read.level === 'snapshot' || read.level === 'linearizable')
+    bad('node needs to be a replica set member to use read concern', 123, 'NotAReplicaSet');
+  if (read.afterClusterTime !== undefined)
+    bad('node needs to be a replica set member to use afterClusterTime', 123, 'NotAReplicaSet');
+  const write = isDoc(body.writeConcern) ? body.writeConcern : {};
+  if (isNumber(write.w) && toNumber(write.w) > 1) bad("cannot use 'w' > 1 when a host is not replicated");
+  if (typeof write.w === 'string' && write.w !== 'majority')
+    bad("cannot use non-majority 'w' mode when a host is not a member of a replica set");
+}
+
+function mismatch(name: string, field: string, value: unknown, expected: string): never {
+  bad(
+    `BSON field '${name}.${field}' is the wrong type '${typeName(value)}', expected type '${expected}'`,
+    14,
+    'TypeMismatch',
+  );
+}
+
+export function docOf(body: Doc, name: string, field: string): Doc | undefined {
+  const value = body[field];
+  if (value === undefined || value === null) return undefined;
+  return isDoc(value) ? value : mismatch(name, field, value, 'object');
+}
+
+export function listOf(body: Doc, name: string, field: string): unknown[] | undefined {
+  const value = body[field];
+  if (value === undefined || value === null) return undefined;
+  return Array.isArray(value) ? value : mismatch(name, field, value, 'array');
+}
+
+export function numberOf(body: Doc, name: string, field: string): number | undefined {
+  const value = body[field];
+  if (value === undefined || value === null) return undefined;
+  return isNumber(value) ? Math.trunc(toNumber(value)) : mismatch(name, field, value, 'number');
+}
+
+export function wholeOf(body: Doc, name: string, field: string): number | undefined {
+  const value = numberOf(body, name, field);
+  if (value !== undefined && value < 0)
+    bad(`BSON field '${field}' value must be >= 0, actual value '${value}'`, 51024, 'Location51024');
+  return value;
+}
+
+export function flagOf(body: Doc, name: string, field: string): boolean | undefined {
+  const value = body[field];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'boolean') return value;
+  return isNumber(value) ? toNumber(value) !== 0 : mismatch(name, field, value, 'bool');
+}
+
+export function unsupported(what: string): never {
+  bad(`${what} is not supported by the embedded engine`, 115, 'CommandNotSupported');
+}
+
+export function refuseOptions(body: Doc, name: string, options: readonly string[]): void {
+  for (const option of options) {
+    const value = body[option];
+    if (
+      value !== undefined &&
+      value !== null &&
+      value !== false &&
+      !(isDoc(value) && Object.keys(value).length === 0)
+    )
+      unsupported(`the option ${option} of ${name}`);
+  }
+}
+
+export type Surroundings = MatchEnv & { now: Date; collation: Collation | undefined };
+
+/** Collation and variables of a command, for everything that it compiles. */
+export function surroundings(body: Doc, standing?: unknown): Surroundings {
+  const now = new Date();
+  const spec = body.collation ?? standing;
+  return { now, collation: collator(spec), scope: constants(body.let, now) };
+}
+
+export function asFault(error: unknown): MongoFault {
+  if (error instanceof MongoFault) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  if (error instanceof RangeError) return new MongoFault(22, 'InvalidBSON', text);
+  return new MongoFault(
+    error instanceof Error && error.name === 'MalformedBson' ? 22 : 8,
+    'UnknownError',
+    text,
+  );
+}

@@ -1,0 +1,117 @@
+// What a driver or a tool asks of any server: who are you, are you there. A standalone server answers: no replica set, no
+// sessions to keep, hence no transactions and no retryable writes.
+import { hostname } from 'node:os';
+import type { Doc } from './documents.ts';
+import { bad } from './errors.ts';
+import { LARGEST_DOCUMENT } from './records.ts';
+import type { Command, Request } from './requests.ts';
+import { LARGEST_MESSAGE } from './wire.ts';
+
+const VERSION = '8.0.0';
+const NEWEST_WIRE_VERSION = 25;
+
+function hello({ connection, body }: Request): Doc {
+  return {
+    helloOk: true,
+    ...(body.hello === undefined ? { ismaster: true } : {}),
+    isWritablePrimary: true,
+    maxBsonObjectSize: LARGEST_DOCUMENT,
+    maxMessageSizeBytes: LARGEST_MESSAGE,
+    maxWriteBatchSize: 100_000,
+    localTime: new Date(),
+    logicalSessionTimeoutMinutes: 30,
+    connectionId: connection.id,
+    minWireVersion: 0,
+    maxWireVersion: NEWEST_WIRE_VERSION,
+    readOnly: false,
+    ok: 1,
+  };
+}
+
+const buildInfo = (): Doc => ({
+  version: VERSION,
+  gitVersion: 'embedded',
+  modules: ['embedded'],
+  versionArray: [8, 0, 0, 0],
+  bits: 64,
+  debug: false,
+  maxBsonObjectSize: LARGEST_DOCUMENT,
+  storageEngines: ['lmdb'],
+  ok: 1,
+});
+
+function serverStatus({ engine }: Request): Doc {
+  const { rss } = process.memoryUsage();
+  return {
+    host: hostname(),
+    version: VERSION,
+    process: 'embedded',
+    pid: process.pid,
+    uptime: (Date.now() - engine.started) / 1000,
+    localTime: new Date(),
+    connections: { current: engine.connections.size, available: 10_000 - engine.connections.size },
+    mem: { bits: 64, resident: Math.round(rss / 1_048_576) },
+    metrics: { cursor: { open: { total: engine.cursors.size } } },
+    storageEngine: { name: 'lmdb', persistent: true, readOnly: false },
+    ok: 1,
+  };
+}
+
+function refuseAuthentication({ name }: Request): never {
+  bad(
+    `${name}: the embedded engine has no users. Connect without credentials; its socket admits its own user only`,
+    18,
+    'AuthenticationFailed',
+  );
+}
+
+function noReplicaSet(): never {
+  bad('not running with --replSet', 76, 'NoReplicationEnabled');
+}
+
+const always = (reply: Doc): Command => ({ run: () => reply });
+
+export const SESSION_COMMANDS: Record<string, Command> = {
+  hello: { run: hello },
+  isMaster: { run: hello },
+  ismaster: { run: hello },
+  ping: always({ ok: 1 }),
+  buildInfo: { run: buildInfo },
+  buildinfo: { run: buildInfo },
+  serverStatus: { run: serverStatus },
+  hostInfo: { run: () => ({ system: { currentTime: new Date(), hostname: hostname() }, os: {}, ok: 1 }) },
+  connectionStatus: always({ authInfo: { authenticatedUsers: [], authenticatedUserRoles: [] }, ok: 1 }),
+  whatsmyuri: { run: ({ connection }) => ({ you: connection.peer, ok: 1 }) },
+  startSession: always({ ok: 1, timeoutMinutes: 30 }),
+  endSessions: always({ ok: 1 }),
+  killSessions: always({ ok: 1 }),
+  killAllSessions: always({ ok: 1 }),
+  refreshSessions: always({ ok: 1 }),
+  getLog: always({ totalLinesWritten: 0, log: [], ok: 1 }),
+  getCmdLineOpts: always({ argv: [], parsed: {}, ok: 1 }),
+  getFreeMonitoringStatus: always({ state: 'disabled', ok: 1 }),
+  getParameter: {
+    run: ({ body }) => {
+      const known: Doc = { featureCompatibilityVersion: { version: '8.0' }, authenticationMechanisms: [] };
+      const names = Object.keys(known).filter(
+        (name) => body.getParameter === '*' || body[name] !== undefined,
+      );
+      if (names.length === 0) bad('no option found to get', 72, 'InvalidOptions');
+      return { ...Object.fromEntries(names.map((name) => [name, known[name]])), ok: 1 };
+    },
+  },
+  saslStart: { run: refuseAuthentication },
+  saslContinue: { run: refuseAuthentication },
+  authenticate: { run: refuseAuthentication },
+  logout: always({ ok: 1 }),
+  replSetGetStatus: { run: noReplicaSet },
+  replSetInitiate: { run: noReplicaSet },
+  commitTransaction: {
+    run: () =>
+      bad('Transaction numbers are only allowed on a replica set member or mongos', 20, 'IllegalOperation'),
+  },
+  abortTransaction: {
+    run: () =>
+      bad('Transaction numbers are only allowed on a replica set member or mongos', 20, 'IllegalOperation'),
+  },
+};

@@ -1,0 +1,74 @@
+// A reading thread: the same searches over the same environment, with time. It never writes.
+import { parentPort, workerData } from 'node:worker_threads';
+import { openCatalogue, load, storedVersion } from './catalogue.ts';
+import { type Batches, inBatches } from './cursors.ts';
+import { decode, type Doc } from './documents.ts';
+import { encode } from './encoding.ts';
+import { MongoFault } from './errors.ts';
+import type { Answered, Asked } from './readers.ts';
+import { asFault } from './requests.ts';
+import { openSearch, runSearch } from './searches.ts';
+import { openStorage } from './storage.ts';
+import { cursorReply } from './wire.ts';
+
+const { directory } = workerData as { directory: string };
+const storage = openStorage(directory);
+const catalogue = openCatalogue(storage);
+const cursors = new Map<bigint, { batches: Batches; namespace: string }>();
+
+function deadline(body: Doc): (() => void) | undefined {
+  const most = Number(body.maxTimeMS ?? 0);
+  if (most <= 0) return undefined;
+  const until = performance.now() + most;
+  return () => {
+    if (performance.now() > until)
+      throw new MongoFault(50, 'MaxTimeMSExpired', 'operation exceeded time limit');
+  };
+}
+
+type Outcome = { reply: Buffer; open: boolean };
+
+function run(command: string, database: string, body: Doc, cursor: bigint): Outcome {
+  storage.refresh();
+  if (storedVersion(storage) !== catalogue.version) load(catalogue);
+  const side = { storage, catalogue };
+  const tick = deadline(body);
+  const direct = runSearch(side, command, database, body, tick);
+  if (direct) return { reply: encode(direct), open: false };
+  const { rows, namespace, batchSize, singleBatch } = openSearch(side, command, database, body, tick);
+  const batches = inBatches(rows);
+  const { batch, done } = batches.next(batchSize);
+  const open = !done && !singleBatch;
+  if (open) cursors.set(cursor, { batches, namespace });
+  return { reply: cursorReply(open ? cursor : 0n, namespace, 'firstBatch', batch), open };
+}
+
+function next(cursor: bigint, batchSize: number | undefined): Outcome {
+  const known = cursors.get(cursor);
+  if (!known) throw new MongoFault(43, 'CursorNotFound', `cursor id ${cursor} not found`);
+  const { batch, done } = known.batches.next(batchSize);
+  if (done) cursors.delete(cursor);
+  return { reply: cursorReply(done ? 0n : cursor, known.namespace, 'nextBatch', batch), open: !done };
+}
+
+function answer(asked: Asked): Answered {
+  const { id } = asked;
+  try {
+    if (asked.kind === 'close') {
+      cursors.delete(asked.cursor);
+      return { id, reply: Buffer.alloc(0), open: false };
+    }
+    const outcome =
+      asked.kind === 'run'
+        ? run(asked.command, asked.database, decode(asked.body), asked.cursor)
+        : next(asked.cursor, asked.batchSize);
+    return { id, ...outcome };
+  } catch (error) {
+    const { code, codeName, message, extra } = asFault(error);
+    return { id, fault: { code, codeName, message, extra: encode(extra) } };
+  }
+}
+
+parentPort?.on('message', (asked: Asked) => {
+  parentPort?.postMessage(answer(asked));
+});
