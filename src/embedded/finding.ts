@@ -5,9 +5,10 @@ import { rangeOf } from './catalogue.ts';
 import { type Doc, decode, decodeFields } from './documents.ts';
 import { MongoFault } from './errors.ts';
 import { encodeKey } from './keys.ts';
-import { compileFilter, fieldsOf, type MatchEnv } from './matching.ts';
+import { compileFilter, type MatchEnv } from './matching.ts';
 import { compileSort, sortDocs } from './ordering.ts';
 import { type IndexPlan, type Plan, plan, type Question } from './planner.ts';
+import { fieldsOf } from './reading.ts';
 import { type Range, RECORD_ID_BYTES, recordKey, recordOf, type Storage } from './storage.ts';
 import { searchOf, searchTerms } from './text.ts';
 
@@ -106,7 +107,7 @@ type Match = (raw: Buffer) => Doc | boolean;
 function matcher(query: Query, chosen: Plan): Match {
   if (chosen.exact) return () => true;
   const matches = compileFilter(query.filter, query.env);
-  const fields = chosen.kind === 'text' ? null : fieldsOf(query.filter);
+  const fields = chosen.kind === 'text' ? undefined : fieldsOf(query.filter);
   if (fields) return (raw) => matches(decodeFields(raw, fields));
   return (raw) => {
     const doc = decode(raw);

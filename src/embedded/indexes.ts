@@ -5,8 +5,9 @@ import { collator } from './collation.ts';
 import { type Doc, decodeFields, isDoc } from './documents.ts';
 import { bad, MongoFault } from './errors.ts';
 import { EMPTY, encodeKey } from './keys.ts';
-import { compileFilter, fieldsOf } from './matching.ts';
+import { compileFilter } from './matching.ts';
 import { isIndex } from './paths.ts';
+import { fieldsOf } from './reading.ts';
 import { show } from './showing.ts';
 import { indexPrefix } from './storage.ts';
 import { textTokens } from './text.ts';
@@ -51,7 +52,7 @@ export function prepareIndex(id: number, spec: Doc, multikey: boolean[], shorten
   const collation = collator(spec.collation);
   const read = partial ? fieldsOf(partial) : new Set<string>();
   const paths = text ? weights.map(([name]) => name) : fields;
-  const everywhere = read === null || paths.includes('$**');
+  const everywhere = !read || paths.includes('$**');
   return {
     id,
     name: String(spec.name),

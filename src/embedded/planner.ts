@@ -45,14 +45,8 @@ const SAMPLE = 256;
 /** Longer keys may be kept by a digest: found by a scan of their beginning. */
 const LONG = 1800;
 
-function conditionsUsable(
-  index: Index,
-  _position: number,
-  known: Condition[] | undefined,
-  asked?: Collation,
-) {
-  return (known ?? []).filter((condition) => answers(condition, index.collation, asked));
-}
+const usableIn = (index: Index, known: Condition[] | undefined, asked: Collation | undefined): Condition[] =>
+  (known ?? []).filter((condition) => answers(condition, index.collation, asked));
 
 type Bounds = {
   ranges: Range[];
@@ -88,7 +82,7 @@ function boundsOf(index: Index, fields: Map<string, Condition[]>, asked: Collati
   const bounds: Bounds = { ranges: [], merge: [], points: 0, single: new Set(), bounded: 0, used: [] };
   for (let i = 0; i < index.fields.length; i++) {
     const name = index.fields[i] as string;
-    const usable = conditionsUsable(index, fields.get(name), asked);
+    const usable = usableIn(index, fields.get(name), asked);
     const conditions = inGroup(index, i, usable, bounds.used, bounds.bounded);
     const shape = { descending: index.descending[i] === true, collation: index.collation };
     const sets = conditions.filter(({ values }) => values !== undefined);
@@ -261,7 +255,7 @@ function planOr(storage: Storage, c: Collection, question: Question): Plan | und
   const plans: IndexPlan[] = [];
   for (const branch of branches) {
     const filter = { $and: [rest, branch] };
-    const plan = plan1(storage, c, { filter, collation: question.collation });
+    const plan = planAnd(storage, c, { filter, collation: question.collation });
     if (plan?.kind === 'index' && plan.bounded > 0) plans.push(plan);
     else if (plan?.kind === 'or') plans.push(...plan.plans);
     else return undefined;
@@ -269,7 +263,7 @@ function planOr(storage: Storage, c: Collection, question: Question): Plan | und
   return { kind: 'or', plans, sorted: false, exact: false };
 }
 
-function plan1(
+function planAnd(
   storage: Storage,
   c: Collection,
   question: Question,
@@ -311,5 +305,5 @@ export function plan(storage: Storage, c: Collection, question: Question): Plan 
     if (forced) return forced;
   }
   const all: Plan = { kind: 'all', reverse: false, sorted: !sort || Object.keys(sort).length === 0, exact };
-  return plan1(storage, c, question) ?? all;
+  return planAnd(storage, c, question) ?? all;
 }

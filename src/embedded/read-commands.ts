@@ -1,22 +1,27 @@
 // find, aggregate, count, distinct and their cursors. What must stay true: the thread that serves people searches for a
 // few milliseconds; what takes longer begins again in a reading thread, and its cursor lives there.
-import { type Batches, FIRST_BATCH, inBatches, LARGEST_BATCH } from './cursors.ts';
+import { type Batches, inBatches, LARGEST_BATCH } from './cursors.ts';
 import type { Doc } from './documents.ts';
 import { bad } from './errors.ts';
 import { explain } from './explaining.ts';
+import { writeResult, writesResult } from './output.ts';
 import { type Command, checkFields, docOf, type Reply, type Request, wholeOf } from './requests.ts';
 import { openSearch, runSearch } from './searches.ts';
 import { cursorReply } from './wire.ts';
-import { writesResult, writeResult } from './output.ts';
 
 const BUDGET_MS = 6;
 
 export class TooLong extends Error {}
 
-function budget(): () => void {
-  const until = performance.now() + BUDGET_MS;
-  return () => {
-    if (performance.now() > until) throw new TooLong();
+function budget(): { tick: () => void; lift: () => void } {
+  let until = performance.now() + BUDGET_MS;
+  return {
+    tick() {
+      if (performance.now() > until) throw new TooLong();
+    },
+    lift() {
+      until = Number.POSITIVE_INFINITY;
+    },
   };
 }
 
@@ -51,13 +56,14 @@ function readToEnd(batches: Batches): Batches {
 
 function searchHere(request: Request): Reply {
   const { engine, name, database, body } = request;
-  const tick = budget();
+  const { tick, lift } = budget();
   const direct = runSearch(engine, name, database, body, tick);
   if (direct) return direct;
   const { rows, namespace, batchSize, singleBatch, cheap } = openSearch(engine, name, database, body, tick);
   const batches = inBatches(rows);
-  const { batch, done } = batches.next(batchSize ?? FIRST_BATCH);
+  const { batch, done } = batches.next(batchSize);
   const ended = done || singleBatch;
+  if (cheap) lift();
   const id = ended ? 0n : keep(request, namespace, cheap ? batches : readToEnd(batches));
   return cursorReply(id, namespace, 'firstBatch', batch);
 }
@@ -66,8 +72,7 @@ async function searchThere(request: Request): Promise<Reply> {
   const { engine, name, database, body } = request;
   const { cursors, readers } = engine;
   const id = cursors.take();
-  const given = name === 'find' && body.batchSize === undefined ? { ...body, batchSize: FIRST_BATCH } : body;
-  const { reply, open } = await readers.run(name, database, given, id);
+  const { reply, open } = await readers.run(name, database, body, id);
   if (open)
     cursors.keep({
       id,

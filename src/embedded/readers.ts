@@ -1,7 +1,7 @@
 // Threads for searches that take long, so that nobody else waits for them. Started when first needed, ended when idle:
 // a process at rest has none.
 import { Worker } from 'node:worker_threads';
-import { decode, type Doc } from './documents.ts';
+import { type Doc, decode } from './documents.ts';
 import { encode } from './encoding.ts';
 import { MongoFault } from './errors.ts';
 

@@ -5,12 +5,20 @@ import type { Doc } from './documents.ts';
 import { type Opened, openFind, runCount, runDistinct, type Side, type Tick } from './searching.ts';
 
 /** Searches with one answer; nothing for those that give a cursor. */
-export function runSearch(side: Side, command: string, database: string, body: Doc, tick: Tick): Doc | undefined {
+export function runSearch(
+  side: Side,
+  command: string,
+  database: string,
+  body: Doc,
+  tick: Tick,
+): Doc | undefined {
   if (command === 'count') return runCount(side, database, body, tick);
   if (command === 'distinct') return runDistinct(side, database, body, tick);
   return undefined;
 }
 
 export function openSearch(side: Side, command: string, database: string, body: Doc, tick: Tick): Opened {
-  return command === 'find' ? openFind(side, database, body, tick) : openAggregate(side, database, body, tick);
+  return command === 'find'
+    ? openFind(side, database, body, tick)
+    : openAggregate(side, database, body, tick);
 }

@@ -1,15 +1,17 @@
 // find, count and distinct as any thread can run them. What must stay true: nothing here writes or knows a connection,
 // so that a search which takes too long in the one thread can begin again in the other.
+
 import { type Catalogue, type Collection, find as findCollection } from './catalogue.ts';
+import { FIRST_BATCH } from './cursors.ts';
 import { type Doc, decode, decodeFields, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
 import { bad } from './errors.ts';
+import { count as countMatching, type Query, type Row, read } from './finding.ts';
 import { encodePart } from './keys.ts';
 import { compileFilter } from './matching.ts';
 import { valuesAt } from './paths.ts';
 import { plan } from './planner.ts';
 import { compileProjection, plainFields } from './projecting.ts';
-import { count as countMatching, type Query, type Row, read } from './finding.ts';
 import { checkFields, docOf, flagOf, numberOf, refuseOptions, surroundings, wholeOf } from './requests.ts';
 import type { Storage } from './storage.ts';
 import { trim } from './trimming.ts';
@@ -81,7 +83,7 @@ export function openFind(side: Side, database: string, body: Doc, tick: Tick): O
   const projection = docOf(body, 'find', 'projection');
   const opened = {
     namespace: `${database}.${body.find}`,
-    batchSize: wholeOf(body, 'find', 'batchSize'),
+    batchSize: wholeOf(body, 'find', 'batchSize') ?? FIRST_BATCH,
     singleBatch: flagOf(body, 'find', 'singleBatch') === true,
   };
   const project = shaping(projection, query);
@@ -98,6 +100,7 @@ function shaping(projection: Doc | undefined, query: Query): Shape {
   const plain = plainFields(projection);
   if (plain) return ({ raw }) => trim(raw, plain);
   const project = compileProjection(projection, { ...query.env, filter: query.filter });
+  if (!project) return ({ raw }) => raw;
   return ({ raw, doc }) => encode(project(doc ?? decode(raw)));
 }
 

@@ -1,7 +1,8 @@
 // The variables that a command brings: its `let`, and NOW.
 import { type Doc, isDoc } from './documents.ts';
 import { bad } from './errors.ts';
-import { compileExpression, type Scope, scopeOf } from './expressions.ts';
+import { compileExpression, scopeOf } from './expressions.ts';
+import type { Scope } from './operators.ts';
 
 export function constants(given: unknown, now: Date): Scope {
   const base = scopeOf({ NOW: now });

@@ -1,8 +1,8 @@
 // A reading thread: the same searches over the same environment, with time. It never writes.
 import { parentPort, workerData } from 'node:worker_threads';
-import { openCatalogue, load, storedVersion } from './catalogue.ts';
+import { load, openCatalogue, storedVersion } from './catalogue.ts';
 import { type Batches, inBatches } from './cursors.ts';
-import { decode, type Doc } from './documents.ts';
+import { type Doc, decode } from './documents.ts';
 import { encode } from './encoding.ts';
 import { MongoFault } from './errors.ts';
 import type { Answered, Asked } from './readers.ts';

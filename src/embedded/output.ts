@@ -1,0 +1,194 @@
+// $out and $merge: the search runs wherever it runs, its result is written here, in slices.
+import { ObjectId } from 'bson';
+import { type Collection, create, drop, find, rename, saveCollection, takeId } from './catalogue.ts';
+import { changeRecord } from './changing.ts';
+import { type Doc, decode, isDoc } from './documents.ts';
+import { bad, fault, MongoFault } from './errors.ts';
+import { read } from './finding.ts';
+import { prepareIndex } from './indexes.ts';
+import { collectionFor, insertDoc, insertRaw } from './inserting.ts';
+import { getAt } from './paths.ts';
+import { type Reply, type Request, surroundings } from './requests.ts';
+import { inSlices } from './slices.ts';
+import { compileUpdate } from './updating.ts';
+import { cursorReply, readCursorReply } from './wire.ts';
+
+const lastStage = (body: Doc): Doc | undefined => {
+  const last = Array.isArray(body.pipeline) ? body.pipeline.at(-1) : undefined;
+  return isDoc(last) ? last : undefined;
+};
+
+export function writesResult(body: Doc): boolean {
+  const last = lastStage(body);
+  return last !== undefined && (last.$out !== undefined || last.$merge !== undefined);
+}
+
+type Target = { database: string; collection: string };
+
+function targetOf(spec: unknown, database: string): Target {
+  if (typeof spec === 'string') return { database, collection: spec };
+  if (isDoc(spec) && typeof spec.coll === 'string')
+    return { database: typeof spec.db === 'string' ? spec.db : database, collection: spec.coll };
+  return bad('the target of $out or $merge must be a collection', 9, 'FailedToParse');
+}
+
+/** The whole result, however many batches it took. */
+async function resultOf(request: Request, search: (request: Request) => Promise<Reply>): Promise<Buffer[]> {
+  const { engine } = request;
+  const rows: Buffer[] = [];
+  let reply = await search(request);
+  for (;;) {
+    const { id, batch } = readCursorReply(reply as Buffer);
+    rows.push(...batch);
+    if (id === 0n) return rows;
+    const collection = typeof request.body.aggregate === 'string' ? request.body.aggregate : '$cmd.aggregate';
+    reply = await engine.cursors.find(id, `${request.database}.${collection}`).next(undefined);
+  }
+}
+
+export async function writeResult(
+  request: Request,
+  search: (request: Request) => Promise<Reply>,
+): Promise<Reply> {
+  const { body, database } = request;
+  const last = lastStage(body) as Doc;
+  const pipeline = (body.pipeline as Doc[]).slice(0, -1);
+  const rows = await resultOf({ ...request, body: { ...body, pipeline, cursor: {} } }, search);
+  if (last.$out !== undefined) await replaceCollection(request, targetOf(last.$out, database), rows);
+  else await mergeInto(request, last.$merge, rows);
+  return cursorReply(0n, `${database}.${body.aggregate}`, 'firstBatch', []);
+}
+
+/** Into a new collection with the indexes of the old, which takes its name when all is there. */
+async function replaceCollection(
+  { engine }: Request,
+  { database, collection }: Target,
+  rows: Buffer[],
+): Promise<void> {
+  const { catalogue, writer } = engine;
+  const passing = `tmp.agg_out.${new ObjectId().toHexString()}`;
+  const fresh: Collection = await writer.write(() => {
+    const old = find(catalogue, database, collection);
+    const c = create(catalogue, database, passing, old?.options ?? {});
+    for (const { spec, multikey } of old?.indexes.slice(1) ?? [])
+      c.indexes.push(
+        prepareIndex(
+          takeId(catalogue),
+          spec,
+          multikey.map(() => false),
+          false,
+        ),
+      );
+    saveCollection(catalogue, c);
+    return c;
+  });
+  try {
+    await inSlices(writer, { at: 0 }, (progress) => {
+      const raw = rows[progress.at++];
+      if (raw) insertRaw(catalogue, fresh, raw);
+      return progress.at >= rows.length;
+    });
+  } catch (error) {
+    await writer.write(() => drop(catalogue, fresh));
+    throw error;
+  }
+  await writer.write(() => {
+    const old = find(catalogue, database, collection);
+    if (old) drop(catalogue, old);
+    rename(catalogue, fresh, database, collection);
+  });
+}
+
+type Merging = {
+  target: Target;
+  on: string[];
+  matched: unknown;
+  otherwise: unknown;
+  variables: Doc | undefined;
+};
+
+function mergingOf(spec: unknown, database: string): Merging {
+  if (typeof spec === 'string')
+    return {
+      target: targetOf(spec, database),
+      on: ['_id'],
+      matched: 'merge',
+      otherwise: 'insert',
+      variables: undefined,
+    };
+  if (!isDoc(spec)) bad('$merge requires a string or object argument', 51182, 'Location51182');
+  const on = spec.on === undefined ? ['_id'] : ((Array.isArray(spec.on) ? spec.on : [spec.on]) as string[]);
+  return {
+    target: targetOf(spec.into, database),
+    on,
+    matched: spec.whenMatched ?? 'merge',
+    otherwise: spec.whenNotMatched ?? 'insert',
+    variables: isDoc(spec.let) ? spec.let : undefined,
+  };
+}
+
+async function mergeInto(request: Request, spec: unknown, rows: Buffer[]): Promise<void> {
+  const { engine, database, body } = request;
+  const merging = mergingOf(spec, database);
+  const { target, on } = merging;
+  await engine.writer.write(() => {
+    const c = collectionFor(engine.catalogue, target.database, target.collection);
+    const served = c.indexes.some(
+      (index) =>
+        index.unique && index.fields.length === on.length && on.every((path) => index.fields.includes(path)),
+    );
+    if (!served) fault(51183, 'Cannot find index to verify that join fields will be unique');
+  });
+  const around = surroundings(body);
+  await inSlices(engine.writer, { at: 0 }, (progress) => {
+    const raw = rows[progress.at++];
+    if (raw) mergeOne(request, merging, decode(raw), around);
+    return progress.at >= rows.length;
+  });
+}
+
+function mergeOne(
+  { engine }: Request,
+  merging: Merging,
+  doc: Doc,
+  around: ReturnType<typeof surroundings>,
+): void {
+  const { target, on, matched, otherwise } = merging;
+  const c = collectionFor(engine.catalogue, target.database, target.collection);
+  const whole = doc._id === undefined ? { _id: new ObjectId(), ...doc } : doc;
+  const filter: Doc = {};
+  for (const path of on) {
+    const value = getAt(whole, path.split('.'));
+    if (value === undefined || value === null || Array.isArray(value))
+      fault(51132, `$merge write error: 'on' field '${path}' cannot be missing, null, undefined or an array`);
+    filter[path] = value;
+  }
+  for (const { record, raw } of read(engine.storage, c, { filter, env: around, limit: 1 })) {
+    if (matched === 'keepExisting') return;
+    if (matched === 'fail')
+      throw new MongoFault(
+        11000,
+        'DuplicateKey',
+        '$merge with whenMatched: fail found an existing document',
+        { keyPattern: filter, keyValue: filter },
+      );
+    const before = decode(raw);
+    const { _id, ...fields } = whole;
+    const spec = Array.isArray(matched)
+      ? matched
+      : matched === 'replace'
+        ? { ...whole, _id: before._id }
+        : { $set: fields };
+    if (!Array.isArray(matched) && matched !== 'replace' && Object.keys(fields).length === 0) return;
+    const env = { ...around, filter, constants: Array.isArray(matched) ? { new: whole } : undefined };
+    changeRecord(engine, c, record, before, compileUpdate(spec, env), {});
+    return;
+  }
+  if (otherwise === 'fail')
+    throw new MongoFault(
+      13113,
+      'MergeStageNoMatchingDocument',
+      '$merge could not find a matching document in the target collection for at least one document in the source collection',
+    );
+  if (otherwise === 'insert') insertDoc(engine.catalogue, c, whole);
+}

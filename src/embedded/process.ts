@@ -1,0 +1,54 @@
+// The engine as a process of its own: prints one line of JSON when it serves, ends when told to or, with --keep, when the
+// process that holds its stdin is gone.
+import { parseArgs } from 'node:util';
+import { startEngine } from './engine.ts';
+import { openFolder } from './folder.ts';
+
+const LEAST_FREE_MB = 0;
+
+const say = (fact: Record<string, unknown>): void => {
+  process.stdout.write(`${JSON.stringify(fact)}\n`);
+};
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      data: { type: 'string' },
+      socket: { type: 'string' },
+      port: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+      'expire-every': { type: 'string', default: '60000' },
+    },
+  });
+  if (!values.data) throw new Error('--data DIR says where the data is');
+  if (values.socket === undefined && values.port === undefined)
+    throw new Error('--socket PATH or --port N says where to serve');
+  const folder = await openFolder(values.data, LEAST_FREE_MB);
+  const running = await startEngine({
+    dataDir: folder.path,
+    socket: values.socket,
+    port: values.port === undefined ? undefined : Number(values.port),
+    expireEveryMs: Number(values['expire-every']),
+    log: (line) => process.stderr.write(`${line}\n`),
+  });
+  let stopping = false;
+  const stop = async (): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    await running.stop();
+    folder.release();
+    process.exit(0);
+  };
+  process.on('SIGTERM', () => void stop());
+  process.on('SIGINT', () => void stop());
+  if (values.keep) {
+    process.stdin.on('end', () => void stop());
+    process.stdin.resume();
+  }
+  say({ ready: true, pid: process.pid, socket: values.socket, port: running.port });
+}
+
+main().catch((error: unknown) => {
+  say({ ready: false, reason: error instanceof Error ? error.message : String(error) });
+  process.exit(1);
+});
