@@ -5,9 +5,20 @@ import { type Doc, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
 import { bad } from './errors.ts';
 import { count, type Query } from './finding.ts';
-import { neededFields, runPipeline, validatePipeline } from './pipeline.ts';
-import { checkFields, docOf, flagOf, surroundings, wholeOf } from './requests.ts';
-import { documentsOf, lookUp, type Opened, type Side, type Tick, textFieldsOf } from './searching.ts';
+import { leading } from './leading.ts';
+import type { Scope } from './operators.ts';
+import { runPipeline, validatePipeline } from './pipeline.ts';
+import { neededFields } from './reading.ts';
+import { checkFields, docOf, flagOf, surroundings, unsupported, wholeOf } from './requests.ts';
+import {
+  checkFilter,
+  documentsOf,
+  lookUp,
+  type Opened,
+  type Side,
+  type Tick,
+  textFieldsOf,
+} from './searching.ts';
 import { isNumber, toNumber } from './values.ts';
 
 export const AGGREGATE_FIELDS =
@@ -22,37 +33,6 @@ export function stagesOf(body: Doc): Doc[] {
     isDoc(stage) ? stage : bad("Each element of the 'pipeline' array must be an object", 14, 'TypeMismatch'),
   );
 }
-
-type Pushed = {
-  filter: Doc;
-  sort: Doc | undefined;
-  skip: number | undefined;
-  limit: number | undefined;
-  rest: Doc[];
-};
-
-/** The beginning that a search can do: matches, then a sort, then a stretch of it. */
-export function pushDown(stages: Doc[]): Pushed {
-  const filters: Doc[] = [];
-  let at = 0;
-  for (; isDoc(stages[at]?.$match); at++) filters.push(stages[at]?.$match as Doc);
-  const pushed: Pushed = { filter: {}, sort: undefined, skip: undefined, limit: undefined, rest: [] };
-  const [only] = filters;
-  if (only) pushed.filter = filters.length === 1 ? only : { $and: filters };
-  const sort = stages[at]?.$sort;
-  if (isDoc(sort) && Object.keys(sort).length > 0 && Object.values(sort).every(isNumber)) {
-    pushed.sort = sort;
-    at++;
-  }
-  if (isWhole(stages[at]?.$skip)) pushed.skip = toNumber(stages[at++]?.$skip);
-  if (isWhole(stages[at]?.$limit) && toNumber(stages[at]?.$limit) > 0)
-    pushed.limit = toNumber(stages[at++]?.$limit);
-  pushed.rest = stages.slice(at);
-  return pushed;
-}
-
-const isWhole = (value: unknown): boolean =>
-  isNumber(value) && Number.isInteger(toNumber(value)) && toNumber(value) >= 0;
 
 /** {$group: {_id: <constant>, n: {$sum: 1}}}, as drivers count; answers the names. */
 function countingGroup(rest: Doc[]): { id: unknown; name: string } | undefined {
@@ -103,16 +83,14 @@ export function aggregate(
   tick: Tick,
 ): Iterable<Doc> {
   const around = { ...surroundings(body, c?.options.collation), textFields: textFieldsOf(c) };
-  const source = (name: string, filter: Doc = {}, from = database): Iterable<Doc> => {
-    const other = lookUp(side, from, name);
-    return other
-      ? documentsOf(side, other, { filter, env: around, collation: around.collation, tick }, null)
-      : [];
+  const source = (name: string, wanted: Doc, scope: Scope): Iterable<Doc> => {
+    const other = lookUp(side, database, name);
+    const query = { filter: wanted, env: { ...around, scope }, collation: around.collation, tick };
+    return other ? documentsOf(side, other, query, null) : [];
   };
-  const special = specialStage(side, database, c, stages);
-  const env = { ...around, source };
-  if (special) return runPipeline(special.docs, special.rest, env);
-  const { filter, sort, skip, limit, rest } = pushDown(stages);
+  const special = (stage: string): Iterable<Doc> => describe(stage, database, c);
+  const env = { ...around, source, special };
+  const { filter, sort, skip, limit, rest } = leading(stages);
   const query: Query = {
     filter,
     sort,
@@ -123,45 +101,29 @@ export function aggregate(
     hint: body.hint,
     tick,
   };
+  checkFilter(filter, around);
   const group = countingGroup(rest);
   const named = countingStage(rest);
   if (group || named) {
     const all = c ? count(side.storage, c, query) : 0;
-    const n = Math.min(limit ?? Number.POSITIVE_INFINITY, Math.max(0, all - (skip ?? 0)));
+    const n = Math.min(limit ?? Number.POSITIVE_INFINITY, Math.max(0, all - skip));
     if (n === 0) return [];
     return group ? [{ _id: group.id, [group.name]: n }] : [{ [named as string]: n }];
   }
-  if (limit === 0 || !c) return runPipeline([], rest, env);
-  return runPipeline(documentsOf(side, c, query, neededFields(rest) ?? null), rest, env);
+  return runPipeline(c ? documentsOf(side, c, query, neededFields(rest) ?? null) : [], rest, env);
 }
 
-function specialStage(_side: Side, database: string, c: Collection | undefined, stages: Doc[]) {
-  const [first, ...rest] = stages;
-  const name = first ? Object.keys(first)[0] : undefined;
-  if (name === '$indexStats')
-    return {
-      docs: (c?.indexes ?? []).map(({ spec }) => ({
-        name: spec.name,
-        key: spec.key,
-        host: 'embedded',
-        accesses: { ops: 0n, since: new Date(0) },
-        spec,
-      })),
-      rest,
-    };
-  if (name === '$collStats')
-    return {
-      docs: [
-        {
-          ns: `${database}.${c?.name}`,
-          host: 'embedded',
-          localTime: new Date(),
-          count: c?.count ?? 0,
-          storageStats: { count: c?.count ?? 0 },
-        },
-      ],
-      rest,
-    };
-  if (name === '$documents') return { docs: [], rest: stages };
-  return undefined;
+function describe(stage: string, database: string, c: Collection | undefined): Doc[] {
+  if (stage === '$indexStats')
+    return (c?.indexes ?? []).map(({ spec }) => ({
+      name: spec.name,
+      key: spec.key,
+      host: 'embedded',
+      accesses: { ops: 0n, since: new Date(0) },
+      spec,
+    }));
+  if (stage !== '$collStats') unsupported(`the stage ${stage}`);
+  const counted = c?.count ?? 0;
+  const ns = `${database}.${c?.name}`;
+  return [{ ns, host: 'embedded', localTime: new Date(), count: counted, storageStats: { count: counted } }];
 }

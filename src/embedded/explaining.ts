@@ -1,8 +1,9 @@
 // explain: the way that a search would take, in MongoDB's shape, and when asked what it met on that way.
-import { pushDown, stagesOf } from './aggregating.ts';
+import { stagesOf } from './aggregating.ts';
 import { type Doc, isDoc } from './documents.ts';
 import { bad } from './errors.ts';
 import { type Query, read } from './finding.ts';
+import { leading } from './leading.ts';
 import { type IndexPlan, type Plan, plan } from './planner.ts';
 import { type Request, wholeOf } from './requests.ts';
 import { lookUp, queryOf } from './searching.ts';
@@ -80,7 +81,7 @@ function asked({ engine, database }: Request, inner: Doc): Asked {
       return { collection, query: of(isDoc(first) ? first : {}, 'q'), counting: false };
     }
     case 'aggregate': {
-      const { rest: _, ...pushed } = pushDown(stagesOf(inner));
+      const { rest: _, ...pushed } = leading(stagesOf(inner));
       return {
         collection,
         query: { ...of({ ...inner, sort: pushed.sort }, ''), ...pushed },

@@ -6,6 +6,7 @@ import type { Cursors } from './cursors.ts';
 import { type Doc, isDoc } from './documents.ts';
 import { bad, MongoFault } from './errors.ts';
 import type { MatchEnv } from './matching.ts';
+import type { Scope } from './operators.ts';
 import type { Readers } from './readers.ts';
 import type { Storage } from './storage.ts';
 import { type Collation, isNumber, toNumber, typeName } from './values.ts';
@@ -142,7 +143,7 @@ export function refuseOptions(body: Doc, name: string, options: readonly string[
   }
 }
 
-export type Surroundings = MatchEnv & { now: Date; collation: Collation | undefined };
+export type Surroundings = MatchEnv & { now: Date; collation: Collation | undefined; scope: Scope };
 
 /** Collation and variables of a command, for everything that it compiles. */
 export function surroundings(body: Doc, standing?: unknown): Surroundings {
