@@ -44,6 +44,9 @@ export interface EntryComment {
   attachments?: string[];
   /** Where it came from, so that an edit there finds it: `slack:C1:171.2`, a Message-ID. */
   origin?: string;
+  /** Whose word it is and since when, where somebody else carried it here (split, import). */
+  author?: Entry['by'];
+  writtenAt?: Date;
 }
 
 export interface Entry {
@@ -90,6 +93,8 @@ export const QUIET_FIELDS: ReadonlySet<string> = new Set([
   'lastReplyAt',
   'replies',
   'autoCloseAt',
+  'assignedAt',
+  'mergedFrom',
 ]);
 
 /** The field-by-field difference that a draft makes to a thing. */

@@ -27,6 +27,18 @@ export function filed(
   return historyCollection().find(filter).sort({ seq: 1 }).limit(limit).toArray();
 }
 
-export async function filedWithCause(ticket: string, cause: string): Promise<Entry | null> {
-  return historyCollection().findOne({ ticket, cause });
+/** What a message has already done to a ticket: the causes of its entries that begin with the message's key. */
+export async function filedCauses(ticket: string, cause: string): Promise<string[]> {
+  const found = await historyCollection()
+    .find({ ticket, cause: { $gte: `${cause}/`, $lt: `${cause}0` } }, { projection: { cause: 1 } })
+    .toArray();
+  return found.flatMap((entry) => entry.cause ?? []);
+}
+
+/** The latest entry that brought the comment with this origin. */
+export function filedWithOrigin(company: string, origin: string): Promise<Entry | null> {
+  return historyCollection().findOne(
+    { company, 'comment.origin': origin, action: 'comment_added' },
+    { sort: { at: -1, _id: -1 } },
+  );
 }

@@ -9,6 +9,10 @@ const schema = new Schema(
 schema.index({ ticket: 1, seq: 1 }, { unique: true });
 schema.index({ company: 1, at: -1 });
 schema.index({ company: 1, 'by.id': 1, at: -1 });
+schema.index(
+  { company: 1, 'comment.origin': 1, at: -1 },
+  { partialFilterExpression: { 'comment.origin': { $type: 'string' } } },
+);
 
 const model = mongoose.model('History', schema);
 export const historyCollection = () => model.collection as unknown as mongoose.mongo.Collection<Entry>;

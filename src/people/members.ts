@@ -36,3 +36,19 @@ export async function teamOf(ctx: Ctx, id: string): Promise<StoredTeam> {
     ]);
   return team;
 }
+
+/** The active agents whom these names or addresses mean (a mention). */
+export async function calledMembers(company: string, names: string[]): Promise<string[]> {
+  const found = await userCollection()
+    .find(
+      {
+        company,
+        active: true,
+        role: { $ne: 'customer' },
+        $or: [{ username: { $in: names } }, { email: { $in: names } }],
+      },
+      { projection: { _id: 1 } },
+    )
+    .toArray();
+  return found.map((user) => user._id);
+}

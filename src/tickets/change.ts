@@ -9,7 +9,7 @@ import { findDesk } from '../desks/desks.ts';
 import { nextNumber } from '../desks/numbers.ts';
 import { conflict, Refusal } from '../errors.ts';
 import { applied, type Draft, differences, type Entry } from '../history/entry.ts';
-import { file, filedWithCause } from '../history/history.ts';
+import { file, filedCauses } from '../history/history.ts';
 import { idFrom, newId } from '../id.ts';
 import { signal } from '../signals.ts';
 import type { Rules } from '../sla/policy.ts';
@@ -110,6 +110,7 @@ const beginning = (desk: Desk): Partial<Ticket> => ({
   affectedService: null,
   impactLevel: null,
   assignee: null,
+  assignedAt: null,
   team: null,
   watchers: [],
   externalRef: null,
@@ -122,6 +123,7 @@ const beginning = (desk: Desk): Partial<Ticket> => ({
   conversations: [],
   links: [],
   mergedInto: null,
+  mergedFrom: [],
   satisfaction: null,
   snoozedUntil: null,
   escalated: false,
@@ -203,6 +205,8 @@ const causeOf = (ctx: Ctx, draft: { action: string }) => `${ctx.cause}/${draft.a
 export interface ChangeOptions {
   /** If-Match: the sequence number that the caller saw. */
   seen?: number | undefined;
+  /** A merged ticket leads to the one it became part of; false: this very one. */
+  follow?: boolean;
 }
 
 /** Changes a ticket that the actor may see. `decide` is pure and may run more than once; null changes nothing. */
@@ -210,10 +214,10 @@ export async function change(
   ctx: Ctx,
   ref: string,
   decide: Decide,
-  { seen }: ChangeOptions = {},
+  { seen, follow = true }: ChangeOptions = {},
 ): Promise<Ticket> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const stored = await load(ctx, ref);
+    const stored = await load(ctx, ref, { follow });
     const { pending, pendingAt: _, words: __, ...before } = stored;
     if (seen !== undefined && seen !== before.seq)
       throw new Refusal(
@@ -225,11 +229,10 @@ export async function change(
       findDesk(before.company, before.desk),
       rulesOf(before.company, before.sla?.version),
     ]);
-    const decided = decide(before, desk);
-    const drafts = decided === null ? [] : [decided].flat();
+    const causes = ctx.redo && ctx.cause ? await causesOf(before, pending, ctx.cause) : [];
+    const drafts = decideAgain(decide, before, desk, causes.length > 0);
     const first = drafts[0];
-    if (!first) return before;
-    if (ctx.redo && ctx.cause && (await happened(before, pending, causeOf(ctx, first)))) return before;
+    if (!first || (ctx.cause && causes.includes(causeOf(ctx, first)))) return before;
     const at = laterOf(ctx.now(), before.updatedAt);
     const { ticket, entries } = write(ctx, before, desk, rules, drafts, at);
     if (!entries.length) return before;
@@ -312,8 +315,20 @@ const laterOf = (a: Date, b: Date): Date => (a.getTime() >= b.getTime() ? a : b)
 const pause = (attempt: number) =>
   new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(5 * attempt, 50)));
 
-async function happened(ticket: Ticket, pending: readonly Entry[], cause: string): Promise<boolean> {
-  return pending.some((entry) => entry.cause === cause) || (await filedWithCause(ticket._id, cause)) !== null;
+/** What was done already may forbid itself to be done again (resolving twice): in a redo that is no refusal. */
+function decideAgain(decide: Decide, before: Ticket, desk: Desk, done: boolean): TicketDraft[] {
+  try {
+    const decided = decide(before, desk);
+    return decided === null ? [] : [decided].flat();
+  } catch (error) {
+    if (done && error instanceof Refusal) return [];
+    throw error;
+  }
+}
+
+async function causesOf(ticket: Ticket, pending: readonly Entry[], cause: string): Promise<string[]> {
+  const travelling = pending.flatMap((entry) => (entry.cause?.startsWith(`${cause}/`) ? entry.cause : []));
+  return [...travelling, ...(await filedCauses(ticket._id, cause))];
 }
 
 const strip = ({ pending: _, pendingAt: __, words: ___, ...ticket }: StoredTicket): Ticket => ticket;

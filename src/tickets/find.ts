@@ -1,22 +1,37 @@
-// Finding one ticket: by id or key, in the actor's company, and only if it is theirs to see.
+// Finding one ticket: by id or key, in the actor's company, and only if it is theirs to see. What was merged into
+// another ticket leads there.
 import type { Ctx } from '../context.ts';
 import { readTicketKey } from '../desks/desk.ts';
 import { unknown } from '../errors.ts';
-import type { Entry } from '../history/entry.ts';
+import { COMMENT_ACTIONS, type Entry } from '../history/entry.ts';
 import { filed } from '../history/history.ts';
 import { isId } from '../id.ts';
 import { maySee } from '../people/access.ts';
 import { ticketCollection } from './model.ts';
 import type { StoredTicket, Ticket } from './ticket.ts';
 
+const LONGEST_CHAIN = 20;
+
 /** The stored document, pending entries included. Not there and not yours to see are the same answer. */
-export async function load(ctx: Ctx, ref: string): Promise<StoredTicket> {
+export async function load(
+  ctx: Ctx,
+  ref: string,
+  { follow = true }: { follow?: boolean } = {},
+): Promise<StoredTicket> {
   const key = isId(ref) ? undefined : readTicketKey(ref);
   const { company } = ctx.actor;
   if (!isId(ref) && !key) throw unknown('ticket');
-  const stored = await ticketCollection().findOne(key ? { company, key } : { _id: ref, company });
+  const asked = await ticketCollection().findOne(key ? { company, key } : { _id: ref, company });
+  const stored = asked?.mergedInto && follow ? await lastOf(asked) : asked;
   if (!stored || stored.deletedAt || !maySee(ctx.actor, stored)) throw unknown('ticket');
   return stored;
+}
+
+async function lastOf(merged: StoredTicket): Promise<StoredTicket | null> {
+  let at: StoredTicket | null = merged;
+  for (let step = 0; at?.mergedInto && step < LONGEST_CHAIN; step++)
+    at = await ticketCollection().findOne({ _id: at.mergedInto, company: merged.company });
+  return at?.mergedInto ? merged : at;
 }
 
 export async function find(ctx: Ctx, ref: string): Promise<Ticket> {
@@ -29,4 +44,21 @@ export async function entriesOf(stored: StoredTicket): Promise<Entry[]> {
   const entries = await filed(stored._id);
   const last = entries.at(-1)?.seq ?? 0;
   return [...entries, ...stored.pending.filter((entry) => entry.seq > last)];
+}
+
+/** What was said on a ticket and on those that became part of it: the entries that make the thread. */
+export async function spokenOn(stored: StoredTicket): Promise<Entry[]> {
+  const sources = stored.mergedFrom?.length
+    ? await ticketCollection()
+        .find({ _id: { $in: stored.mergedFrom.map((one) => one.ticket) } })
+        .toArray()
+    : [];
+  const lists = await Promise.all(
+    [stored, ...sources].map(async ({ _id, pending }) => {
+      const entries = await filed(_id, { actions: [...COMMENT_ACTIONS, 'split'] });
+      const known = new Set(entries.map((entry) => entry.seq));
+      return [...entries, ...pending.filter((entry) => !known.has(entry.seq))];
+    }),
+  );
+  return lists.flat();
 }

@@ -49,6 +49,7 @@ export interface Ticket {
   impactLevel: string | null;
   requester: Requester;
   assignee: string | null;
+  assignedAt: Date | null;
   team: string | null;
   watchers: string[];
   channel: Via;
@@ -65,6 +66,8 @@ export interface Ticket {
   conversations: Conversation[];
   links: TicketLink[];
   mergedInto: string | null;
+  /** All tickets that became part of this one; their threads are read with its own. */
+  mergedFrom: { ticket: string; key: string }[];
   satisfaction: { rating: number; comment: string | null; at: Date } | null;
   snoozedUntil: Date | null;
   escalated: boolean;
@@ -102,6 +105,8 @@ export function consequences(
   if (set.dueDate !== undefined && set.dueAt === undefined) out.dueAt = set.dueDate;
   if (set.deletedAt && before) out.company = `${before.company} (deleted)`;
   if (set.priority) out.priorityRank = PRIORITY_RANK[set.priority];
+  if (set.assignee !== undefined && set.assignee !== (before?.assignee ?? null))
+    out.assignedAt = set.assignee === null ? null : at;
   if (set.status && set.status !== before?.status) {
     const kind = kindOf(workflow, set.status);
     out.statusKind = kind;

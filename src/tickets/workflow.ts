@@ -149,9 +149,14 @@ export function reopenedState(workflow: Workflow, from: string): string | undefi
   );
 }
 
-/** The step after this one. */
+/** The step after this one. In the presets, steps aside (pending, escalated, reopened) are no next step. */
 export function stepAfter(workflow: Workflow, status: string): string | undefined {
   const at = workflow.states.findIndex((state) => state.name === status);
-  const following = workflow.states.slice(at + 1).map((state) => state.name);
-  return following.find((name) => nextOf(workflow, status).includes(name));
+  const here = workflow.states[at];
+  const aside = (name: string, kind: StatusKind) =>
+    workflow.preset !== 'steps' && (kind === 'pending' || name === 'escalated' || name === 'reopened');
+  const allowed = nextOf(workflow, status);
+  return workflow.states
+    .slice(here && aside(here.name, here.kind) ? 0 : at + 1)
+    .find(({ name, kind }) => allowed.includes(name) && !aside(name, kind))?.name;
 }

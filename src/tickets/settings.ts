@@ -1,0 +1,13 @@
+// What the installation decides about tickets: said once by main, which alone reads the configuration.
+
+export interface TicketSettings {
+  /** A closed ticket may be reopened for so many days. */
+  reopenWindowDays: number;
+}
+
+let settings: TicketSettings = { reopenWindowDays: 7 };
+
+export function useTicketSettings(given: TicketSettings): void {
+  settings = given;
+}
+export const ticketSettings = (): TicketSettings => settings;
