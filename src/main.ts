@@ -10,6 +10,7 @@ import { firstStart } from './people/companies.ts';
 import { useSecretKey } from './secrets.ts';
 import { useSla } from './sla/rules.ts';
 import { buildIndexes, connectStore, disconnectStore, pingStore } from './store.ts';
+import { useTicketSettings } from './tickets/settings.ts';
 import { openRedis, pingRedis, reachRedis } from './workers/redis.ts';
 import { startWorkers } from './workers/workers.ts';
 
@@ -35,6 +36,7 @@ export async function run(
   const has = (role: Config['ROLES'][number]) => config.ROLES.includes(role);
   try {
     useSecretKey(config.SECRET_KEY);
+    useTicketSettings({ reopenWindowDays: config.TICKET_REOPEN_WINDOW_DAYS });
     useSla(config.SLA_ENABLED);
     await connectStore({ uri: config.MONGODB_URI, log, ...(database ? { database } : {}) });
     stops.push(disconnectStore);

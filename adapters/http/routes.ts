@@ -1,9 +1,11 @@
 // The table of all routes. The server, the OpenAPI document and the access tests read it.
 import { authRoutes } from './auth.ts';
+import { commentRoutes } from './comments.ts';
 import { openApi } from './openapi.ts';
 import { type Operations, operationRoutes } from './operations.ts';
 import { type Route, route } from './route.ts';
 import { slaRoutes } from './sla.ts';
+import { deedRoutes } from './ticket-deeds.ts';
 import { listRoutes } from './ticket-lists.ts';
 import { ticketRoutes } from './tickets.ts';
 
@@ -15,6 +17,8 @@ export function allRoutes(operations: Operations): Route[] {
     ...listRoutes,
     ...ticketRoutes,
     ...slaRoutes,
+    ...deedRoutes,
+    ...commentRoutes,
   ];
   let document: string | undefined;
   routes.push(

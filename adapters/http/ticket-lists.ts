@@ -3,14 +3,15 @@ import { z } from 'zod';
 import type { Ctx } from '../../src/context.ts';
 import { pageOf } from '../../src/lists.ts';
 import { type ListInput, list, listInput, statistics } from '../../src/tickets/lists.ts';
+import { ticketShape } from '../../src/tickets/view.ts';
 import { type Route, route } from './route.ts';
-import { drawTicket, ticketShape } from './tickets.ts';
+import { drawTickets } from './tickets.ts';
 
 const answer = pageOf(ticketShape);
 
 async function page(ctx: Ctx, query: ListInput) {
   const found = await list(ctx, query);
-  return { ...found, items: found.items.map((ticket) => drawTicket(ticket)) };
+  return { ...found, items: await drawTickets(ctx, found.items) };
 }
 
 const preset = (path: string, summary: string, more: Partial<ListInput>) =>

@@ -22,7 +22,11 @@ const ACTIONS = [
 
 export const bulkInput = z.strictObject({
   ids: z.array(z.string().min(1).max(64)).min(1).max(500),
-  action: z.string().toLowerCase().pipe(z.enum(ACTIONS as readonly string[] as readonly [string])).meta({ description: `One of ${ACTIONS.join(', ')}.` }),
+  action: z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(ACTIONS as readonly string[] as readonly [string]))
+    .meta({ description: `One of ${ACTIONS.join(', ')}.` }),
   status: z.string().min(1).max(60).optional(),
   resolutionNotes: z.string().trim().min(1).max(20_000).optional(),
   notes: z.string().trim().max(4_000).optional(),
@@ -40,7 +44,8 @@ export type BulkInput = z.output<typeof bulkInput>;
 export type Outcome = { id: string } & ({ ticket: Ticket | null } | { refusal: Refusal });
 
 export async function bulk(ctx: Ctx, input: BulkInput): Promise<Outcome[]> {
-  if (!may(ctx.actor, 'ticket.bulk')) throw forbidden('ticket.bulk', 'Only agents change many tickets at once.');
+  if (!may(ctx.actor, 'ticket.bulk'))
+    throw forbidden('ticket.bulk', 'Only agents change many tickets at once.');
   const act = actOf(input);
   const outcomes: Outcome[] = [];
   for (const id of new Set(input.ids)) outcomes.push(await outcomeOf(ctx, id, act));
@@ -79,7 +84,8 @@ function actOf(input: BulkInput): Act {
     case 'reopen':
       return (ctx, id) => reopen(ctx, id, notes);
     case 'escalate':
-      return (ctx, id) => escalate(ctx, id, { ...notes, ...(input.priority ? { priority: input.priority } : {}) });
+      return (ctx, id) =>
+        escalate(ctx, id, { ...notes, ...(input.priority ? { priority: input.priority } : {}) });
     case 'advance':
       return (ctx, id) => advance(ctx, id, notes);
     case 'assign': {

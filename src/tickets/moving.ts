@@ -95,10 +95,7 @@ export function setStatus(
     ctx,
     ref,
     (ticket, desk) => {
-      const to = readState(desk, input.status);
-      const draft = movedTo(ctx, ticket, desk, to, input.notes);
-      if (draft.action !== 'resolved' || !input.notes) return draft;
-      return { ...draft, set: { ...draft.set, resolutionNotes: input.notes } };
+      return movedTo(ctx, ticket, desk, readState(desk, input.status), input.notes);
     },
     { seen },
   );

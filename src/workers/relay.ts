@@ -5,15 +5,18 @@ import { file } from '../history/history.ts';
 import type { Logger } from '../log.ts';
 import { listen } from '../signals.ts';
 import { strike, unfiled } from '../tickets/change.ts';
+import { finishPending } from '../tickets/followups.ts';
 
 const BATCH = 200;
 const LOOK_EVERY_MS = 2_000;
 
 /** One round. Returns how many tickets it settled. */
-export async function relayOnce(): Promise<number> {
+export async function relayOnce(log: Logger): Promise<number> {
   const tickets = await unfiled(BATCH);
   if (!tickets.length) return 0;
-  await file(tickets.flatMap((ticket) => ticket.pending));
+  const entries = tickets.flatMap((ticket) => ticket.pending);
+  await file(entries);
+  await finishPending(log, entries);
   await strike(tickets);
   return tickets.length;
 }
@@ -33,7 +36,7 @@ export function startRelay(log: Logger): Relay {
     do {
       again = false;
       try {
-        while (!stopped && (await relayOnce()) === BATCH);
+        while (!stopped && (await relayOnce(log)) === BATCH);
       } catch (error) {
         log.warn({ reason: (error as Error).message }, 'the relay could not work just now');
       }
@@ -50,7 +53,7 @@ export function startRelay(log: Logger): Relay {
   wake();
   return {
     drain: async () => {
-      while ((await relayOnce()) > 0 || running) await running;
+      while ((await relayOnce(log)) > 0 || running) await running;
     },
     stop: async () => {
       stopped = true;
