@@ -28,6 +28,10 @@ export async function preparedHandover(
   now: Pick<Ticket, 'assignee' | 'team'>,
   { assigneeId, teamId, notes }: AssignInput,
 ): Promise<(ticket: Pick<Ticket, 'assignee' | 'team'>) => TicketDraft | null> {
+  if (!may(ctx.actor, 'ticket.take'))
+    return () => {
+      throw forbidden('ticket.assign', 'Only agents assign tickets.');
+    };
   const wanted = assigneeId === 'me' ? ctx.actor.id : assigneeId;
   const receiver = wanted ? await findMember(ctx, wanted) : null;
   if (teamId) await teamOf(ctx, teamId);
