@@ -1,7 +1,7 @@
 // Arithmetic operators. Null or missing in gives null out; what is no number is refused by MongoDB's sentence.
 import { Decimal128 } from 'bson';
 import { calculate, exactly, fitsLong, integer, isInteger, type Numeric } from './arithmetic.ts';
-import { toDecimal } from './decimals.ts';
+import { atPlace, toDecimal } from './decimals.ts';
 import { bad, fault } from './errors.ts';
 import { ANY, type Calculation, missing, mistyped } from './operators.ts';
 import { double, isNumber, toNumber, typeName } from './values.ts';
@@ -85,7 +85,7 @@ function absolute(value: unknown): unknown {
   return isInteger(value) ? integer(result) : double(result);
 }
 
-function places(operator: string, round: (x: number) => number): Calculation {
+function places(operator: string, cut: boolean): Calculation {
   return [
     1,
     2,
@@ -98,23 +98,11 @@ function places(operator: string, round: (x: number) => number): Calculation {
       }
       if (isInteger(value) && digits >= 0) return value;
       const number = toNumber(value);
-      const result = Number.isFinite(number) ? shifted(round(shifted(number, digits)), -digits) : number;
+      const result = Number.isFinite(number) ? atPlace(number, digits, cut) : number;
       if (value instanceof Decimal128) return toDecimal(result);
       return isInteger(value) ? integer(result) : double(result);
     },
   ];
-}
-
-/** Moves the decimal point by way of the decimal notation, which multiplying by a power of ten would falsify. */
-function shifted(value: number, by: number): number {
-  const [mantissa, exponent = '0'] = String(value).split('e');
-  return Number(`${mantissa}e${Number(exponent) + by}`);
-}
-
-function halfEven(value: number): number {
-  const floor = Math.floor(value);
-  if (value - floor !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }
 
 function power(base: unknown, exponent: unknown): unknown {
@@ -184,8 +172,8 @@ export const ARITHMETIC: Record<string, Calculation> = {
   $abs: [1, 1, absolute],
   $ceil: unary('$ceil', Math.ceil, true),
   $floor: unary('$floor', Math.floor, true),
-  $round: places('$round', halfEven),
-  $trunc: places('$trunc', Math.trunc),
+  $round: places('$round', false),
+  $trunc: places('$trunc', true),
   $pow: [2, 2, power],
   $sqrt: unary('$sqrt', squareRoot),
   $exp: unary('$exp', Math.exp),

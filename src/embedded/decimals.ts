@@ -129,3 +129,16 @@ export function toDecimal(value: Numeric): Decimal128 {
   const exact = lift(value);
   return exact ? rounded(exact) : Decimal128.fromString(String(value));
 }
+
+/** A double at so many decimal places, by its exact value: half to even, or cut off. */
+export function atPlace(value: number, place: number, cut: boolean): number {
+  const exact = exactDouble(value);
+  const drop = -place - exact.exponent;
+  if (drop <= 0) return value;
+  const unit = 10n ** BigInt(drop);
+  let whole = exact.coefficient / unit;
+  const rest = (exact.coefficient % unit) * 2n;
+  const size = rest < 0n ? -rest : rest;
+  if (!cut && (size > unit || (size === unit && whole % 2n !== 0n))) whole += value < 0 ? -1n : 1n;
+  return Number(`${whole}e${-place}`);
+}

@@ -160,7 +160,7 @@ export function compareNumbers(left: unknown, right: unknown): number {
   if (a instanceof Decimal128) {
     return b instanceof Decimal128 ? compareDecimals(a, b) : compareWithDecimal(a, b);
   }
-  if (b instanceof Decimal128) return -compareWithDecimal(b, a);
+  if (b instanceof Decimal128) return 0 - compareWithDecimal(b, a);
   if (a < b) return -1;
   if (a > b) return 1;
   // biome-ignore lint/suspicious/noSelfCompare: NaN is the one value that differs from itself
