@@ -21,7 +21,9 @@ const doc: Doc = {
   nil: null,
 };
 
-// biome-ignore lint/suspicious/noThenProperty: so $switch is written
+// biome-ignore lint/suspicious/noThenProperty: so $cond is written
+const MISSING = { if: '$none', then: 1, else: 2 };
+// biome-ignore lint/suspicious/noThenProperty: likewise
 const SEVEN = [{ case: { $eq: ['$n', 7] }, then: 'seven' }];
 
 describe('an expression', () => {
@@ -70,7 +72,7 @@ describe('an expression', () => {
     [{ $or: [0, null, '$none'] }, false],
     [{ $not: ['$nil'] }, true],
     [{ $cond: [{ $gt: ['$n', 5] }, 'big', 'small'] }, 'big'],
-    [{ $cond: { if: '$none', then: 1, else: 2 } }, 2],
+    [{ $cond: MISSING }, 2],
     [{ $ifNull: ['$none', '$nil', 'x'] }, 'x'],
     [{ $switch: { branches: SEVEN, default: 'other' } }, 'seven'],
     [{ $let: { vars: { a: '$n', b: 1 }, in: { $add: ['$$a', '$$b'] } } }, 8],
