@@ -1,0 +1,249 @@
+// Attaching files to tickets. Bytes first, then what is known of them, then the ticket's entry: whatever dies in
+// between leaves at most bytes that nobody refers to, which are swept away after a day.
+import { createHash } from 'node:crypto';
+import { type Readable, Transform } from 'node:stream';
+import type { Ctx } from '../context.ts';
+import { conflict, forbidden, Refusal, unknown } from '../errors.ts';
+import type { Audience } from '../history/entry.ts';
+import { newId } from '../id.ts';
+import { may, maySeeNotes } from '../people/access.ts';
+import { change } from '../tickets/change.ts';
+import { find } from '../tickets/find.ts';
+import type { Ticket } from '../tickets/ticket.ts';
+import { attachmentCollection, type StoredAttachment } from './model.ts';
+import { hasScanner, scan } from './scan.ts';
+import { bytesAt, mostBytes, type Range } from './storage.ts';
+import { checkedType, HEAD, kindByName, plainName } from './types.ts';
+
+export type Attachment = Omit<StoredAttachment, '_id' | 'storageKey'> & { id: string };
+
+export const shown = ({ _id, storageKey: _, ...rest }: StoredAttachment): Attachment => ({ id: _id, ...rest });
+
+export interface Arriving {
+  name: string;
+  bytes: Readable;
+  description?: string | null;
+  audience?: Audience;
+}
+
+export const tooLarge = () =>
+  new Refusal('large', 'attachment.too_large', `A file may have at most ${mostBytes()} bytes.`, {
+    details: [{ path: 'file', message: 'is too large' }],
+  });
+
+/** Streams a file in, checking as it passes. The ticket does not know of it yet. */
+export async function keep(ctx: Ctx, ticket: string, file: Arriving): Promise<StoredAttachment> {
+  const at = ctx.now();
+  const _id = newId(at);
+  try {
+    const name = plainName(file.name);
+    kindByName(name);
+    const head = await firstBytes(file.bytes);
+    const type = await checkedType(name, head);
+    const hash = createHash('sha256');
+    let size = 0;
+    const meter = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        size += chunk.length;
+        if (size > mostBytes()) return done(tooLarge());
+        hash.update(chunk);
+        done(null, chunk);
+      },
+    });
+    const through = file.bytes.pipe(meter);
+    file.bytes.once('error', (error) => meter.destroy(error));
+    await bytesAt().put(_id, through);
+    const stored: StoredAttachment = {
+      _id,
+      company: ctx.actor.company,
+      ticket,
+      name,
+      size,
+      type,
+      sha256: hash.digest('hex'),
+      description: file.description ?? null,
+      audience: file.audience ?? 'public',
+      state: 'loose',
+      scan: 'none',
+      finding: null,
+      storageKey: _id,
+      uploadedBy: { kind: ctx.actor.kind, id: ctx.actor.id, name: ctx.actor.name },
+      createdAt: at,
+    };
+    Object.assign(stored, await verdict(ctx, _id));
+    await attachmentCollection().insertOne(stored);
+    return stored;
+  } catch (error) {
+    file.bytes.resume();
+    throw error;
+  }
+}
+
+export async function verdict(ctx: Ctx, key: string): Promise<Pick<StoredAttachment, 'scan' | 'finding'>> {
+  if (!hasScanner()) return { scan: 'none', finding: null };
+  try {
+    const finding = await scan(await bytesAt().get(key));
+    return finding.clean ? { scan: 'clean', finding: null } : { scan: 'infected', finding: finding.found };
+  } catch (error) {
+    ctx.log.warn({ reason: (error as Error).message }, 'a file could not be scanned; it waits');
+    return { scan: 'pending', finding: null };
+  }
+}
+
+/** Reads as much as recognition needs and puts it back. */
+export async function firstBytes(bytes: Readable): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  while (size < HEAD) {
+    const part: Buffer | null = bytes.read();
+    if (part) {
+      parts.push(part);
+      size += part.length;
+    } else if (bytes.readableEnded || bytes.destroyed) break;
+    else
+      await new Promise<void>((resolve, reject) => {
+        const done = () => {
+          for (const name of ['readable', 'end', 'close']) bytes.off(name, done);
+          bytes.off('error', reject);
+          resolve();
+        };
+        for (const name of ['readable', 'end', 'close']) bytes.once(name, done);
+        bytes.once('error', reject);
+      });
+  }
+  const all = Buffer.concat(parts);
+  if (bytes.readableEnded)
+    throw new Refusal('invalid', 'attachment.empty', 'The file is empty.', {
+      details: [{ path: 'file', message: 'is empty' }],
+    });
+  if (all.length) bytes.unshift(all);
+  return all.subarray(0, HEAD);
+}
+
+/** Kept bytes become part of the ticket, by an entry. */
+export async function attach(ctx: Ctx, kept: StoredAttachment): Promise<Attachment> {
+  if (kept.scan === 'infected') {
+    await bytesAt().remove(kept.storageKey);
+    await attachmentCollection().updateOne({ _id: kept._id }, { $set: { state: 'refused' } });
+    await change(ctx, kept.ticket, () => ({
+      action: 'update',
+      facts: { refusedFile: kept.name, finding: kept.finding },
+    }));
+    throw new Refusal(
+      'refused',
+      'attachment.infected',
+      `"${kept.name}" was refused: the scanner found ${kept.finding}.`,
+    );
+  }
+  await change(ctx, kept.ticket, () => ({
+    action: 'attachment_added',
+    facts: {
+      attachment: kept._id,
+      name: kept.name,
+      size: kept.size,
+      type: kept.type,
+      audience: kept.audience,
+    },
+  }));
+  await attachmentCollection().updateOne({ _id: kept._id }, { $set: { state: 'attached' } });
+  return shown({ ...kept, state: 'attached' });
+}
+
+export async function add(ctx: Ctx, ref: string, file: Arriving): Promise<Attachment> {
+  const ticket = await mayAdd(ctx, ref, file.audience ?? 'public');
+  return attach(ctx, await keep(ctx, ticket._id, file));
+}
+
+export async function mayAdd(ctx: Ctx, ref: string, audience: Audience): Promise<Ticket> {
+  const ticket = await find(ctx, ref);
+  if (!may(ctx.actor, 'ticket.reply')) throw forbidden('attachment.add', 'You may not add files here.');
+  if (audience === 'internal' && !maySeeNotes(ctx.actor))
+    throw forbidden('attachment.internal', 'Only agents add internal files.');
+  return ticket;
+}
+
+/** For the relay: an entry says that these are attached, whatever happened to the process that wrote it. */
+export async function settleAttachments(ids: readonly string[]): Promise<void> {
+  if (ids.length)
+    await attachmentCollection().updateMany(
+      { _id: { $in: [...ids] }, state: 'loose' },
+      { $set: { state: 'attached' } },
+    );
+}
+
+export async function attachmentsOf(ctx: Ctx, ref: string): Promise<Attachment[]> {
+  const ticket = await find(ctx, ref);
+  const rows = await attachmentCollection()
+    .find({ ticket: ticket._id, state: 'attached' })
+    .sort({ createdAt: 1, _id: 1 })
+    .limit(1_000)
+    .toArray();
+  return rows.filter((one) => one.audience === 'public' || maySeeNotes(ctx.actor)).map(shown);
+}
+
+async function load(ctx: Ctx, id: string): Promise<{ stored: StoredAttachment; ticket: Ticket }> {
+  const stored = await attachmentCollection().findOne({ _id: id, company: ctx.actor.company });
+  if (stored?.state !== 'attached' || (stored.audience === 'internal' && !maySeeNotes(ctx.actor)))
+    throw unknown('attachment');
+  try {
+    return { stored, ticket: await find(ctx, stored.ticket) };
+  } catch {
+    throw unknown('attachment');
+  }
+}
+
+/** What is known of a file, and a way to its bytes; not before a scanner that is asked for has called it clean. */
+export async function openAttachment(
+  ctx: Ctx,
+  id: string,
+): Promise<{ attachment: Attachment; read: (range?: Range) => Promise<Readable> }> {
+  const { stored } = await load(ctx, id);
+  if (stored.scan === 'pending')
+    throw conflict('attachment.not_scanned', 'This file is still being scanned. Try again in a moment.', {
+      retryAfter: 5,
+    });
+  return { attachment: shown(stored), read: (range) => bytesAt().get(stored.storageKey, range) };
+}
+
+export async function remove(ctx: Ctx, id: string): Promise<void> {
+  const { stored } = await load(ctx, id);
+  const isOwn = stored.uploadedBy.id === ctx.actor.id && stored.uploadedBy.kind === ctx.actor.kind;
+  if (!isOwn && ctx.actor.role !== 'admin')
+    throw forbidden('attachment.remove', 'Only who uploaded a file, or an administrator, removes it.');
+  await change(ctx, stored.ticket, () => ({
+    action: 'attachment_removed',
+    facts: { attachment: id, name: stored.name, audience: stored.audience },
+  }));
+  await attachmentCollection().updateOne({ _id: id }, { $set: { state: 'removed' } });
+  await bytesAt().remove(stored.storageKey);
+}
+
+const DAY_MS = 86_400_000;
+
+/** Bytes that no ticket came to know, and files that the scanner has not answered for. */
+export async function sweepFiles(ctx: Ctx): Promise<void> {
+  const old = new Date(ctx.now().getTime() - DAY_MS);
+  const loose = await attachmentCollection()
+    .find({ state: { $in: ['loose', 'awaiting'] }, createdAt: { $lt: old } })
+    .limit(100)
+    .toArray();
+  for (const one of loose) {
+    await bytesAt().remove(one.storageKey);
+    await attachmentCollection().deleteOne({ _id: one._id, state: one.state });
+  }
+  if (!hasScanner()) return;
+  const waiting = await attachmentCollection()
+    .find({ scan: 'pending', state: 'attached' })
+    .sort({ createdAt: 1 })
+    .limit(20)
+    .toArray();
+  for (const one of waiting) {
+    const now = await verdict(ctx, one.storageKey);
+    if (now.scan === 'pending') return;
+    await attachmentCollection().updateOne(
+      { _id: one._id },
+      { $set: { ...now, ...(now.scan === 'infected' ? { state: 'refused' as const } : {}) } },
+    );
+    if (now.scan === 'infected') await bytesAt().remove(one.storageKey);
+  }
+}

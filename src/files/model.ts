@@ -1,0 +1,31 @@
+// Attachments as stored: what is known of a file; its bytes are in the storage. Private to this folder.
+import mongoose, { Schema } from 'mongoose';
+import type { Audience } from '../history/entry.ts';
+
+export interface StoredAttachment {
+  _id: string;
+  company: string;
+  ticket: string;
+  name: string;
+  size: number;
+  type: string;
+  sha256: string | null;
+  description: string | null;
+  audience: Audience;
+  /** `loose`: bytes are here, the ticket does not know yet. `awaiting`: to be uploaded elsewhere, then confirmed. */
+  state: 'awaiting' | 'loose' | 'attached' | 'removed' | 'refused';
+  scan: 'none' | 'clean' | 'pending' | 'infected';
+  finding: string | null;
+  storageKey: string;
+  uploadedBy: { kind: string; id: string; name: string };
+  createdAt: Date;
+}
+
+const schema = new Schema({ _id: String }, { collection: 'attachments', strict: false, versionKey: false });
+schema.index({ ticket: 1, createdAt: 1, _id: 1 });
+schema.index({ state: 1, createdAt: 1 });
+schema.index({ scan: 1, createdAt: 1 }, { partialFilterExpression: { scan: 'pending' } });
+
+const model = mongoose.model('Attachment', schema);
+export const attachmentCollection = () =>
+  model.collection as unknown as mongoose.mongo.Collection<StoredAttachment>;

@@ -1,0 +1,112 @@
+// Files that the caller uploads by itself: a place is reserved, the bytes come to a signed address, then they are
+// confirmed, looked at and attached.
+import { createHash } from 'node:crypto';
+import { PassThrough, type Readable, Transform } from 'node:stream';
+import { z } from 'zod';
+import type { Ctx } from '../context.ts';
+import { conflict, unknown } from '../errors.ts';
+import { newId } from '../id.ts';
+import { type Attachment, attach, firstBytes, mayAdd, shown, tooLarge, verdict } from './attachments.ts';
+import { attachmentCollection } from './model.ts';
+import { bytesAt, mostBytes } from './storage.ts';
+import { checkedType, kindByName, plainName } from './types.ts';
+
+export const reserveInput = z.strictObject({
+  filename: z.string().min(1).max(1_000),
+  contentType: z.string().max(200),
+  size: z.int().min(1),
+  ticketId: z.string().max(64),
+});
+
+const UPLOAD_SECONDS = 900;
+
+/** A place for a file that the caller uploads by itself; `sign` makes the address where the storage has none. */
+export async function reserve(
+  ctx: Ctx,
+  input: z.output<typeof reserveInput>,
+  sign: (id: string, expires: number) => string,
+) {
+  const ticket = await mayAdd(ctx, input.ticketId, 'public');
+  if (input.size > mostBytes()) throw tooLarge();
+  const name = plainName(input.filename);
+  const { type } = kindByName(name);
+  const at = ctx.now();
+  const _id = newId(at);
+  await attachmentCollection().insertOne({
+    _id,
+    company: ctx.actor.company,
+    ticket: ticket._id,
+    name,
+    size: input.size,
+    type,
+    sha256: null,
+    description: null,
+    audience: 'public',
+    state: 'awaiting',
+    scan: 'none',
+    finding: null,
+    storageKey: _id,
+    uploadedBy: { kind: ctx.actor.kind, id: ctx.actor.id, name: ctx.actor.name },
+    createdAt: at,
+  });
+  const direct = await bytesAt().presign(_id, { type, size: input.size, seconds: UPLOAD_SECONDS });
+  const expires = Math.floor(at.getTime() / 1_000) + UPLOAD_SECONDS;
+  return {
+    uploadUrl: direct?.url ?? sign(_id, expires),
+    attachmentId: _id,
+    expiresIn: UPLOAD_SECONDS,
+    headers: direct?.headers ?? { 'Content-Type': type },
+  };
+}
+
+/** The bytes of an awaited file, sent to the address that we signed. */
+export async function receive(id: string, bytes: Readable): Promise<void> {
+  const stored = await attachmentCollection().findOne({ _id: id, state: 'awaiting' });
+  if (!stored) throw unknown('upload');
+  let size = 0;
+  const meter = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      size += chunk.length;
+      done(size > stored.size ? tooLarge() : null, chunk);
+    },
+  });
+  bytes.once('error', (error) => meter.destroy(error));
+  bytes.once('close', () => {
+    if (!bytes.readableEnded) meter.destroy(new Error('the upload was cut off'));
+  });
+  await bytesAt().put(stored.storageKey, bytes.pipe(meter));
+}
+
+/** An awaited file is there: look at it, then attach it. */
+export async function confirm(ctx: Ctx, id: string): Promise<Attachment> {
+  const stored = await attachmentCollection().findOne({
+    _id: id,
+    company: ctx.actor.company,
+    'uploadedBy.id': ctx.actor.id,
+  });
+  if (!stored || (stored.state !== 'awaiting' && stored.state !== 'attached')) throw unknown('attachment');
+  if (stored.state === 'attached') return shown(stored);
+  await mayAdd(ctx, stored.ticket, 'public');
+  const size = await bytesAt().size(stored.storageKey);
+  if (size === null) throw conflict('attachment.not_uploaded', 'The file has not been uploaded yet.');
+  if (size > mostBytes()) throw tooLarge();
+  const hash = createHash('sha256');
+  const copy = new PassThrough();
+  (await bytesAt().get(stored.storageKey)).pipe(copy);
+  const head = await firstBytes(copy);
+  const type = await checkedType(stored.name, head);
+  for await (const chunk of copy) hash.update(chunk as Buffer);
+  const known = {
+    ...stored,
+    size,
+    type,
+    sha256: hash.digest('hex'),
+    ...(await verdict(ctx, stored.storageKey)),
+  };
+  await attachmentCollection().updateOne(
+    { _id: id },
+    { $set: { size, type, sha256: known.sha256, scan: known.scan, finding: known.finding, state: 'loose' } },
+  );
+  return attach({ ...ctx, cause: ctx.cause ?? `confirm:${id}`, redo: true }, known);
+}
+
