@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { startHttp } from '../adapters/http/index.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { Refusal } from './errors.ts';
+import { openStorage } from './files/choosing.ts';
 import { settleInbox } from './inbox.ts';
 import { type Logger, openLog } from './log.ts';
 import { firstStart } from './people/companies.ts';
@@ -40,6 +41,7 @@ export async function run(
     useSla(config.SLA_ENABLED);
     await connectStore({ uri: config.MONGODB_URI, log, ...(database ? { database } : {}) });
     stops.push(disconnectStore);
+    await openStorage(config);
     const redis = openRedis(config.REDIS_URL, log);
     stops.push(async () => redis.disconnect());
     await reachRedis(redis, config.REDIS_URL);

@@ -5,6 +5,7 @@ import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
+import { isForm } from './forms.ts';
 import { problems, sendProblem } from './problem.ts';
 import { type Edge, expressPath, type Route, serve } from './route.ts';
 
@@ -93,6 +94,9 @@ const onlyJson: RequestHandler = (req, _res, next) => {
   next();
 };
 
+const formOrJson = (json: RequestHandler[]): RequestHandler[] =>
+  json.map((step) => (req, res, next) => (isForm(req) ? next() : step(req, res, next)));
+
 /** Grouped by path, so that a wrong method is told apart from a wrong path, and by room, so that few patterns are tried. */
 function mount(app: Express, routes: Route[], json: RequestHandler[], edge: Edge): void {
   const rooms = new Map<string, Map<string, Route[]>>();
@@ -108,7 +112,12 @@ function mount(app: Express, routes: Route[], json: RequestHandler[], edge: Edge
     for (const [path, ones] of literalFirst) {
       const inner = expressPath(room === '/' ? path : path.slice(room.length) || '/');
       const spot = router.route(inner);
-      for (const one of ones) spot[one.method](named(one), ...(one.consumes ? [] : json), serve(one, edge));
+      for (const one of ones)
+        spot[one.method](
+          named(one),
+          ...(one.consumes ? [] : one.form ? formOrJson(json) : json),
+          serve(one, edge),
+        );
       spot.all((req, res, next) => {
         if (req.method === 'OPTIONS') return next();
         res.set('Allow', ones.map((one) => one.method.toUpperCase()).join(', '));

@@ -1,6 +1,7 @@
 // Attachments over HTTP: streamed in, streamed out, always as a download.
-import type { Request, Response } from 'express';
+
 import { pipeline } from 'node:stream/promises';
+import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type { Config } from '../../src/config.ts';
 import type { Ctx } from '../../src/context.ts';
@@ -14,40 +15,81 @@ import { type Route, route } from './route.ts';
 const byId = z.strictObject({ id: z.string().max(64) });
 export const attachmentShape = z
   .object({
-    id: z.string(), ticketId: z.string(), name: z.string(), filename: z.string(), size: z.int(), type: z.string(), sha256: z.string().nullable(),
-    description: z.string().nullable(), isInternal: z.boolean(), scan: z.enum(['none', 'clean', 'pending', 'infected']),
-    uploadedBy: z.object({ kind: z.string(), id: z.string(), name: z.string() }), createdAt: z.date(), url: z.string(),
+    id: z.string(),
+    ticketId: z.string(),
+    name: z.string(),
+    filename: z.string(),
+    size: z.int(),
+    type: z.string(),
+    sha256: z.string().nullable(),
+    description: z.string().nullable(),
+    isInternal: z.boolean(),
+    scan: z.enum(['none', 'clean', 'pending', 'infected']),
+    uploadedBy: z.object({ kind: z.string(), id: z.string(), name: z.string() }),
+    createdAt: z.date(),
+    url: z.string(),
   })
   .meta({ id: 'Attachment' });
 
 export function drawAttachment(one: Attachment): z.input<typeof attachmentShape> {
   return {
-    id: one.id, ticketId: one.ticket, name: one.name, filename: one.name, size: one.size, type: one.type, sha256: one.sha256,
-    description: one.description, isInternal: one.audience === 'internal', scan: one.scan, uploadedBy: one.uploadedBy, createdAt: one.createdAt,
+    id: one.id,
+    ticketId: one.ticket,
+    name: one.name,
+    filename: one.name,
+    size: one.size,
+    type: one.type,
+    sha256: one.sha256,
+    description: one.description,
+    isInternal: one.audience === 'internal',
+    scan: one.scan,
+    uploadedBy: one.uploadedBy,
+    createdAt: one.createdAt,
     url: `/api/v1/attachments/${one.id}`,
   };
 }
 
 async function upload(ctx: Ctx, ticket: string, req: Request): Promise<z.input<typeof attachmentShape>> {
-  if (!isForm(req)) throw invalid('request.form', 'Send the file as multipart/form-data, in the field "file".');
+  if (!isForm(req))
+    throw invalid('request.form', 'Send the file as multipart/form-data, in the field "file".');
   const added: Attachment[] = [];
+  let files = 0;
   const fields = await readForm(req, async ({ field, name, bytes }, known) => {
-    if (field !== 'file' || added.length) throw invalid('request.form', 'Send one file, in the field "file".', [{ path: field, message: 'is not expected' }]);
+    if (field !== 'file' || files++ > 0)
+      throw invalid('request.form', 'Send one file, in the field "file".', [
+        { path: field, message: 'is not expected' },
+      ]);
     const description = known.description;
     const isInternal = known.is_internal === 'true';
-    added.push(await add(ctx, ticket, { name, bytes, description: typeof description === 'string' ? description.slice(0, 1_000) : null, audience: isInternal ? 'internal' : 'public' }));
+    added.push(
+      await add(ctx, ticket, {
+        name,
+        bytes,
+        description: typeof description === 'string' ? description.slice(0, 1_000) : null,
+        audience: isInternal ? 'internal' : 'public',
+      }),
+    );
   });
   for (const name of Object.keys(fields))
-    if (!['description', 'is_internal'].includes(name)) throw invalid('request.form', `${name}: is not a known field`, [{ path: name, message: 'is not a known field' }]);
+    if (!['description', 'is_internal'].includes(name))
+      throw invalid('request.form', `${name}: is not a known field`, [
+        { path: name, message: 'is not a known field' },
+      ]);
   const [first] = added;
-  if (!first) throw invalid('attachment.missing', 'There is no file in the field "file".', [{ path: 'file', message: 'is required' }]);
+  if (!first)
+    throw invalid('attachment.missing', 'There is no file in the field "file".', [
+      { path: 'file', message: 'is required' },
+    ]);
   return drawAttachment(first);
 }
 
 async function download(ctx: Ctx, id: string, req: Request, res: Response): Promise<void> {
   const { attachment, read } = await openAttachment(ctx, id);
   const ascii = attachment.name.replace(/[^\x20-\x7e]|["\\%]/g, '_');
-  const encoded = encodeURIComponent(attachment.name).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  const encoded = encodeURIComponent(attachment.name).replace(
+    /['()*]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
   res.set({
     'Content-Type': attachment.type,
     'Content-Disposition': `attachment; filename="${ascii}"; filename*=UTF-8''${encoded}`,
@@ -75,47 +117,97 @@ async function download(ctx: Ctx, id: string, req: Request, res: Response): Prom
 const signature = (id: string, expires: number): string => signFor('upload', `${id}.${expires}`);
 
 export function attachmentRoutes(config: Config): Route[] {
-  const address = (id: string, expires: number) => `${config.PUBLIC_URL}/api/v1/uploads/${id}?expires=${expires}&signature=${signature(id, expires)}`;
+  const address = (id: string, expires: number) =>
+    `${config.PUBLIC_URL}/api/v1/uploads/${id}?expires=${expires}&signature=${signature(id, expires)}`;
   return [
     route({
-      method: 'get', path: '/api/v1/tickets/{id}/attachments', tag: 'Attachments', summary: 'Attachments of a ticket', deed: 'ticket.read',
-      params: byId, answer: z.object({ items: z.array(attachmentShape), total: z.int() }),
+      method: 'get',
+      path: '/api/v1/tickets/{id}/attachments',
+      tag: 'Attachments',
+      summary: 'Attachments of a ticket',
+      deed: 'ticket.read',
+      params: byId,
+      answer: z.object({ items: z.array(attachmentShape), total: z.int() }),
       run: async ({ ctx, params }) => {
         const items = (await attachmentsOf(ctx, params.id)).map(drawAttachment);
         return { items, total: items.length };
       },
     }),
     route({
-      method: 'post', path: '/api/v1/tickets/{id}/attachments', tag: 'Attachments', summary: 'Upload a file', deed: 'ticket.reply', status: 201,
-      params: byId, consumes: 'multipart/form-data', answer: attachmentShape,
+      method: 'post',
+      path: '/api/v1/tickets/{id}/attachments',
+      tag: 'Attachments',
+      summary: 'Upload a file',
+      deed: 'ticket.reply',
+      status: 201,
+      params: byId,
+      consumes: 'multipart/form-data',
+      answer: attachmentShape,
       run: ({ ctx, params, req }) => upload(ctx, params.id, req),
     }),
     route({
-      method: 'get', path: '/api/v1/attachments/{id}', tag: 'Attachments', summary: 'Download; ranges are possible', deed: 'ticket.read',
-      params: byId, produces: 'application/octet-stream',
+      method: 'get',
+      path: '/api/v1/attachments/{id}',
+      tag: 'Attachments',
+      summary: 'Download; ranges are possible',
+      deed: 'ticket.read',
+      params: byId,
+      produces: 'application/octet-stream',
       run: ({ ctx, params, req, res }) => download(ctx, params.id, req, res),
     }),
     route({
-      method: 'delete', path: '/api/v1/attachments/{id}', tag: 'Attachments', summary: 'Remove a file', deed: 'ticket.reply', params: byId,
+      method: 'delete',
+      path: '/api/v1/attachments/{id}',
+      tag: 'Attachments',
+      summary: 'Remove a file',
+      deed: 'ticket.reply',
+      params: byId,
       run: ({ ctx, params }) => remove(ctx, params.id),
     }),
     route({
-      method: 'post', path: '/api/v1/attachments/presigned-url', tag: 'Attachments', summary: 'Reserve a place to which to upload', deed: 'ticket.reply', status: 201,
-      body: reserveInput, secret: true,
-      answer: z.object({ uploadUrl: z.string(), attachmentId: z.string(), expiresIn: z.int(), headers: z.record(z.string(), z.string()) }),
+      method: 'post',
+      path: '/api/v1/attachments/presigned-url',
+      tag: 'Attachments',
+      summary: 'Reserve a place to which to upload',
+      deed: 'ticket.reply',
+      status: 201,
+      body: reserveInput,
+      secret: true,
+      answer: z.object({
+        uploadUrl: z.string(),
+        attachmentId: z.string(),
+        expiresIn: z.int(),
+        headers: z.record(z.string(), z.string()),
+      }),
       run: ({ ctx, body }) => reserve(ctx, body, address),
     }),
     route({
-      method: 'post', path: '/api/v1/attachments', tag: 'Attachments', summary: 'Confirm an upload', deed: 'ticket.reply', status: 201,
-      body: z.strictObject({ attachmentId: z.string().max(64) }), answer: attachmentShape,
+      method: 'post',
+      path: '/api/v1/attachments',
+      tag: 'Attachments',
+      summary: 'Confirm an upload',
+      deed: 'ticket.reply',
+      status: 201,
+      body: z.strictObject({ attachmentId: z.string().max(64) }),
+      answer: attachmentShape,
       run: async ({ ctx, body }) => drawAttachment(await confirm(ctx, body.attachmentId)),
     }),
     route({
-      method: 'put', path: '/api/v1/uploads/{id}', tag: 'Attachments', summary: 'Send the bytes of a reserved file', deed: 'anyone', refuses: [413],
-      description: 'The address is the one that was given with the reservation; its signature is the permission.',
-      params: byId, query: z.strictObject({ expires: z.coerce.number().int(), signature: z.string().max(200) }), consumes: 'application/octet-stream',
+      method: 'put',
+      path: '/api/v1/uploads/{id}',
+      tag: 'Attachments',
+      summary: 'Send the bytes of a reserved file',
+      deed: 'anyone',
+      refuses: [413],
+      description:
+        'The address is the one that was given with the reservation; its signature is the permission.',
+      params: byId,
+      query: z.strictObject({ expires: z.coerce.number().int(), signature: z.string().max(200) }),
+      consumes: 'application/octet-stream',
       run: async ({ ctx, params, query, req }) => {
-        const isGood = sameSecret(query.signature, signature(params.id, query.expires)) && query.expires * 1_000 > ctx.now().getTime();
+        const isGood =
+          sameSecret(query.signature, signature(params.id, query.expires)) &&
+          query.expires * 1_000 > ctx.now().getTime();
         if (!isGood) throw forbidden('upload.signature', 'This upload address is not valid (any more).');
         await receive(params.id, req);
       },

@@ -5,10 +5,12 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { z } from 'zod';
 import type { Actor, Ctx } from '../../src/context.ts';
 import { forbidden, invalid } from '../../src/errors.ts';
+import { discard, type Kept, keep } from '../../src/files/attachments.ts';
 import type { Logger } from '../../src/log.ts';
 import { once } from '../../src/once.ts';
 import { DEEDS, type Deed, may } from '../../src/people/access.ts';
 import { seal, unseal } from '../../src/secrets.ts';
+import { type FieldKinds, formBody, isForm, readForm } from './forms.ts';
 import { fromWire, toWire } from './wire.ts';
 
 export interface Call<Params, Query, Body> {
@@ -16,6 +18,8 @@ export interface Call<Params, Query, Body> {
   params: Params;
   query: Query;
   body: Body;
+  /** Files that came with the form. */
+  kept: Kept[];
   /** If-Match, as the sequence number it stands for. */
   seen: number | undefined;
   req: Request;
@@ -36,6 +40,8 @@ export interface Route {
   body?: z.ZodType;
   /** The body's media type where it is not JSON: the run reads the request itself. */
   consumes?: string;
+  /** The body may also come as a form with files: which field they are in, and what the other fields are read as. */
+  form?: { files: string } & FieldKinds;
   /** What is answered; absent: nothing (204), or what `produces` says. */
   answer?: z.ZodType;
   produces?: string;
@@ -98,24 +104,47 @@ export function serve(one: Route, edge: Edge): RequestHandler {
     };
     if (one.deed !== 'anyone' && !may(actor, one.deed))
       throw forbidden('access', `You may not ${DEEDS[one.deed].says.split(';')[0]}.`);
-    const call = {
-      ctx,
-      params: one.params ? one.params.parse(fromWire({ ...req.params })) : undefined,
-      query: one.query ? one.query.parse(fromWire({ ...req.query })) : noQuery(req),
-      body: one.body ? one.body.parse(fromWire(req.body ?? {})) : undefined,
-      seen: readIfMatch(req),
-      req,
-      res,
-    } as Call<never, never, never>;
-    const key = req.get('idempotency-key');
-    if (key === undefined || one.method !== 'post' || one.deed === 'anyone' || one.noKey) {
+    const params = one.params ? one.params.parse(fromWire({ ...req.params })) : undefined;
+    const query = one.query ? one.query.parse(fromWire({ ...req.query })) : noQuery(req);
+    const kept = one.form && isForm(req) ? await readBody(one.form, ctx, req) : [];
+    try {
+      const body = one.body ? one.body.parse(fromWire(req.body ?? {})) : undefined;
+      const call = { ctx, params, query, body, kept, seen: readIfMatch(req), req, res } as unknown as Call<
+        never,
+        never,
+        never
+      >;
+      const key = req.get('idempotency-key');
+      if (key !== undefined && one.method === 'post' && one.deed !== 'anyone' && !one.noKey)
+        return await serveOnce(one, call, key, status);
       const answer = await one.run(call);
       if (!res.headersSent && !res.writableEnded && !one.produces)
         send(res, status, answer === undefined ? undefined : JSON.stringify(toWire(answer)));
-      return;
+    } catch (error) {
+      await discard(kept);
+      throw error;
     }
-    await serveOnce(one, call, key, status);
   };
+}
+
+/** The fields become the body, as if it had come as JSON; the files are kept until the verb attaches them. */
+async function readBody(form: NonNullable<Route['form']>, ctx: Ctx, req: Request): Promise<Kept[]> {
+  const kept: Kept[] = [];
+  try {
+    let place = 0;
+    const fields = await readForm(req, async ({ field, name, bytes }) => {
+      if (field !== form.files)
+        throw invalid('request.form', `${field}: is not a known field`, [
+          { path: field, message: 'is not a known field' },
+        ]);
+      kept.push(await keep(ctx, '', { name, bytes, place: place++ }));
+    });
+    req.body = formBody(fields, form);
+    return kept;
+  } catch (error) {
+    await discard(kept);
+    throw error;
+  }
 }
 
 function noQuery(req: Request): undefined {
@@ -137,7 +166,14 @@ async function serveOnce(
   if (key.length < 1 || key.length > 255 || !/^[\x21-\x7e]+$/.test(key))
     throw invalid('idempotency.key', 'An Idempotency-Key has 1 to 255 visible ASCII characters.');
   const print = createHash('sha256')
-    .update(JSON.stringify([one.method, req.originalUrl, req.body ?? null]))
+    .update(
+      JSON.stringify([
+        one.method,
+        req.originalUrl,
+        req.body ?? null,
+        ...call.kept.map((file) => file.sha256),
+      ]),
+    )
     .digest('base64url');
   const { answer, replayed } = await once(
     ctx,
@@ -152,7 +188,10 @@ async function serveOnce(
     },
     print,
   );
-  if (replayed) res.set('Idempotency-Replayed', 'true');
+  if (replayed) {
+    res.set('Idempotency-Replayed', 'true');
+    await discard(call.kept);
+  }
   if (answer.etag) res.set('ETag', answer.etag);
   send(
     res,

@@ -1,4 +1,5 @@
 // The table of all routes. The server, the OpenAPI document and the access tests read it.
+import { attachmentRoutes } from './attachments.ts';
 import { authRoutes } from './auth.ts';
 import { commentRoutes } from './comments.ts';
 import { openApi } from './openapi.ts';
@@ -15,6 +16,7 @@ export function allRoutes(operations: Operations): Route[] {
     ...operationRoutes(operations),
     ...authRoutes(config),
     ...listRoutes,
+    ...attachmentRoutes(config),
     ...ticketRoutes,
     ...slaRoutes,
     ...deedRoutes,

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Ctx } from '../../src/context.ts';
 import { desksOf } from '../../src/desks/desks.ts';
+import { attachAll } from '../../src/files/attachments.ts';
 import { pageOf } from '../../src/lists.ts';
 import { assign, assignInput, claim, release } from '../../src/tickets/assigning.ts';
 import { threadFor } from '../../src/tickets/comments.ts';
@@ -61,8 +62,17 @@ export const ticketRoutes: Route[] = [
     deed: 'ticket.create',
     status: 201,
     body: createInput,
+    form: {
+      files: 'attachments',
+      numbers: ['estimated_hours'],
+      lists: ['tags'],
+      objects: ['custom_fields'],
+    },
     answer: ticketShape,
-    run: async (call) => answered(call, await create(call.ctx, call.body)),
+    run: async (call) => {
+      const filed = await create(call.ctx, call.body);
+      return answered(call, call.kept.length ? await attachAll(call.ctx, filed, call.kept) : filed);
+    },
   }),
   route({
     method: 'get',

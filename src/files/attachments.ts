@@ -1,66 +1,55 @@
 // Attaching files to tickets. Bytes first, then what is known of them, then the ticket's entry: whatever dies in
 // between leaves at most bytes that nobody refers to, which are swept away after a day.
-import { createHash } from 'node:crypto';
-import { type Readable, Transform } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Ctx } from '../context.ts';
 import { conflict, forbidden, Refusal, unknown } from '../errors.ts';
 import type { Audience } from '../history/entry.ts';
-import { newId } from '../id.ts';
+import { idFrom, newId } from '../id.ts';
 import { may, maySeeNotes } from '../people/access.ts';
 import { change } from '../tickets/change.ts';
 import { find } from '../tickets/find.ts';
 import type { Ticket } from '../tickets/ticket.ts';
+import { inspection } from './inspection.ts';
 import { attachmentCollection, type StoredAttachment } from './model.ts';
 import { hasScanner, scan } from './scan.ts';
 import { bytesAt, mostBytes, type Range } from './storage.ts';
-import { checkedType, HEAD, kindByName, plainName } from './types.ts';
+import { kindByName, plainName } from './types.ts';
 
+/** Bytes that are here, of which the ticket does not know yet. */
+export type Kept = StoredAttachment;
 export type Attachment = Omit<StoredAttachment, '_id' | 'storageKey'> & { id: string };
 
-export const shown = ({ _id, storageKey: _, ...rest }: StoredAttachment): Attachment => ({ id: _id, ...rest });
+export const shown = ({ _id, storageKey: _, ...rest }: StoredAttachment): Attachment => ({
+  id: _id,
+  ...rest,
+});
 
 export interface Arriving {
   name: string;
   bytes: Readable;
   description?: string | null;
   audience?: Audience;
+  /** Which one of several that come with one message. */
+  place?: number;
 }
 
-export const tooLarge = () =>
-  new Refusal('large', 'attachment.too_large', `A file may have at most ${mostBytes()} bytes.`, {
-    details: [{ path: 'file', message: 'is too large' }],
-  });
-
 /** Streams a file in, checking as it passes. The ticket does not know of it yet. */
-export async function keep(ctx: Ctx, ticket: string, file: Arriving): Promise<StoredAttachment> {
+export async function keep(ctx: Ctx, ticket: string, file: Arriving): Promise<Kept> {
   const at = ctx.now();
-  const _id = newId(at);
+  const _id = ctx.cause ? idFrom('file', ctx.actor.company, ctx.cause, String(file.place ?? 0)) : newId(at);
   try {
     const name = plainName(file.name);
     kindByName(name);
-    const head = await firstBytes(file.bytes);
-    const type = await checkedType(name, head);
-    const hash = createHash('sha256');
-    let size = 0;
-    const meter = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        size += chunk.length;
-        if (size > mostBytes()) return done(tooLarge());
-        hash.update(chunk);
-        done(null, chunk);
-      },
-    });
-    const through = file.bytes.pipe(meter);
-    file.bytes.once('error', (error) => meter.destroy(error));
-    await bytesAt().put(_id, through);
+    if (file.bytes.errored) throw file.bytes.errored;
+    const look = inspection(name, mostBytes());
+    file.bytes.once('error', (error) => look.through.destroy(error));
+    await bytesAt().put(_id, file.bytes.pipe(look.through));
     const stored: StoredAttachment = {
       _id,
       company: ctx.actor.company,
       ticket,
       name,
-      size,
-      type,
-      sha256: hash.digest('hex'),
+      ...look.result(),
       description: file.description ?? null,
       audience: file.audience ?? 'public',
       state: 'loose',
@@ -71,9 +60,10 @@ export async function keep(ctx: Ctx, ticket: string, file: Arriving): Promise<St
       createdAt: at,
     };
     Object.assign(stored, await verdict(ctx, _id));
-    await attachmentCollection().insertOne(stored);
+    await attachmentCollection().replaceOne({ _id }, stored, { upsert: true });
     return stored;
   } catch (error) {
+    file.bytes.unpipe();
     file.bytes.resume();
     throw error;
   }
@@ -90,38 +80,8 @@ export async function verdict(ctx: Ctx, key: string): Promise<Pick<StoredAttachm
   }
 }
 
-/** Reads as much as recognition needs and puts it back. */
-export async function firstBytes(bytes: Readable): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  while (size < HEAD) {
-    const part: Buffer | null = bytes.read();
-    if (part) {
-      parts.push(part);
-      size += part.length;
-    } else if (bytes.readableEnded || bytes.destroyed) break;
-    else
-      await new Promise<void>((resolve, reject) => {
-        const done = () => {
-          for (const name of ['readable', 'end', 'close']) bytes.off(name, done);
-          bytes.off('error', reject);
-          resolve();
-        };
-        for (const name of ['readable', 'end', 'close']) bytes.once(name, done);
-        bytes.once('error', reject);
-      });
-  }
-  const all = Buffer.concat(parts);
-  if (bytes.readableEnded)
-    throw new Refusal('invalid', 'attachment.empty', 'The file is empty.', {
-      details: [{ path: 'file', message: 'is empty' }],
-    });
-  if (all.length) bytes.unshift(all);
-  return all.subarray(0, HEAD);
-}
-
 /** Kept bytes become part of the ticket, by an entry. */
-export async function attach(ctx: Ctx, kept: StoredAttachment): Promise<Attachment> {
+export async function attach(ctx: Ctx, kept: Kept): Promise<Attachment> {
   if (kept.scan === 'infected') {
     await bytesAt().remove(kept.storageKey);
     await attachmentCollection().updateOne({ _id: kept._id }, { $set: { state: 'refused' } });
@@ -145,8 +105,18 @@ export async function attach(ctx: Ctx, kept: StoredAttachment): Promise<Attachme
       audience: kept.audience,
     },
   }));
-  await attachmentCollection().updateOne({ _id: kept._id }, { $set: { state: 'attached' } });
+  await attachmentCollection().updateOne(
+    { _id: kept._id },
+    { $set: { state: 'attached', ticket: kept.ticket } },
+  );
   return shown({ ...kept, state: 'attached' });
+}
+
+/** What came with the message that made the ticket. Returns the ticket with them. */
+export async function attachAll(ctx: Ctx, ticket: Ticket, kept: readonly Kept[]): Promise<Ticket> {
+  for (const [at, one] of kept.entries())
+    await attach(ctx.cause ? { ...ctx, cause: `${ctx.cause}#${at}` } : ctx, { ...one, ticket: ticket._id });
+  return find(ctx, ticket._id);
 }
 
 export async function add(ctx: Ctx, ref: string, file: Arriving): Promise<Attachment> {
@@ -160,6 +130,14 @@ export async function mayAdd(ctx: Ctx, ref: string, audience: Audience): Promise
   if (audience === 'internal' && !maySeeNotes(ctx.actor))
     throw forbidden('attachment.internal', 'Only agents add internal files.');
   return ticket;
+}
+
+/** They came for nothing: the message that brought them was refused. */
+export async function discard(kept: readonly Kept[]): Promise<void> {
+  for (const one of kept) {
+    await bytesAt().remove(one.storageKey);
+    await attachmentCollection().deleteOne({ _id: one._id, state: 'loose' });
+  }
 }
 
 /** For the relay: an entry says that these are attached, whatever happened to the process that wrote it. */

@@ -1,15 +1,16 @@
 // Files that the caller uploads by itself: a place is reserved, the bytes come to a signed address, then they are
 // confirmed, looked at and attached.
-import { createHash } from 'node:crypto';
-import { PassThrough, type Readable, Transform } from 'node:stream';
+import { type Readable, Transform, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
 import { conflict, unknown } from '../errors.ts';
 import { newId } from '../id.ts';
-import { type Attachment, attach, firstBytes, mayAdd, shown, tooLarge, verdict } from './attachments.ts';
+import { type Attachment, attach, mayAdd, shown, verdict } from './attachments.ts';
+import { inspection, tooLarge } from './inspection.ts';
 import { attachmentCollection } from './model.ts';
 import { bytesAt, mostBytes } from './storage.ts';
-import { checkedType, kindByName, plainName } from './types.ts';
+import { kindByName, plainName } from './types.ts';
 
 export const reserveInput = z.strictObject({
   filename: z.string().min(1).max(1_000),
@@ -27,7 +28,7 @@ export async function reserve(
   sign: (id: string, expires: number) => string,
 ) {
   const ticket = await mayAdd(ctx, input.ticketId, 'public');
-  if (input.size > mostBytes()) throw tooLarge();
+  if (input.size > mostBytes()) throw tooLarge(mostBytes());
   const name = plainName(input.filename);
   const { type } = kindByName(name);
   const at = ctx.now();
@@ -67,7 +68,7 @@ export async function receive(id: string, bytes: Readable): Promise<void> {
   const meter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       size += chunk.length;
-      done(size > stored.size ? tooLarge() : null, chunk);
+      done(size > stored.size ? tooLarge(stored.size) : null, chunk);
     },
   });
   bytes.once('error', (error) => meter.destroy(error));
@@ -89,24 +90,23 @@ export async function confirm(ctx: Ctx, id: string): Promise<Attachment> {
   await mayAdd(ctx, stored.ticket, 'public');
   const size = await bytesAt().size(stored.storageKey);
   if (size === null) throw conflict('attachment.not_uploaded', 'The file has not been uploaded yet.');
-  if (size > mostBytes()) throw tooLarge();
-  const hash = createHash('sha256');
-  const copy = new PassThrough();
-  (await bytesAt().get(stored.storageKey)).pipe(copy);
-  const head = await firstBytes(copy);
-  const type = await checkedType(stored.name, head);
-  for await (const chunk of copy) hash.update(chunk as Buffer);
-  const known = {
-    ...stored,
-    size,
-    type,
-    sha256: hash.digest('hex'),
-    ...(await verdict(ctx, stored.storageKey)),
-  };
+  if (size > mostBytes()) throw tooLarge(mostBytes());
+  const look = inspection(stored.name, mostBytes());
+  const bytes = await bytesAt().get(stored.storageKey);
+  await pipeline(bytes, look.through, new Writable({ write: (_chunk, _encoding, done) => done() }));
+  const known = { ...stored, ...look.result(), ...(await verdict(ctx, stored.storageKey)) };
   await attachmentCollection().updateOne(
     { _id: id },
-    { $set: { size, type, sha256: known.sha256, scan: known.scan, finding: known.finding, state: 'loose' } },
+    {
+      $set: {
+        size: known.size,
+        type: known.type,
+        sha256: known.sha256,
+        scan: known.scan,
+        finding: known.finding,
+        state: 'loose',
+      },
+    },
   );
   return attach({ ...ctx, cause: ctx.cause ?? `confirm:${id}`, redo: true }, known);
 }
-

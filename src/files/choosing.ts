@@ -1,0 +1,21 @@
+// Which storage and which scanner this installation has, by its configuration.
+import path from 'node:path';
+import type { Config } from '../config.ts';
+import { diskStorage } from './disk.ts';
+import { s3Storage } from './s3.ts';
+import { useScanner } from './scan.ts';
+import { useStorage } from './storage.ts';
+
+export async function openStorage(config: Config): Promise<void> {
+  const storage = config.S3_BUCKET
+    ? await s3Storage({
+        bucket: config.S3_BUCKET,
+        region: config.S3_REGION,
+        endpoint: config.S3_ENDPOINT,
+        accessKeyId: config.S3_ACCESS_KEY_ID,
+        secretAccessKey: config.S3_SECRET_ACCESS_KEY,
+      })
+    : await diskStorage(config.UPLOAD_STORAGE_PATH ?? path.join(config.DATA_DIR, 'files'));
+  useStorage(storage, config.UPLOAD_MAX_FILE_SIZE);
+  useScanner(config.CLAMD_HOST, config.CLAMD_PORT);
+}
