@@ -1,0 +1,194 @@
+// What is said on a ticket: replies and notes, their revisions, and that an internal word has no way to a customer.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import mongoose from 'mongoose';
+import { systemCtx } from '../../src/context.ts';
+import { openLog } from '../../src/log.ts';
+import { FIRST_COMPANY, newCompany } from '../../src/people/companies.ts';
+import { addComment, editByOrigin, removeByOrigin } from '../../src/tickets/comments.ts';
+import { hire, hireStaff, openDeskOf, type Person, type Staff } from '../support/staff.ts';
+import { openWorld, type World } from '../support/world.ts';
+
+let world: World;
+let staff: Staff;
+
+beforeAll(async () => {
+  world = await openWorld();
+  staff = await hireStaff(world);
+  await openDeskOf('OPS', 'devops');
+});
+afterAll(() => world.close());
+
+const filed = async (more: Record<string, unknown> = {}) =>
+  (await staff.customer.call('POST', 'tickets', { title: 'No light', ...more })).body;
+const say = (who: Person, ticket: string, content: string, is_internal?: boolean) =>
+  who.call('POST', `tickets/${ticket}/comments`, { content, ...(is_internal ? { is_internal } : {}) });
+const thread = async (who: Person, ticket: string) =>
+  (await who.call('GET', `tickets/${ticket}/comments`)).body.items;
+const status = async (ticket: string) => (await staff.admin.call('GET', `tickets/${ticket}`)).body.status;
+
+describe('a reply', () => {
+  test('by an agent in public is the first response; a note and the requester’s own words are not', async () => {
+    const { id } = await filed();
+    const responded = async () => (await staff.agent.call('GET', `tickets/${id}`)).body.first_responded_at;
+    await say(staff.customer, id, 'anybody?');
+    await say(staff.agent, id, 'looking', true);
+    expect(await responded()).toBeNull();
+    await say(staff.agent, id, 'We are on it.');
+    const first = await responded();
+    expect(first).toEqual(expect.any(String));
+    await say(staff.agent, id, 'Still on it.');
+    expect(await responded()).toBe(first);
+    const { metrics } = (await staff.agent.call('GET', `tickets/${id}?include=metrics`)).body;
+    expect(metrics).toMatchObject({ overdue: false, resolution_time_seconds: null });
+    expect(metrics.response_time_seconds).toBeGreaterThan(0);
+  });
+
+  test('by the requester reopens a resolved ticket; an agent’s does not', async () => {
+    const { id } = await filed();
+    await staff.agent.call('POST', `tickets/${id}/resolve`, { resolution_notes: 'new bulb' });
+    await say(staff.agent, id, 'Tell us if it fails again.');
+    expect(await status(id)).toBe('resolved');
+    await say(staff.customer, id, 'It failed again.');
+    expect(await status(id)).toBe('reopened');
+    const { body } = await staff.customer.call('GET', `tickets/${id}/history?action=reopened`);
+    expect(body.items).toMatchObject([{ actor: { id: staff.customer.id } }]);
+  });
+
+  test('by the requester moves a pending ticket on', async () => {
+    const { id } = await filed({ desk: 'OPS' });
+    for (const to of ['open', 'PENDING_INFO'])
+      await staff.agent.call('PATCH', `tickets/${id}/status`, { status: to });
+    await say(staff.customer, id, 'The number is 7.');
+    expect(await status(id)).toBe('open');
+  });
+
+  test('of somebody else’s ticket is not possible: it is not there', async () => {
+    const { id } = await filed();
+    expect((await say(staff.otherCustomer, id, 'hello')).status).toBe(404);
+  });
+
+  test.each(['', '   \n'])('of nothing (%j) is refused', async (content) => {
+    const { id } = await filed();
+    expect((await say(staff.agent, id, content)).status).toBe(400);
+  });
+});
+
+describe('an internal note', () => {
+  test('has no way to a customer', async () => {
+    const { id } = await filed();
+    const secret = 'canary-7781';
+    const { body: note } = await say(staff.agent, id, secret, true);
+    await say(staff.agent, id, 'Hello.');
+    await staff.agent.call('PUT', `comments/${note.id}`, { content: `${secret} edited` });
+    await staff.agent.call('PATCH', `tickets/${id}/status`, { status: 'open', notes: secret });
+    await world.drain();
+    for (const path of [
+      `tickets/${id}?include=comments,history,metrics`,
+      `tickets/${id}/comments?is_internal=true`,
+      `tickets/${id}/history`,
+      'tickets?q=canary',
+      'tickets',
+    ]) {
+      const { status: code, body } = await staff.customer.call('GET', path);
+      expect(code).toBe(200);
+      expect(JSON.stringify(body)).not.toContain('canary');
+      expect(JSON.stringify(body)).not.toContain(note.id);
+    }
+    for (const path of [`comments/${note.id}`, `comments/${note.id}/revisions`])
+      expect((await staff.customer.call('GET', path)).status).toBe(404);
+    expect((await thread(staff.agent, id)).map((one: { is_internal: boolean }) => one.is_internal)).toEqual([
+      ...[true, false],
+    ]);
+  });
+
+  test('is not for customers to write, and never becomes public', async () => {
+    const { id } = await filed();
+    expect((await say(staff.customer, id, 'psst', true)).status).toBe(403);
+    const { body: note } = await say(staff.agent, id, 'psst', true);
+    const widened = await staff.agent.call('PUT', `comments/${note.id}`, {
+      content: 'x',
+      is_internal: false,
+    });
+    expect(widened.status).toBe(400);
+    expect((await staff.agent.call('GET', `comments/${note.id}`)).body.is_internal).toBe(true);
+  });
+});
+
+describe('a comment', () => {
+  test('keeps every revision; only its author edits it', async () => {
+    const { id } = await filed();
+    const { body } = await say(staff.agent, id, 'one');
+    expect((await staff.otherAgent.call('PUT', `comments/${body.id}`, { content: 'no' })).status).toBe(403);
+    const edited = await staff.agent.call('PUT', `comments/${body.id}`, { content: 'two' });
+    expect(edited.body).toMatchObject({ content: 'two', edited: true });
+    const { items } = (await staff.customer.call('GET', `comments/${body.id}/revisions`)).body;
+    expect(items.map((one: { content: string }) => one.content)).toEqual(['one', 'two']);
+  });
+
+  test('deleted by its author or an administrator leaves a mark and no words', async () => {
+    const { id } = await filed();
+    const { body } = await say(staff.customer, id, 'my password is hunter2');
+    expect((await staff.manager.call('DELETE', `comments/${body.id}`)).status).toBe(403);
+    expect((await staff.admin.call('DELETE', `comments/${body.id}`)).status).toBe(204);
+    const shown = (await staff.customer.call('GET', `tickets/${id}?include=comments,history`)).body;
+    expect(shown.comments).toMatchObject([{ id: body.id, deleted: true, content: null, html: null }]);
+    expect(JSON.stringify(shown)).not.toContain('hunter2');
+    expect((await staff.customer.call('PUT', `comments/${body.id}`, { content: 'x' })).status).toBe(409);
+    expect(shown.replies).toBe(0);
+  });
+
+  test('is Markdown; its HTML is harmless', async () => {
+    const { id } = await filed();
+    const wild = '**bold** <script>alert(1)</script> [x](javascript:alert(1)) ![i](https://evil/i.png)';
+    const { html, content } = (await say(staff.customer, id, wild)).body;
+    expect(content).toBe(wild);
+    expect(html).toContain('<strong>bold</strong>');
+    expect(html).not.toMatch(/<script|href="javascript|<img/i);
+  });
+
+  test('that calls an agent by name makes them a watcher', async () => {
+    const { id } = await filed();
+    const { body } = await say(staff.agent, id, 'What do you think, @abel?', true);
+    expect(body.mentions).toEqual([staff.otherAgent.id]);
+    const { watchers } = (await staff.agent.call('GET', `tickets/${id}`)).body;
+    expect(watchers).toEqual([staff.otherAgent.id]);
+  });
+
+  test('written twice with one key is written once', async () => {
+    const { id } = await filed();
+    const key = { 'idempotency-key': `k-${id}` };
+    const post = () => staff.agent.call('POST', `tickets/${id}/comments`, { content: 'once' }, key);
+    const [first, second] = [await post(), await post()];
+    expect(second.headers.get('idempotency-replayed')).toBe('true');
+    expect(second.body.id).toBe(first.body.id);
+    expect(await thread(staff.agent, id)).toHaveLength(1);
+  });
+
+  test('is found by where it came from, before and after it is filed', async () => {
+    const { id } = await filed();
+    const ctx = systemCtx({ log: openLog('silent') }, FIRST_COMPANY, 'slack');
+    const origin = `slack:C1:${id}`;
+    await addComment(ctx, id, { content: 'typo', isInternal: true, origin });
+    expect((await editByOrigin(ctx, origin, 'fixed'))?.comment.text).toBe('fixed');
+    await world.drain();
+    expect((await editByOrigin(ctx, origin, 'fixed again'))?.comment.revisions).toHaveLength(3);
+    expect((await removeByOrigin(ctx, origin))?.comment.deletedAt).toBeInstanceOf(Date);
+    expect(await editByOrigin(ctx, 'slack:C1:nothing', 'x')).toBeNull();
+  });
+
+  test('of another company is not there', async () => {
+    const { id } = await filed();
+    const { body } = await say(staff.agent, id, 'ours');
+
+    const company = 'e'.repeat(24);
+
+    await mongoose.connection
+      .collection('companies')
+      .insertOne(newCompany(company, 'Other', new Date()) as never);
+    const stranger = await hire(world, 'Stella', 'admin', { company });
+    for (const path of [`comments/${body.id}`, `tickets/${id}`, `tickets/${id}/comments`])
+      expect((await stranger.call('GET', path)).status).toBe(404);
+    expect((await stranger.call('PUT', `comments/${body.id}`, { content: 'x' })).status).toBe(404);
+    expect((await stranger.call('DELETE', `comments/${body.id}`)).status).toBe(404);
+  });
+});
