@@ -14,9 +14,10 @@ import { isThere, normalise } from './index-specs.ts';
 import { type Index, prepareIndex } from './indexes.ts';
 import { buildSlice } from './records.ts';
 import type { Engine } from './requests.ts';
+import { inSlices } from './slices.ts';
 
 const AT_ONCE = 1000;
-const SLICE = 200;
+const SLICE = 50;
 
 export type Added = { before: number; now: number; created: boolean };
 
@@ -52,7 +53,7 @@ export async function addIndexes(
 ): Promise<Added> {
   const { catalogue, writer } = engine;
   for (const each of wanted) normalise(find(catalogue, database, name), each);
-  const { c, added, before, created } = await writer.write(() => {
+  const { c, added, before, created, whole } = await writer.write(() => {
     const known = find(catalogue, database, name);
     const c = known ?? create(catalogue, database, name);
     const before = c.indexes.length;
@@ -60,9 +61,11 @@ export async function addIndexes(
     try {
       const added = declare(catalogue, c, wanted);
       if (c.count <= AT_ONCE) for (const index of added) buildSlice(catalogue, c, index, 0, AT_ONCE + 1);
-      if (c.count <= AT_ONCE) for (const index of added) index.building = false;
+      const whole = c.count <= AT_ONCE;
+      for (const index of added) index.building = !whole;
       if (added.length > 0) saveCollection(catalogue, c);
-      return { c, added, before, created: !known };
+      for (const index of added) index.building = true;
+      return { c, added, before, created: !known, whole };
     } catch (error) {
       for (const index of c.indexes) if (!kept.includes(index)) discard(catalogue, index.prefix);
       c.indexes = kept;
@@ -70,21 +73,22 @@ export async function addIndexes(
       throw error;
     }
   });
-  for (const index of added) if (index.building) await build(engine, c, index);
+  for (const index of added) {
+    if (whole) index.building = false;
+    else await build(engine, c, index);
+  }
   return { before, now: c.indexes.length, created };
 }
 
 async function build({ catalogue, writer }: Engine, c: Collection, index: Index): Promise<void> {
-  let at: number | undefined = 0;
   try {
-    while (at !== undefined) {
-      const from: number = at;
-      at = await writer.write(() => {
-        if (c.dropped || !c.indexes.includes(index))
-          bad(`collection or index dropped while building`, 276, 'IndexBuildAborted');
-        return buildSlice(catalogue, c, index, from, SLICE);
-      });
-    }
+    await inSlices(writer, { at: 0 }, (progress) => {
+      if (c.dropped || !c.indexes.includes(index))
+        bad(`collection or index dropped while building`, 276, 'IndexBuildAborted');
+      const next = buildSlice(catalogue, c, index, progress.at, SLICE);
+      progress.at = next ?? progress.at;
+      return next === undefined;
+    });
   } catch (error) {
     await writer.write(() => {
       if (!c.dropped && c.indexes.includes(index)) removeIndex(catalogue, c, index);
@@ -94,5 +98,7 @@ async function build({ catalogue, writer }: Engine, c: Collection, index: Index)
   await writer.write(() => {
     index.building = false;
     saveCollection(catalogue, c);
+    index.building = true;
   });
+  index.building = false;
 }

@@ -2,7 +2,7 @@
 // so it works on a copy of the progress and hands the copy on.
 import type { Writer } from './writing.ts';
 
-const SLICE_MS = 6;
+const SLICE_MS = 10;
 
 /** Runs `step` until it answers true. Each slice is one commit. */
 export async function inSlices<P extends object>(

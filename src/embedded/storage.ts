@@ -28,7 +28,8 @@ export type Storage = {
   count(range: Range): number;
   /** At most `limit` keys of the range, fetched at once. */
   some(range: Range, limit: number): Buffer[];
-  transact(work: () => void): void;
+  /** All that `work` writes, or if it throws nothing; resolves when it is on the disk, which no other thread waits for. */
+  transact(work: () => void): Promise<void>;
   /** Makes the next read see the latest commit. */
   refresh(): void;
   size(): number;
@@ -95,9 +96,9 @@ export function openStorage(directory: string): Storage {
     count: ({ low, high }) =>
       low.compare(high) >= 0 ? 0 : db.getKeysCount({ start: low as never, end: high as never }),
     some: (range, limit) => chunk(range, false, limit, false).map(({ key }) => key),
-    transact(work) {
+    async transact(work) {
       try {
-        db.transactionSync(work);
+        await db.childTransaction(work);
       } catch (error) {
         throw asFault(error);
       }

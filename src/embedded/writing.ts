@@ -17,13 +17,13 @@ const SLICE_MS = 8;
 
 export function createWriter(catalogue: Catalogue): Writer {
   let waiting: Job[] = [];
-  let scheduled = false;
+  let running = false;
 
-  function commit(jobs: Job[]): Outcome[] {
+  async function commit(take: () => Job[]): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
-    const until = performance.now() + SLICE_MS;
-    catalogue.storage.transact(() => {
-      for (const job of jobs) {
+    await catalogue.storage.transact(() => {
+      const until = performance.now() + SLICE_MS;
+      for (const job of take()) {
         if (outcomes.length > 0 && performance.now() > until) break;
         try {
           outcomes.push({ job, value: job.work() });
@@ -38,46 +38,48 @@ export function createWriter(catalogue: Catalogue): Writer {
   }
 
   /** After a commit that failed nothing of it is there: the jobs are tried one by one, the culprit alone fails. */
-  function commitOneByOne(jobs: Job[], failure: unknown): Outcome[] {
+  async function commitOneByOne(jobs: Job[], failure: unknown): Promise<Outcome[]> {
     load(catalogue);
     if (jobs.length === 1) return jobs.map((job) => ({ job, error: failure }));
-    return jobs.map((job) => {
+    const outcomes: Outcome[] = [];
+    for (const job of jobs) {
       try {
-        return commit([job])[0] as Outcome;
+        outcomes.push(...(await commit(() => [job])));
       } catch (error) {
         load(catalogue);
-        return { job, error };
+        outcomes.push({ job, error });
       }
-    });
+    }
+    return outcomes;
   }
 
-  function flush(): void {
-    scheduled = false;
-    const jobs = waiting;
-    let outcomes: Outcome[];
-    try {
-      outcomes = commit(jobs);
-    } catch (error) {
-      outcomes = commitOneByOne(jobs, error);
+  async function drain(): Promise<void> {
+    running = true;
+    while (waiting.length > 0) {
+      let jobs: Job[] = waiting;
+      let outcomes: Outcome[];
+      try {
+        outcomes = await commit(() => {
+          jobs = waiting;
+          waiting = [];
+          return jobs;
+        });
+      } catch (error) {
+        outcomes = await commitOneByOne(jobs, error);
+      }
+      waiting = [...jobs.slice(outcomes.length), ...waiting];
+      for (const { job, value, error } of outcomes) {
+        if (error === undefined) job.done(value);
+        else job.failed(error);
+      }
     }
-    waiting = waiting.slice(outcomes.length);
-    if (waiting.length > 0) schedule();
-    for (const { job, value, error } of outcomes) {
-      if (error === undefined) job.done(value);
-      else job.failed(error);
-    }
-  }
-
-  function schedule(): void {
-    if (scheduled) return;
-    scheduled = true;
-    setImmediate(flush);
+    running = false;
   }
 
   const write = <T>(work: () => T): Promise<T> =>
     new Promise<T>((done, failed) => {
       waiting.push({ work, done: done as (value: unknown) => void, failed });
-      schedule();
+      if (!running) void drain();
     });
 
   return { write, settled: () => write(() => undefined) };
