@@ -7,7 +7,7 @@ import type { Config } from '../../src/config.ts';
 import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
 import { buildApp } from './app.ts';
-import { identify } from './auth.ts';
+import { identifier } from './auth.ts';
 import { docPages } from './docs.ts';
 import { allRoutes } from './routes.ts';
 
@@ -43,7 +43,7 @@ export async function startHttp({
   });
   let draining = false;
   const app = buildApp({
-    edge: { log, now, identify },
+    edge: { log, now, identify: identifier({ log, now }) },
     routes: allRoutes({ config, checks, registry, isDraining: () => draining }),
     doors: [...doors, { path: '/docs', handler: docPages() }],
     bodyLimit: config.BODY_LIMIT,

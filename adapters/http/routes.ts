@@ -2,10 +2,14 @@
 import { attachmentRoutes } from './attachments.ts';
 import { authRoutes } from './auth.ts';
 import { commentRoutes } from './comments.ts';
+import { companyRoutes } from './companies.ts';
+import { keyRoutes } from './keys.ts';
 import { openApi } from './openapi.ts';
 import { type Operations, operationRoutes } from './operations.ts';
+import { peopleRoutes } from './people.ts';
 import { type Route, route } from './route.ts';
 import { slaRoutes } from './sla.ts';
+import { teamRoutes } from './teams.ts';
 import { deedRoutes } from './ticket-deeds.ts';
 import { listRoutes } from './ticket-lists.ts';
 import { ticketRoutes } from './tickets.ts';
@@ -15,6 +19,10 @@ export function allRoutes(operations: Operations): Route[] {
   const routes: Route[] = [
     ...operationRoutes(operations),
     ...authRoutes(config),
+    ...peopleRoutes,
+    ...companyRoutes,
+    ...teamRoutes,
+    ...keyRoutes,
     ...listRoutes,
     ...attachmentRoutes(config),
     ...ticketRoutes,

@@ -32,21 +32,24 @@ export async function note(
 export const auditQuery = z.strictObject({
   ...pageQuery,
   action: z.string().max(60).optional(),
-  subject: z.string().max(64).optional(),
+  subjectId: z.string().max(64).optional(),
 });
-export type AuditLine = Omit<StoredAuditLine, '_id'> & { id: string };
+export type AuditLine = Omit<StoredAuditLine, '_id' | 'company' | 'subject'> & {
+  id: string;
+  subjectId: string | null;
+};
 
 export function auditTrail(ctx: Ctx, query: z.output<typeof auditQuery>): Promise<Page<AuditLine>> {
   const filter = {
     company: ctx.actor.company,
     ...(query.action === undefined ? {} : { action: query.action }),
-    ...(query.subject === undefined ? {} : { subject: query.subject }),
+    ...(query.subjectId === undefined ? {} : { subject: query.subjectId }),
   };
   return list(
     auditCollection(),
     filter,
     { field: 'at', direction: 'desc' },
     query,
-    ({ _id, ...line }: StoredAuditLine) => ({ id: _id, ...line }),
+    ({ _id, company: _, subject, ...line }: StoredAuditLine) => ({ id: _id, subjectId: subject, ...line }),
   );
 }

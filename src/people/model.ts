@@ -15,6 +15,7 @@ export interface StoredCompany {
   autoAssign: boolean;
   allowRegistration: boolean;
   active: boolean;
+  deletedAt?: Date | null;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -31,6 +32,7 @@ export interface StoredUser {
   skills: string[];
   timeZone: string | null;
   active: boolean;
+  deletedAt?: Date | null;
   /** argon2id; never leaves this folder. */
   password: string | null;
   /** Access tokens from before this instant are void. */
@@ -59,6 +61,7 @@ export interface StoredTeam {
   description: string;
   category: string | null;
   active: boolean;
+  deletedAt?: Date | null;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -115,11 +118,22 @@ export interface StoredSession {
   company: string;
   /** Hash of the one refresh token that is good now. */
   current: string;
+  /** Hash of the one before, and until when its use is taken for the same refresh (two tabs at once). */
+  previous: string | null;
+  graceUntil: Date | null;
   revokedAt: Date | null;
   reason: string | null;
   expiresAt: Date;
   createdAt: Date;
   usedAt: Date;
+}
+
+/** A bucket of failures, or a place that an account is known to sign in from. */
+export interface StoredAttempt {
+  _id: string;
+  /** Milliseconds since 1970. */
+  emptyAt: number;
+  expiresAt: Date;
 }
 
 export interface StoredApiKey {
@@ -155,12 +169,14 @@ users.index({ email: 1 }, { unique: true });
 users.index({ username: 1 }, { unique: true });
 users.index({ company: 1, createdAt: 1, _id: 1 });
 users.index({ company: 1, teams: 1 });
+users.index({ company: 1, role: 1, createdAt: 1, _id: 1 });
 const contacts = shape('contacts');
 contacts.index(
   { company: 1, emails: 1 },
   { unique: true, partialFilterExpression: { 'emails.0': { $exists: true } } },
 );
 contacts.index({ company: 1, createdAt: 1, _id: 1 });
+contacts.index({ company: 1, mergedInto: 1 });
 const teams = shape('teams');
 teams.index({ company: 1, name: 1 }, { unique: true });
 const identities = shape('identities');
@@ -172,8 +188,11 @@ audit.index({ company: 1, at: -1, _id: -1 });
 const sessions = shape('sessions');
 sessions.index({ user: 1 });
 sessions.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+const attempts = shape('attempts');
+attempts.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
 const apiKeys = shape('api_keys');
-apiKeys.index({ company: 1, user: 1 });
+apiKeys.index({ company: 1, createdAt: 1, _id: 1 });
+apiKeys.index({ user: 1, createdAt: 1, _id: 1 });
 const signingKeys = shape('signing_keys');
 
 type Collection<T extends mongoose.mongo.Document> = mongoose.mongo.Collection<T>;
@@ -186,6 +205,7 @@ const models = {
   linkCodes: mongoose.model('LinkCode', linkCodes),
   audit: mongoose.model('AuditLine', audit),
   sessions: mongoose.model('Session', sessions),
+  attempts: mongoose.model('Attempt', attempts),
   apiKeys: mongoose.model('ApiKey', apiKeys),
   signingKeys: mongoose.model('SigningKey', signingKeys),
 };
@@ -197,6 +217,7 @@ export const identityCollection = () => models.identities.collection as unknown 
 export const linkCodeCollection = () => models.linkCodes.collection as unknown as Collection<StoredLinkCode>;
 export const auditCollection = () => models.audit.collection as unknown as Collection<StoredAuditLine>;
 export const sessionCollection = () => models.sessions.collection as unknown as Collection<StoredSession>;
+export const attemptCollection = () => models.attempts.collection as unknown as Collection<StoredAttempt>;
 export const apiKeyCollection = () => models.apiKeys.collection as unknown as Collection<StoredApiKey>;
 export const signingKeyCollection = () =>
   models.signingKeys.collection as unknown as Collection<StoredSigningKey>;
