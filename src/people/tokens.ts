@@ -120,7 +120,8 @@ export async function verifyAccess(token: string): Promise<Claims> {
       issuer: ISSUER,
       audience: AUDIENCE,
     }) as Claims;
-    if (claims.type !== 'access') throw wrong();
+    const whole = [claims.sub, claims.jti].every((one) => typeof one === 'string') && claims.exp > 0;
+    if (claims.type !== 'access' || !whole) throw wrong();
     return claims;
   } catch {
     throw wrong();
