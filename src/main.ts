@@ -7,7 +7,7 @@ import { Refusal } from './errors.ts';
 import { openStorage } from './files/choosing.ts';
 import { settleInbox } from './inbox.ts';
 import { type Logger, openLog } from './log.ts';
-import { firstStart } from './people/beginnings.ts';
+import { firstStart } from './people/companies.ts';
 import { useSecretKey } from './secrets.ts';
 import { useSla } from './sla/rules.ts';
 import { buildIndexes, connectStore, disconnectStore, pingStore } from './store.ts';

@@ -7,7 +7,7 @@ import { unauthorised, unknown } from '../../src/errors.ts';
 import { pageOf } from '../../src/lists.ts';
 import { DEEDS, type Deed, may, permissions, ROLES, SCOPES } from '../../src/people/access.ts';
 import { auditQuery, auditTrail } from '../../src/people/audit.ts';
-import { FIRST_COMPANY } from '../../src/people/beginnings.ts';
+import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { recogniseKey } from '../../src/people/keys.ts';
 import {
   loginInput,

@@ -13,7 +13,7 @@ import {
   readCompany,
   TOGGLES,
   toggle,
-} from '../../src/people/companies.ts';
+} from '../../src/people/company.ts';
 import { byId } from './params.ts';
 import { type Route, route } from './route.ts';
 
