@@ -8,7 +8,10 @@ export interface Signals {
   /** Something that a person may watch has changed (history entry, notification). */
   change: { company: string; ticket?: string; user?: string; id: string };
   /** What is cached of a person, desk or company is out of date. */
-  stale: { kind: 'user' | 'session' | 'key' | 'desk' | 'company' | 'policy' | 'rule' | 'workspace' | 'channel'; id: string };
+  stale: {
+    kind: 'user' | 'session' | 'key' | 'desk' | 'company' | 'policy' | 'rule' | 'workspace' | 'channel';
+    id: string;
+  };
   /** An inbound message was stored and waits. */
   inbound: { kind: string };
 }

@@ -179,7 +179,7 @@ const isOpen = remembered('session', async (family: string) => {
     { _id: family },
     { projection: { revokedAt: 1, expiresAt: 1 } },
   );
-  return session !== null && session.revokedAt === null;
+  return session === null || session.revokedAt === null;
 });
 
 type Which = Partial<Pick<StoredSession, '_id' | 'user' | 'company'>>;
