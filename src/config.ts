@@ -35,6 +35,7 @@ export const Environment = z.object({
   HOST: z.string().optional(),
   DATA_DIR: z.string().default('./data'),
   DATA_MIN_FREE_MB: whole(0).default(64),
+  START_PATIENCE_SECONDS: whole(1, 3_600).default(30),
   PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional(),
   ROLES: roles.default([...ROLES]),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),

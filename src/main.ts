@@ -39,12 +39,13 @@ export async function run(
     useSecretKey(config.SECRET_KEY);
     useTicketSettings({ reopenWindowDays: config.TICKET_REOPEN_WINDOW_DAYS });
     useSla(config.SLA_ENABLED);
-    await connectStore({ uri: config.MONGODB_URI, log, ...(database ? { database } : {}) });
+    const patienceMs = config.START_PATIENCE_SECONDS * 1_000;
+    await connectStore({ uri: config.MONGODB_URI, log, patienceMs, ...(database ? { database } : {}) });
     stops.push(disconnectStore);
     await openStorage(config);
     const redis = openRedis(config.REDIS_URL, log);
     stops.push(async () => redis.disconnect());
-    await reachRedis(redis, config.REDIS_URL);
+    await reachRedis(redis, config.REDIS_URL, patienceMs);
     await buildIndexes(log);
     await firstStart(config, log);
     stops.push(settleInbox);
