@@ -31,7 +31,12 @@ export interface DataFolder {
 
 const SOCKET_PATH_MOST = 100;
 
-export async function openFolder(dataDir: string, leastFreeMb: number): Promise<DataFolder> {
+export async function openFolder(
+  dataDir: string,
+  leastFreeMb: number,
+  /** How long to wait for an owner that is about to go. */
+  patienceMs = 0,
+): Promise<DataFolder> {
   const folder = path.resolve(dataDir);
   const run = attempt(folder, () => {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -44,7 +49,7 @@ export async function openFolder(dataDir: string, leastFreeMb: number): Promise<
     throw new CannotStart(
       `DATA_DIR: the disk under ${folder} is full (${freeMb} MB left, ${leastFreeMb} MB are needed). Make room, or set DATA_DIR to a folder on another disk.`,
     );
-  const lock = await holdLock(path.join(run, 'lock.sock'), folder);
+  const lock = await holdLock(path.join(run, 'lock.sock'), folder, Date.now() + patienceMs);
   return { path: realpathSync(folder), run, release: () => void lock.close() };
 }
 
@@ -108,8 +113,8 @@ export function listenerOf(socket: string, waitMs = 300): Promise<string | undef
   });
 }
 
-async function holdLock(socket: string, folder: string): Promise<Server> {
-  for (let round = 0; round < 5; round++) {
+async function holdLock(socket: string, folder: string, until: number): Promise<Server> {
+  for (let round = 0; round < 5 || Date.now() < until; round++) {
     const server = await listen(socket);
     if (server) {
       if (round === 0) return server;
@@ -124,9 +129,13 @@ async function holdLock(socket: string, folder: string): Promise<Server> {
       server.close();
     }
     const owner = await listenerOf(socket);
+    if (owner !== undefined && Date.now() < until) {
+      await pause(50);
+      continue;
+    }
     if (owner !== undefined)
       throw new CannotStart(
-        `DATA_DIR: ${folder} is in use by another Switchboard (process ${owner}). Stop that one, or set DATA_DIR (and PORT) to others.`,
+        `DATA_DIR: ${folder} is in use by another Switchboard${owner && ` (process ${owner})`}. Stop that one, or set DATA_DIR (and PORT) to others.`,
       );
     rmSync(socket, { force: true });
   }

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { CannotStart } from './folder.ts';
 
 export type LaunchOptions = {
   dataDir: string;
@@ -36,6 +37,8 @@ async function begin(
   ];
   const child = spawn(process.execPath, [program, '--data', options.dataDir, '--keep', ...where], {
     stdio: ['pipe', 'pipe', 'pipe'],
+    // Its own process group: Ctrl-C is for us, and the stores stop last.
+    detached: true,
   });
   child.stdin?.on('error', () => undefined);
   if (child.stderr) createInterface(child.stderr).on('line', options.log);
@@ -52,7 +55,7 @@ export async function launchEngine(options: LaunchOptions): Promise<Launched> {
   const { log } = options;
   let stopping = false;
   let { child, ready } = await begin(options, options.port);
-  if (!ready.ready) throw new Error(`The embedded database cannot start: ${ready.reason}`);
+  if (!ready.ready) throw new CannotStart(`The embedded database cannot start: ${ready.reason}`);
   const port = ready.port ?? options.port;
 
   async function restart(): Promise<void> {

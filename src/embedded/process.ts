@@ -5,6 +5,8 @@ import { startEngine } from './engine.ts';
 import { openFolder } from './folder.ts';
 
 const LEAST_FREE_MB = 0;
+/** Started again after a kill -9, we may meet our former self, still closing. */
+const FORMER_SELF_MS = 15_000;
 
 const say = (fact: Record<string, unknown>): void => {
   process.stdout.write(`${JSON.stringify(fact)}\n`);
@@ -23,7 +25,7 @@ async function main(): Promise<void> {
   if (!values.data) throw new Error('--data DIR says where the data is');
   if (values.socket === undefined && values.port === undefined)
     throw new Error('--socket PATH or --port N says where to serve');
-  const folder = await openFolder(values.data, LEAST_FREE_MB);
+  const folder = await openFolder(values.data, LEAST_FREE_MB, values.keep ? FORMER_SELF_MS : 0);
   const running = await startEngine({
     dataDir: folder.path,
     socket: values.socket,

@@ -98,7 +98,7 @@ export async function start({
 export async function until(
   what: string | (() => string),
   done: () => boolean | Promise<boolean>,
-  mostMs = 15_000,
+  mostMs = 40_000,
 ): Promise<void> {
   for (const end = Date.now() + mostMs; Date.now() < end; await pause(50)) if (await done()) return;
   throw new Error(`Not within ${mostMs} ms: ${typeof what === 'string' ? what : what()}`);

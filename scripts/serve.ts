@@ -1,0 +1,109 @@
+// One process that is Switchboard: sees to its stores, runs the roles, says where everything is, and stops in order.
+// `npm start` comes here once packages and build stand; a container starts it directly.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type Config, checkEnvironment, loadConfig, readEnvironment } from '../src/config.ts';
+import { openStores, type Stores } from '../src/embedded/stores.ts';
+
+const STOP_MS = 9_500;
+/** Errors that are sentences for the person who starts Switchboard; any other is a bug and shows its stack. */
+const SENTENCES = ['CannotStart', 'ConfigError', 'Refusal'];
+
+type Stop = () => Promise<void>;
+const say = (line: string): void => console.error(line);
+
+export async function serve(): Promise<void> {
+  const stops: Stop[] = [];
+  stopWhenAsked(stops);
+  try {
+    const words = readEnvironment();
+    const given = checkEnvironment(words);
+    const loading = import('../src/main.ts');
+    loading.catch(() => {});
+    const stores = await openStores({
+      dataDir: given.DATA_DIR,
+      leastFreeMb: given.DATA_MIN_FREE_MB,
+      mongodbUri: given.MONGODB_URI,
+      redisUrl: given.REDIS_URL,
+      say,
+    });
+    stops.push(stores.stop);
+    const config = loadConfig({ ...words, MONGODB_URI: stores.mongodbUri, REDIS_URL: stores.redisUrl });
+    const { run } = await loading;
+    const running = await run(config);
+    stops.push(running.stop);
+    say(banner(config, stores));
+  } catch (error) {
+    const sentence = error instanceof Error && SENTENCES.includes(error.name);
+    say(sentence ? `Switchboard cannot start. ${error.message}` : String((error as Error)?.stack ?? error));
+    await Promise.race([stopAll(stops), pause(STOP_MS)]);
+    process.exit(1);
+  }
+}
+
+function banner(config: Config, stores: Stores): string {
+  const data = path.resolve(config.DATA_DIR);
+  const own = (store: string, where: string) => `  ${store.padEnd(9)}${where}`;
+  const password = config.passwordIsNew
+    ? `password ${config.ADMIN_PASSWORD} (made just now, shown only this once; kept in ${path.join(data, 'secrets.json')})`
+    : `the password you set, or the one in ${path.join(data, 'secrets.json')}`;
+  return [
+    '',
+    `Switchboard ${config.version} is ready at ${config.PUBLIC_URL}`,
+    own('Sign in', `${config.ADMIN_EMAIL}, ${password}`),
+    own('API', `${config.PUBLIC_URL}/docs`),
+    own('Roles', config.ROLES.join(', ')),
+    own('Data', stores.ownMongodb || stores.ownRedis ? data : 'in your MongoDB'),
+    own(
+      'MongoDB',
+      stores.ownMongodb ? 'embedded, for one machine; MONGODB_URI moves to a real one' : 'MONGODB_URI',
+    ),
+    own('Redis', stores.ownRedis ? 'our own redis-server' : 'REDIS_URL'),
+    'Ctrl-C stops it.',
+    '',
+  ].join('\n');
+}
+
+async function stopAll(stops: Stop[]): Promise<void> {
+  for (let stop = stops.pop(); stop; stop = stops.pop())
+    await stop().catch((error: Error) => say(error.message));
+}
+
+function stopWhenAsked(stops: Stop[]): void {
+  let asked = 0;
+  const stop = async (why: string): Promise<void> => {
+    asked += 1;
+    // npm passes on the Ctrl-C that the terminal has already sent to us: only a third is impatience.
+    if (asked > 2) process.exit(130);
+    if (asked > 1) return;
+    say(`\n${why}: stopping.`);
+    const done = await Promise.race([stopAll(stops).then(() => true), pause(STOP_MS, false)]);
+    if (!done) say(`Not everything stopped within ${STOP_MS / 1_000} s; leaving it.`);
+    process.exit(done ? 0 : 1);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(signal));
+  if (!process.env.npm_lifecycle_event) return;
+  // An npm that is killed cannot tell us, but then we, or the shell between, have another parent.
+  const parent = process.ppid;
+  const npm = parentOfShell(parent);
+  const look = setInterval(() => {
+    if (process.ppid === parent && parentOfShell(parent) === npm) return;
+    clearInterval(look);
+    void stop('npm is gone');
+  }, 500);
+  look.unref();
+}
+
+/** The parent of a process that is `sh -c ...`; undefined for any other, and where /proc does not tell. */
+function parentOfShell(pid: number): string | undefined {
+  try {
+    if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[1] !== '-c') return undefined;
+    return /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await serve();

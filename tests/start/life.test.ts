@@ -1,0 +1,139 @@
+// Starting, stopping and being killed: the data stays, and nothing is left running.
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { descendants, emptyFolder, endAll, isAlive, type Started, start, until } from '../support/started.ts';
+
+// Whole programs start and stop here, on machines that may be busy.
+jest.setTimeout(90_000);
+afterAll(endAll);
+
+const family = (started: Started): number[] => descendants(started.pid).map((one) => one.pid);
+const allGone = (pids: number[]): Promise<void> =>
+  until(`all of ${pids} end`, () => !pids.some((pid) => isAlive(pid)));
+
+function child(started: Started, words: RegExp): number {
+  const found = descendants(started.pid).find((one) => words.test(one.words));
+  if (!found) throw new Error(`no child ${words} among ${JSON.stringify(descendants(started.pid))}`);
+  return found.pid;
+}
+const REDIS = /^(redis|valkey)-server /;
+const ENGINE = /engine\.sock|embedded\/.*(serve|engine|cli)/;
+
+async function signIn({ url }: Started, folder: string): Promise<string> {
+  const kept = JSON.parse(readFileSync(path.join(folder, 'data', 'secrets.json'), 'utf8'));
+  const answer = await post(url, 'auth/login', {
+    email: 'admin@company.com',
+    password: kept.ADMIN_PASSWORD,
+  });
+  return answer.access_token;
+}
+
+interface Told {
+  access_token: string;
+}
+
+async function post(url: string, at: string, body: unknown, token?: string): Promise<Told> {
+  const answer = await fetch(`${url}/api/v1/${at}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(`${at}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as Told;
+}
+
+async function titles(url: string, token: string): Promise<string[]> {
+  const answer = await fetch(`${url}/api/v1/tickets`, { headers: { authorization: `Bearer ${token}` } });
+  return ((await answer.json()) as { items: { title: string }[] }).items.map((ticket) => ticket.title);
+}
+
+describe('in an empty folder', () => {
+  const folder = emptyFolder();
+  let first: Started;
+
+  test('it starts, and says where it listens, how to sign in and where the data is', async () => {
+    first = await start({ cwd: folder });
+    await first.ready();
+    await until('the banner', () => first.said().includes('Ctrl-C stops it.'));
+    const secrets = path.join(folder, 'data', 'secrets.json');
+    const { ADMIN_PASSWORD } = JSON.parse(readFileSync(secrets, 'utf8'));
+    for (const fact of [first.url, 'admin@company.com', ADMIN_PASSWORD, path.join(folder, 'data')])
+      expect(first.said()).toContain(fact);
+    expect(statSync(secrets).mode & 0o777).toBe(0o600);
+  });
+
+  test('SIGTERM stops everything in order', async () => {
+    await post(first.url, 'tickets', { title: 'The printer smokes' }, await signIn(first, folder));
+    const pids = family(first);
+    expect(pids.length).toBeGreaterThanOrEqual(3);
+    first.child.kill('SIGTERM');
+    expect(await first.ended).toBe(0);
+    expect(pids.filter(isAlive)).toEqual([]);
+  });
+
+  test('the second start finds the data of the first, and does not tell the password again', async () => {
+    const second = await start({ cwd: folder });
+    await second.ready();
+    expect(await titles(second.url, await signIn(second, folder))).toEqual(['The printer smokes']);
+    const { ADMIN_PASSWORD } = JSON.parse(readFileSync(path.join(folder, 'data', 'secrets.json'), 'utf8'));
+    expect(second.said()).not.toContain(ADMIN_PASSWORD);
+    second.child.kill('SIGINT');
+    expect(await second.ended).toBe(0);
+  });
+
+  test('a killed one leaves nothing running, and the next starts at once with all that was acknowledged', async () => {
+    const doomed = await start({ cwd: folder });
+    await doomed.ready();
+    const pids = family(doomed);
+    await post(doomed.url, 'tickets', { title: 'Just in time' }, await signIn(doomed, folder));
+    doomed.child.kill('SIGKILL');
+    await doomed.ended;
+    const next = await start({ cwd: folder });
+    await next.ready();
+    await allGone(pids);
+    expect(await titles(next.url, await signIn(next, folder))).toContain('Just in time');
+  });
+});
+
+describe('a store that dies', () => {
+  test.each([
+    ['Redis', REDIS],
+    ['the engine', ENGINE],
+  ])('%s is started again', async (_, words) => {
+    const folder = emptyFolder();
+    const started = await start({ cwd: folder });
+    await started.ready();
+    const before = child(started, words);
+    process.kill(before, 'SIGKILL');
+    await until('another one', () => {
+      const now = descendants(started.pid).find((one) => words.test(one.words));
+      return now !== undefined && now.pid !== before;
+    });
+    await started.ready();
+    await post(started.url, 'tickets', { title: 'After the fall' }, await signIn(started, folder));
+    started.child.kill('SIGTERM');
+    expect(await started.ended).toBe(0);
+    expect(existsSync(path.join(folder, 'data', 'run', 'redis.sock'))).toBe(false);
+  });
+});
+
+test('a second one on the same folder is refused, by name of the folder and its owner', async () => {
+  const folder = emptyFolder();
+  const first = await start({ cwd: folder });
+  await first.ready();
+  const second = await start({ cwd: folder });
+  expect(await second.ended).toBe(1);
+  expect(second.said()).toMatch(/^Switchboard cannot start\. DATA_DIR: .* in use by another Switchboard/m);
+  expect(second.said()).toContain(`process ${first.pid}`);
+  expect((await fetch(`${first.url}/ready`)).status).toBe(200);
+});
+
+test('when the npm that started it is killed, it stops too', async () => {
+  const folder = emptyFolder();
+  const started = await start({ cwd: folder, byNpm: true });
+  await started.ready();
+  const pids = family(started);
+  started.child.kill('SIGKILL');
+  await allGone(pids);
+});
