@@ -1,0 +1,170 @@
+// What the rooms of this adapter share: configuration, clock, log, the workspaces' clients. Tokens live here and in the
+// sealed installations, nowhere else.
+import type { Logger as SlackLogger } from '@slack/bolt';
+import { LogLevel, WebClient, type WebClientOptions } from '@slack/web-api';
+import type { Config } from '../../src/config.ts';
+import { Refusal } from '../../src/errors.ts';
+import type { Logger } from '../../src/log.ts';
+import type { Workspace } from '../../src/places/place.ts';
+import { installWorkspace, markWorkspace, workspaceOf } from '../../src/places/workspaces.ts';
+
+/** One workspace as this adapter needs it: whose it is, and how to speak there. */
+export interface Room {
+  workspace: Workspace;
+  company: string;
+  client: WebClient;
+  token: string;
+  botUser: string;
+  botId: string;
+}
+
+export interface Installed {
+  token: string;
+  botUser: string;
+  botId: string;
+}
+
+export interface Host {
+  config: Config;
+  log: Logger;
+  now: () => Date;
+  /** The company that the first workspace belongs to. */
+  first: { company: string };
+  /** Undefined: unknown, unbound or gone; nobody there is heard. */
+  room: (team: string) => Promise<Room | undefined>;
+  /** For an app with one token: learns whose it is. Throws while Slack does not say. */
+  ready: () => Promise<void>;
+  ticketUrl: (key: string) => string;
+}
+
+/** Fresh each time: Bolt and the Socket Mode client write into the options that they are given. */
+export function clientOptions(config: Config, log: Logger): WebClientOptions {
+  return {
+    ...(config.SLACK_API_URL ? { slackApiUrl: config.SLACK_API_URL.replace(/\/?$/, '/') } : {}),
+    // The delivery queue retries; a client that waits by itself would hold up every other channel.
+    retryConfig: { retries: 0 },
+    rejectRateLimitedCalls: true,
+    timeout: 10_000,
+    maxRequestConcurrency: 50,
+    logger: slackLog(log),
+  };
+}
+
+export function slackLog(log: Logger): SlackLogger {
+  let level = LogLevel.WARN;
+  const line = (words: unknown[]): string =>
+    words.map((word) => (word instanceof Error ? word.message : String(word))).join(' ');
+  return {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: (...words) => log.debug({ reason: line(words) }, 'slack library'),
+    error: (...words) => log.warn({ reason: line(words) }, 'slack library'),
+    setLevel: (next) => {
+      level = next;
+    },
+    getLevel: () => level,
+    setName: () => undefined,
+  };
+}
+
+const LOST = new Set([
+  'invalid_auth',
+  'token_revoked',
+  'token_expired',
+  'account_inactive',
+  'not_authed',
+  'team_access_not_granted',
+]);
+
+/** The word by which Slack refused, if it was Slack and a word. */
+export function slackError(error: unknown): string | undefined {
+  const data = (error as { data?: { error?: unknown } } | undefined)?.data;
+  return typeof data?.error === 'string' ? data.error : undefined;
+}
+
+export const isTokenLost = (error: unknown): boolean => LOST.has(slackError(error) ?? '');
+
+export function openHost(
+  config: Config,
+  log: Logger,
+  first: { company: string },
+  now = () => new Date(),
+): Host {
+  const clients = new Map<string, WebClient>();
+  const clientFor = (token: string): WebClient => {
+    const known = clients.get(token);
+    if (known) return known;
+    const client = new WebClient(token, clientOptions(config, log));
+    clients.set(token, client);
+    return client;
+  };
+  let own: Promise<{ team: string; installed: Installed }> | undefined;
+
+  /** The single token's workspace, asked of Slack once; a failed question is asked again next time. */
+  function ownWorkspace(token: string): Promise<{ team: string; installed: Installed }> {
+    own ??= (async () => {
+      const test = await clientFor(token).auth.test();
+      const team = String(test.team_id);
+      const known = await workspaceOf('slack', team);
+      if (known?.workspace.state !== 'active')
+        await installWorkspace('slack', team, String(test.team ?? team), null, first);
+      return {
+        team,
+        installed: { token, botUser: String(test.user_id), botId: String(test.bot_id) },
+      };
+    })();
+    own.catch(() => {
+      own = undefined;
+    });
+    return own;
+  }
+
+  async function room(team: string): Promise<Room | undefined> {
+    const single = config.SLACK_BOT_TOKEN;
+    let installed: Installed | undefined;
+    if (single) {
+      const mine = await ownWorkspace(single).catch((error) => {
+        throw new Refusal('away', 'slack.away', 'Slack does not say whose token this is.', {
+          cause: error,
+          retryAfter: 5,
+        });
+      });
+      if (mine.team !== team) return undefined;
+      installed = mine.installed;
+    }
+    const known = await workspaceOf('slack', team);
+    if (!known?.workspace.company) return undefined;
+    if (known.workspace.state === 'gone' || known.workspace.state === 'unbound') return undefined;
+    installed ??= (known.installation as Installed | null) ?? undefined;
+    if (!installed) return undefined;
+    return {
+      ...installed,
+      workspace: known.workspace,
+      company: known.workspace.company,
+      client: clientFor(installed.token),
+    };
+  }
+
+  return {
+    config,
+    log,
+    now,
+    first,
+    room,
+    ready: async () => {
+      if (config.SLACK_BOT_TOKEN) await ownWorkspace(config.SLACK_BOT_TOKEN);
+    },
+    ticketUrl: (key) => `${String(config.PUBLIC_URL).replace(/\/$/, '')}/tickets/${encodeURIComponent(key)}`,
+  };
+}
+
+/** The token was refused: the workspace waits for an administrator, who is told once. */
+export async function loseToken(host: Host, room: Room, error: unknown): Promise<void> {
+  const reason = slackError(error) ?? 'refused';
+  const changed = await markWorkspace('slack', room.workspace.external, 'needs_attention', reason);
+  if (changed)
+    host.log.error(
+      { workspace: room.workspace.id, name: room.workspace.name, reason },
+      'slack refuses our token: install the app again',
+    );
+}
