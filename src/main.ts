@@ -2,12 +2,13 @@
 // reverse.
 import { pathToFileURL } from 'node:url';
 import { startHttp } from '../adapters/http/index.ts';
+import { startSlack } from '../adapters/slack/index.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { Refusal } from './errors.ts';
 import { openStorage } from './files/choosing.ts';
 import { settleInbox } from './inbox.ts';
 import { type Logger, openLog } from './log.ts';
-import { firstStart } from './people/companies.ts';
+import { FIRST_COMPANY, firstStart } from './people/companies.ts';
 import { useSecretKey } from './secrets.ts';
 import { useSla } from './sla/rules.ts';
 import { buildIndexes, connectStore, disconnectStore, pingStore } from './store.ts';
@@ -56,12 +57,15 @@ export async function run(
       stops.push(workers.stop);
       drain = workers.drain;
     }
+    const slack = has('slack') ? await startSlack({ config, log, first: { company: FIRST_COMPANY } }) : null;
+    if (slack) stops.push(slack.stop);
     let url = '';
     if (has('api')) {
       const http = await startHttp({
         config,
         log,
         checks: { mongodb: pingStore, redis: () => pingRedis(redis) },
+        doors: slack?.doors ?? [],
       });
       stops.push(http.stop);
       url = http.url;

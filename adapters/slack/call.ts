@@ -20,7 +20,7 @@ export interface Call {
   ctx: Ctx;
   where: Where;
   /** Only they see it. */
-  tell: (drawing: Drawing) => Promise<void>;
+  tell: (drawing: Drawing, channel?: string) => Promise<void>;
   /** The message that was pressed on is drawn anew. */
   redraw: (drawing: Drawing) => Promise<void>;
 }
@@ -105,7 +105,7 @@ export async function callFor(host: Host, body: Body, background: Partial<Backgr
       cause: request,
       ...(background.redo ? { redo: true } : {}),
     },
-    tell: (drawing) => tell(client, body, drawing),
+    tell: (drawing, place) => tell(client, body, drawing, place),
     redraw: async (drawing) => {
       if (url) await post(url, drawing, { replace_original: true }).catch(() => undefined);
     },
@@ -132,9 +132,11 @@ export function sayError(host: Host, error: unknown): Drawing {
   return trouble('Something went wrong on our side. Nothing is lost; we have been told.', reference);
 }
 
-interface Heard {
+/** What all of Bolt's listeners are given, as far as we look at it. */
+export interface Heard {
   body: object;
-  context: { stored?: unknown; key?: unknown; redo?: unknown };
+  context: object;
+  ack?: (() => Promise<void>) | undefined;
 }
 
 /**
@@ -142,8 +144,8 @@ interface Heard {
  * again (in the background) or told (at once); anything else is told with a reference and logged.
  */
 export const answering =
-  <Args extends Heard>(host: Host, work: (call: Call, args: Args) => Promise<void>) =>
-  async (args: Args): Promise<void> => {
+  (host: Host, work: (call: Call, args: Heard) => Promise<void>) =>
+  async (args: Heard): Promise<void> => {
     const body = args.body as Body;
     const background = args.context as Partial<Background>;
     let call: Call | undefined;
@@ -163,11 +165,8 @@ export const answering =
 
 /** The same for events, where nobody waits: the inbox decides whether to try again. */
 export const hearing =
-  <Args extends Heard>(
-    host: Host,
-    work: (room: Room, args: Args, background: Partial<Background>) => Promise<void>,
-  ) =>
-  async (args: Args): Promise<void> => {
+  (host: Host, work: (room: Room, args: Heard, background: Partial<Background>) => Promise<void>) =>
+  async (args: Heard): Promise<void> => {
     const room = await host.room(teamOf(args.body as Body));
     if (!room) return;
     try {

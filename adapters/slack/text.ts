@@ -189,6 +189,7 @@ function control(body: string, names: Names): string {
   if (target.startsWith('!date')) return label ?? '';
   if (target.startsWith('!')) return `@${(label ?? target.slice(1)).replace(/^@/, '')}`;
   const address = unescaped(target);
+  if (!/^[a-z][a-z0-9+.-]*:/i.test(address)) return literal(`<${unescaped(body)}>`);
   if (address.startsWith('mailto:') && (label === undefined || address === `mailto:${label}`))
     return address.slice('mailto:'.length);
   if (label === undefined || label === address) return address;

@@ -6,7 +6,7 @@ import { desksOf, findDesk } from '../desks/desks.ts';
 import { forbidden, unknown } from '../errors.ts';
 import { remembered } from '../memory.ts';
 import { may } from '../people/access.ts';
-import { channelCollection, type StoredChannel, workspaceCollection } from './model.ts';
+import { channelCollection, muteCollection, type StoredChannel, workspaceCollection } from './model.ts';
 import { type Channel, type ChannelInput, channelInput, type Workspace } from './place.ts';
 
 const asChannel = ({ _id, ...rest }: StoredChannel): Channel => ({ id: _id, ...rest });
@@ -80,4 +80,13 @@ export async function channels(ctx: Ctx): Promise<Channel[]> {
 /** Where the agents of a desk work. */
 export async function triageChannels(company: string, desk: string): Promise<Channel[]> {
   return (await channelCollection().find({ company, desk, role: 'triage' }).toArray()).map(asChannel);
+}
+
+/** Nobody is asked twice in a while who said no. */
+export async function mute(channel: string, person: string, until: Date): Promise<void> {
+  await muteCollection().updateOne({ _id: `${channel}:${person}` }, { $set: { until } }, { upsert: true });
+}
+export async function isMuted(channel: string, person: string, now: Date): Promise<boolean> {
+  const found = await muteCollection().findOne({ _id: `${channel}:${person}` });
+  return found !== null && found.until > now;
 }

@@ -19,8 +19,19 @@ workspaces.index({ company: 1, surface: 1 });
 const channels = new Schema({ _id: String }, { collection: 'channels', strict: false, versionKey: false });
 channels.index({ company: 1, desk: 1, role: 1 });
 
+/** Somebody does not want to be asked in a channel for a while. */
+export interface StoredMute {
+  /** Channel and person. */
+  _id: string;
+  until: Date;
+}
+const mutes = new Schema({ _id: String }, { collection: 'mutes', strict: false, versionKey: false });
+mutes.index({ until: 1 }, { expireAfterSeconds: 0 });
+
 type Collection<T extends mongoose.mongo.Document> = mongoose.mongo.Collection<T>;
 const workspaceModel = mongoose.model('Workspace', workspaces);
 const channelModel = mongoose.model('Channel', channels);
 export const workspaceCollection = () => workspaceModel.collection as unknown as Collection<StoredWorkspace>;
 export const channelCollection = () => channelModel.collection as unknown as Collection<StoredChannel>;
+const muteModel = mongoose.model('Mute', mutes);
+export const muteCollection = () => muteModel.collection as unknown as Collection<StoredMute>;

@@ -1,0 +1,112 @@
+// Files, both ways: what people share becomes attachments through the attachment rules, and attachments go along with
+// what is said. Slack answers a wrong token with a sign-in page instead of an error: that is never taken for the file.
+import { Readable } from 'node:stream';
+import { systemCtx } from '../../src/context.ts';
+import { Refusal } from '../../src/errors.ts';
+import { add, openAttachment } from '../../src/files/attachments.ts';
+import type { Audience } from '../../src/history/entry.ts';
+import type { Ticket } from '../../src/tickets/ticket.ts';
+import type { Call } from './call.ts';
+import type { Host, Room } from './host.ts';
+
+const MOST_FILES = 10;
+const DOWNLOAD_WITHIN_MS = 60_000;
+
+interface SlackFile {
+  name?: string;
+  mimetype?: string;
+  url_private?: string;
+  url_private_download?: string;
+  mode?: string;
+}
+
+/** The token only travels to Slack itself. */
+function mayAsk(host: Host, url: URL): boolean {
+  if (host.config.SLACK_API_URL) return url.origin === new URL(host.config.SLACK_API_URL).origin;
+  return url.protocol === 'https:' && (url.hostname === 'slack.com' || url.hostname.endsWith('.slack.com'));
+}
+
+async function download(host: Host, room: Room, file: SlackFile): Promise<Readable> {
+  const address = new URL(file.url_private_download ?? file.url_private ?? '');
+  if (!mayAsk(host, address)) throw new Refusal('refused', 'slack.file', 'The file is not kept by Slack.');
+  const answer = await fetch(address, {
+    headers: { authorization: `Bearer ${room.token}` },
+    redirect: 'manual',
+    signal: AbortSignal.timeout(DOWNLOAD_WITHIN_MS),
+  });
+  const type = answer.headers.get('content-type') ?? '';
+  const isSignIn = type.startsWith('text/html') && !String(file.mimetype).startsWith('text/html');
+  if (!answer.ok || !answer.body || isSignIn) {
+    await answer.body?.cancel();
+    throw new Refusal('refused', 'slack.file', `Slack did not hand over “${file.name ?? 'the file'}”.`);
+  }
+  return Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0]);
+}
+
+/** Attaches Slack files to a ticket; what the rules refuse is said to the log, and the rest goes on. */
+export async function attachFiles(
+  { host, room, ctx }: Pick<Call, 'host' | 'room' | 'ctx'>,
+  ticket: Ticket,
+  ids: readonly string[],
+  audience: Audience = 'public',
+): Promise<string[]> {
+  const attached: string[] = [];
+  for (const id of ids.slice(0, MOST_FILES)) {
+    try {
+      const { file } = await room.client.files.info({ file: id });
+      const found = (file ?? {}) as SlackFile;
+      const bytes = await download(host, room, found);
+      const kept = await add(
+        { ...ctx, actor: { ...ctx.actor, kind: 'system' }, cause: `slack:file:${id}` },
+        ticket._id,
+        { name: found.name ?? 'file', bytes, audience },
+      );
+      attached.push(kept.id);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.kind === 'away') throw error;
+      ctx.log.info({ ticket: ticket.key, reason: error.reason }, 'a file from slack was not attached');
+    }
+  }
+  return attached;
+}
+
+async function bytesOf(stream: Readable): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of stream) parts.push(part as Buffer);
+  return Buffer.concat(parts);
+}
+
+/** Uploads attachments into a thread. */
+export async function shareFiles(
+  host: Host,
+  room: Room,
+  company: string,
+  place: { channel: string; thread?: string | undefined },
+  ids: readonly string[],
+): Promise<void> {
+  const ctx = systemCtx({ log: host.log, now: host.now }, company, 'slack');
+  const files: { id: string; title: string }[] = [];
+  for (const id of ids.slice(0, MOST_FILES)) {
+    const { attachment, read } = await openAttachment(ctx, id);
+    const bytes = await bytesOf(await read());
+    const { upload_url: url, file_id: file } = await room.client.files.getUploadURLExternal({
+      filename: attachment.name,
+      length: bytes.length,
+    });
+    if (!url || !file) throw new Error('slack gave no place for a file');
+    const answer = await fetch(url, {
+      method: 'POST',
+      body: new Uint8Array(bytes),
+      signal: AbortSignal.timeout(DOWNLOAD_WITHIN_MS),
+    });
+    if (!answer.ok) throw new Error(`slack took no file: ${answer.status}`);
+    files.push({ id: file, title: attachment.name });
+  }
+  const [first, ...rest] = files;
+  if (!first) return;
+  await room.client.files.completeUploadExternal({
+    files: [first, ...rest],
+    channel_id: place.channel,
+    ...(place.thread ? { thread_ts: place.thread } : {}),
+  } as Parameters<typeof room.client.files.completeUploadExternal>[0]);
+}

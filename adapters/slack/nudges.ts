@@ -1,0 +1,51 @@
+// Where a channel would rather ask than file by itself: one question, to the one who wrote, answered in place. “No” is
+// heard for three hours.
+import type { Ctx } from '../../src/context.ts';
+import { isMuted, mute } from '../../src/places/channels.ts';
+import type { Call } from './call.ts';
+import type { Body } from './door.ts';
+import { actions, button, context, section } from './elements.ts';
+import type { Room } from './host.ts';
+import { fileFromMessage } from './threads.ts';
+
+const MUTE_MS = 3 * 3_600_000;
+
+const record = (value: unknown): Body => (typeof value === 'object' && value !== null ? (value as Body) : {});
+
+export async function askToFile(
+  room: Room,
+  ctx: Ctx,
+  channel: string,
+  user: string,
+  ts: string,
+): Promise<void> {
+  if (await isMuted(`${room.workspace.id}:${channel}`, user, ctx.now())) return;
+  await room.client.chat.postEphemeral({
+    channel,
+    user,
+    text: 'Shall this become a ticket?',
+    blocks: [
+      section('Shall this become a ticket?'),
+      actions('nudge', [
+        button('nudge_file', 'Open a ticket', `${channel}/${ts}`, { style: 'primary' }),
+        button('nudge_no', 'No thanks', `${channel}/${ts}`),
+      ]),
+    ],
+  });
+}
+
+export async function answerNudge(call: Call, body: Body): Promise<void> {
+  const [action = {}] = Array.isArray(body.actions) ? (body.actions as Body[]) : [];
+  const [channel = '', ts = ''] = String(record(action).value ?? '').split('/');
+  if (!channel || !ts) return;
+  if (record(action).action_id === 'nudge_file') {
+    await fileFromMessage(call, { channel, ts });
+    return call.redraw({ text: 'It is a ticket now.', blocks: [context(':ticket: It is a ticket now.')] });
+  }
+  const until = new Date(call.ctx.now().getTime() + MUTE_MS);
+  await mute(`${call.room.workspace.id}:${channel}`, call.user, until);
+  await call.redraw({
+    text: 'All right.',
+    blocks: [context('All right: we will not ask again for a while.')],
+  });
+}

@@ -1,0 +1,121 @@
+// The ways in that are neither typed nor pressed on a card: the command, the shortcuts, the step of a workflow.
+import type { App } from '@slack/bolt';
+import { systemCtx } from '../../src/context.ts';
+import { Refusal } from '../../src/errors.ts';
+import { ticketIn } from '../../src/tickets/conversations.ts';
+import { create, createInput } from '../../src/tickets/tickets.ts';
+import { requesterCard } from './blocks.ts';
+import { answering, type Call, hearing } from './call.ts';
+import { answerCommand, isForm, titleIn } from './commands.ts';
+import type { Body } from './door.ts';
+import { explain } from './events.ts';
+import { factsOf } from './facts.ts';
+import { newTicketForm } from './forms.ts';
+import type { Host, Room } from './host.ts';
+import { clipPlain } from './text.ts';
+import { conversationAt, markdownOf, type Said } from './threads.ts';
+import { whoIs } from './who.ts';
+
+const record = (value: unknown): Body => (typeof value === 'object' && value !== null ? (value as Body) : {});
+const word = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+async function open(call: Call, body: Body, given: Parameters<typeof newTicketForm>[1]): Promise<void> {
+  await call.client.views.open({ trigger_id: word(body.trigger_id), view: await newTicketForm(call, given) });
+}
+
+async function command(call: Call, body: Body, ack: (() => Promise<void>) | undefined): Promise<void> {
+  const text = word(body.text);
+  if (!isForm(text)) return answerCommand(call, { command: word(body.command) || '/ticket', text });
+  await ack?.();
+  await open(call, body, {
+    title: titleIn(text),
+    origin: call.channel ? { channel: call.channel } : {},
+  });
+}
+
+async function fromMessage(call: Call, body: Body): Promise<void> {
+  const said = record(body.message) as unknown as Said;
+  const channel = call.channel ?? '';
+  const root = said.thread_ts ?? said.ts;
+  const there = await ticketIn(call.room.company, conversationAt(call.room, channel, root).id);
+  if (there)
+    return call.tell(requesterCard(await factsOf(call.host, there), 'This thread is a ticket already:'));
+  const [markdown, link] = await Promise.all([
+    markdownOf(call.host, call.room, said),
+    call.client.chat
+      .getPermalink({ channel, message_ts: said.ts })
+      .then((answer) => answer.permalink)
+      .catch(() => undefined),
+  ]);
+  await open(call, body, {
+    title: clipPlain(markdown.split('\n').find((line) => line.trim()) ?? '', 200),
+    description: markdown,
+    origin: { channel, message: said.ts, thread: root, ...(link ? { permalink: link } : {}) },
+  });
+}
+
+/** A step of somebody's workflow: files a ticket and hands on its key. */
+async function step(host: Host, room: Room, body: Body, cause: string): Promise<void> {
+  const event = record(body.event);
+  const inputs = record(event.inputs);
+  const id = word(event.function_execution_id);
+  const ctx = {
+    ...systemCtx({ log: host.log, now: host.now, request: cause }, room.company, 'slack'),
+    cause,
+  };
+  try {
+    const requester = word(inputs.requester);
+    const actor = requester ? await whoIs(host, room, requester) : ctx.actor;
+    const given = createInput.parse({
+      title: word(inputs.title),
+      description: word(inputs.description),
+      ...(inputs.priority ? { priority: word(inputs.priority) } : {}),
+    });
+    const ticket = await create({ ...ctx, actor }, given);
+    await room.client.functions.completeSuccess({
+      function_execution_id: id,
+      outputs: { ticket_key: ticket.key, ticket_url: host.ticketUrl(ticket.key) },
+    });
+  } catch (error) {
+    if (!(error instanceof Refusal) && (error as Error).name !== 'ZodError') throw error;
+    await room.client.functions.completeError({
+      function_execution_id: id,
+      error:
+        error instanceof Refusal ? error.message : 'The title is missing or something else is not right.',
+    });
+  }
+}
+
+export function hearShortcuts(app: App, host: Host): void {
+  app.command(
+    /^\/ticket/,
+    answering(host, (call, { body, ack }) => command(call, body as Body, ack)),
+  );
+  app.shortcut(
+    'ticket_new',
+    answering(host, async (call, { body, ack }) => {
+      await ack?.();
+      await open(call, body as Body, {});
+    }),
+  );
+  app.shortcut(
+    'ticket_from_message',
+    answering(host, async (call, { body, ack }) => {
+      await ack?.();
+      await fromMessage(call, body as Body);
+    }),
+  );
+  app.shortcut(
+    'ticket_why',
+    answering(host, async (call, { body, ack }) => {
+      await ack?.();
+      await explain(call, call.channel ?? '', word(record((body as Body).message).ts));
+    }),
+  );
+  app.event(
+    'function_executed',
+    hearing(host, (room, { body }, background) =>
+      step(host, room, body as Body, background.key ?? 'slack:step'),
+    ),
+  );
+}

@@ -1,0 +1,53 @@
+// A link to a ticket, shown with its key, title and status: only where the one who shared it may see the ticket, and
+// never a private one nor in a channel that another organisation reads.
+import { Refusal } from '../../src/errors.ts';
+import { read } from '../../src/tickets/tickets.ts';
+import { priorityWord } from './blocks.ts';
+import type { Call } from './call.ts';
+import type { Body } from './door.ts';
+import { context, keyed, section } from './elements.ts';
+import { factsOf } from './facts.ts';
+import { clipPlain, escaped } from './text.ts';
+
+const PAGE = /\/tickets\/([A-Za-z][A-Za-z0-9]{0,9}-\d{1,9}|[0-9a-f]{24})(?:[/?#]|$)/;
+
+function ticketAt(call: Call, address: string): string | undefined {
+  const own = new URL(call.host.config.PUBLIC_URL ?? 'http://localhost').host;
+  try {
+    const url = new URL(address);
+    return url.host === own ? PAGE.exec(url.pathname)?.[1] : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function unfurl(call: Call, event: Body): Promise<void> {
+  const links = Array.isArray(event.links) ? (event.links as { url?: string }[]) : [];
+  const channel = String(event.channel ?? '');
+  const { channel: place } = await call.client.conversations
+    .info({ channel })
+    .catch(() => ({ channel: undefined }));
+  if (place?.is_ext_shared) return;
+  const unfurls: Record<string, { blocks: ReturnType<typeof section>[] }> = {};
+  for (const { url = '' } of links.slice(0, 10)) {
+    const ref = ticketAt(call, url);
+    if (!ref) continue;
+    try {
+      const ticket = await read(call.ctx, ref);
+      if (ticket.private) continue;
+      const facts = await factsOf(call.host, ticket);
+      unfurls[url] = {
+        blocks: [
+          section(`*${keyed(facts.key, facts.url)}* ${escaped(clipPlain(facts.title, 300))}`),
+          context(`*${escaped(facts.status.label)}*`, priorityWord(facts.priority)) as never,
+        ],
+      };
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.kind !== 'unknown') throw error;
+    }
+  }
+  if (!Object.keys(unfurls).length) return;
+  await call.client.chat.unfurl({ channel, ts: String(event.message_ts ?? ''), unfurls } as Parameters<
+    typeof call.client.chat.unfurl
+  >[0]);
+}
