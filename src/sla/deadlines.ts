@@ -15,13 +15,14 @@ import { databaseTime } from './time.ts';
 
 const BATCH = 250;
 const LONGEST_MS = 10_000;
+const SPREAD_EVERY_MS = 900;
 const SET_ASIDE_MS = 60_000;
 const MOST_SET_ASIDE = 1_000;
 
 export interface Swept {
   /** Tickets on which something fired. */
   fired: number;
-  /** When to look again at the latest; absent when nothing waits. In the past: there is more to do. */
+  /** When to look again at the latest; absent when nothing waits. In the past: there is more to do already. */
   next?: Date;
   /** How late the oldest thing found was, in ms. */
   lateMs: number;
@@ -32,21 +33,29 @@ const aside = new Map<string, number>();
 
 export async function sweep({ log }: { log: Logger }): Promise<Swept> {
   const began = performance.now();
-  let now = await databaseTime();
   let fired = 0;
   let lateMs = 0;
-  await spreadDue(now, log);
-  while (performance.now() - began < LONGEST_MS) {
-    now = await databaseTime();
+  await spreadNow(log);
+  for (let full = true; full && performance.now() - began < LONGEST_MS; ) {
+    const now = await databaseTime();
     const tickets = await due(now, BATCH, setAside());
     const oldest = tickets[0]?.nextDeadlineAt;
-    if (!oldest) break;
-    lateMs = Math.max(lateMs, now.getTime() - oldest.getTime());
-    fired += await settle(tickets, now, log);
+    if (oldest) {
+      lateMs = Math.max(lateMs, now.getTime() - oldest.getTime());
+      fired += await settle(tickets, now, log);
+    }
+    full = tickets.length === BATCH;
   }
-  const [more] = await due(now, 1, setAside());
-  const next = more?.nextDeadlineAt ?? (await nextDue(now));
+  const next = await nextDue(setAside());
   return { fired, lateMs, ...(next ? { next } : {}) };
+}
+
+let spreadAt = Number.NEGATIVE_INFINITY;
+
+async function spreadNow(log: Logger): Promise<void> {
+  if (performance.now() - spreadAt < SPREAD_EVERY_MS) return;
+  spreadAt = performance.now();
+  await spreadDue(await databaseTime(), log);
 }
 
 /**

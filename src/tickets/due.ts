@@ -6,24 +6,23 @@ import type { StatusKind } from './workflow.ts';
 /** What has come due by now, the longest due first. */
 export function due(now: Date, limit: number, except: readonly string[] = []): Promise<StoredTicket[]> {
   return ticketCollection()
-    .find({
-      nextDeadlineAt: { $type: 'date', $lte: now },
-      ...(except.length ? { _id: { $nin: [...except] } } : {}),
-    })
+    .find({ nextDeadlineAt: { $type: 'date', $lte: now }, ...other(except) })
     .sort({ nextDeadlineAt: 1 })
     .limit(limit)
     .toArray();
 }
 
-/** The earliest instant after `now` at which anything is due. */
-export async function nextDue(now: Date): Promise<Date | null> {
+/** The earliest instant at which anything is due, past or to come. */
+export async function nextDue(except: readonly string[] = []): Promise<Date | null> {
   const [first] = await ticketCollection()
-    .find({ nextDeadlineAt: { $type: 'date', $gt: now } }, { projection: { nextDeadlineAt: 1 } })
+    .find({ nextDeadlineAt: { $type: 'date' }, ...other(except) }, { projection: { nextDeadlineAt: 1 } })
     .sort({ nextDeadlineAt: 1 })
     .limit(1)
     .toArray();
   return first?.nextDeadlineAt ?? null;
 }
+
+const other = (except: readonly string[]) => (except.length ? { _id: { $nin: [...except] } } : {});
 
 export interface Place {
   kind: StatusKind;

@@ -1,0 +1,210 @@
+// P11 and P12 of the speed bars: how late deadlines fire and how fast a heap of them drains, beside raw BullMQ in the
+// same run, with 100,000 open clocks and with none. Run by itself: MONGODB_URI and REDIS_URL say where the stores are.
+import os from 'node:os';
+import { pathToFileURL } from 'node:url';
+import { Queue, Worker } from 'bullmq';
+import mongoose from 'mongoose';
+import { loadConfig } from '../../src/config.ts';
+import { type Ctx, systemCtx } from '../../src/context.ts';
+import { newId } from '../../src/id.ts';
+import { openLog } from '../../src/log.ts';
+import { FIRST_COMPANY, firstStart } from '../../src/people/companies.ts';
+import { sweep } from '../../src/sla/deadlines.ts';
+import { databaseTime } from '../../src/sla/time.ts';
+import { buildIndexes, connectStore, disconnectStore } from '../../src/store.ts';
+import type { StoredTicket } from '../../src/tickets/ticket.ts';
+import { create, createInput } from '../../src/tickets/tickets.ts';
+
+const log = openLog('silent');
+const MINUTE = 60_000;
+const ctx = (at?: Date): Ctx => systemCtx({ log, ...(at ? { now: () => at } : {}) }, FIRST_COMPANY);
+const input = createInput.parse({ title: 'A ticket of the bench', priority: 'critical' });
+const tickets = () =>
+  mongoose.connection.collection('tickets') as unknown as mongoose.mongo.Collection<StoredTicket>;
+
+const quantile = (list: number[], share: number): number =>
+  list.toSorted((a, b) => a - b)[Math.min(list.length - 1, Math.floor(list.length * share))] ?? Number.NaN;
+const told = (list: number[]) => ({
+  ...{ p50: quantile(list, 0.5), p99: quantile(list, 0.99), max: Math.max(...list), min: Math.min(...list) },
+});
+
+const said = <T>(what: string, figure: T): T => {
+  console.error(what, JSON.stringify(figure));
+  return figure;
+};
+
+/** Copies of a real ticket, so many ms before or after their first warning is due. */
+async function plant(count: number, dueIn: (index: number) => number): Promise<number> {
+  const born = await create(ctx(), input);
+  const model = await tickets().findOneAndDelete({ _id: born._id });
+  if (!model) throw new Error('no model');
+  const now = (await databaseTime()).getTime();
+  for (let done = 0; done < count; done += 1_000) {
+    const copies = Array.from({ length: Math.min(1_000, count - done) }, (_, index): StoredTicket => {
+      const shift = now + dueIn(done + index) - (model.nextDeadlineAt?.getTime() ?? 0);
+      const moved = shifted(model, shift) as StoredTicket;
+      const number = 1_000_000 + done + index + Math.floor(Math.random() * 1e12);
+      return {
+        ...moved,
+        _id: newId(),
+        number,
+        key: `B-${number}-${newId()}`,
+        pending: [],
+        pendingAt: undefined,
+      } as never;
+    });
+    await tickets().insertMany(copies, { ordered: false });
+  }
+  return now;
+}
+
+/** The same ticket, as if everything had happened earlier or later. */
+function shifted(value: unknown, ms: number): unknown {
+  if (value instanceof Date) return new Date(value.getTime() + ms);
+  if (Array.isArray(value)) return value.map((each) => shifted(each, ms));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, shifted(each, ms)]));
+}
+
+/** A thousand deadlines spread over five seconds: ms from the instant each was due to the end of its commit. */
+async function lateness(): Promise<number[]> {
+  const spread = (index: number): number => 1_500 + index * 5;
+  const start = await plant(1_000, spread);
+  const late: number[] = [];
+  while (late.length < 1_000) {
+    const { fired, next } = await sweep({ log });
+    const after = (await databaseTime()).getTime();
+    for (let index = 0; index < fired; index++) late.push(after - (start + spread(late.length))); // oldest first
+    const wait = next ? next.getTime() - after : 50;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(50, Math.max(1, wait))));
+  }
+  return late;
+}
+
+async function rawLateness(queue: Queue, url: string): Promise<number[]> {
+  const late: number[] = [];
+  const due = Date.now() + 1_500;
+  await queue.addBulk(
+    Array.from({ length: 1_000 }, (_, index) => ({
+      name: 'timer',
+      data: { due: due + index * 5 },
+      opts: { delay: due + index * 5 - Date.now(), removeOnComplete: true },
+    })),
+  );
+  await work(queue, url, 1_000, 8, (data) => late.push(Date.now() - data.due));
+  return late;
+}
+
+async function work(
+  queue: Queue,
+  url: string,
+  count: number,
+  concurrency: number,
+  see: (data: { due: number }) => void,
+) {
+  let seen = 0;
+  await new Promise<void>((resolve, reject) => {
+    const worker = new Worker(
+      queue.name,
+      async (job) => {
+        see(job.data);
+        if (++seen === count) setImmediate(() => worker.close().then(resolve, reject));
+      },
+      { connection: { ...connection(url), maxRetriesPerRequest: null }, concurrency },
+    );
+  });
+}
+
+function connection(url: string): { path: string } | { host: string; port: number } {
+  const path = /^unix:(?:\/\/)?(\/.*)$/.exec(url)?.[1];
+  if (path) return { path };
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port || 6379) };
+}
+
+/** Ten thousand due at one instant: how many a second. */
+async function drainRate(): Promise<number> {
+  await plant(10_000, () => -MINUTE);
+  const began = performance.now();
+  let fired = 0;
+  while (fired < 10_000) fired += (await sweep({ log })).fired;
+  return fired / ((performance.now() - began) / 1_000);
+}
+
+async function rawRate(queue: Queue, url: string): Promise<number> {
+  for (let done = 0; done < 10_000; done += 1_000)
+    await queue.addBulk(
+      Array.from({ length: 1_000 }, () => ({
+        name: 'job',
+        data: { due: 0 },
+        opts: { removeOnComplete: true },
+      })),
+    );
+  const began = performance.now();
+  await work(queue, url, 10_000, 8, () => {});
+  return 10_000 / ((performance.now() - began) / 1_000);
+}
+
+async function createRate(count = 1_500, abreast = 32): Promise<number> {
+  let left = count;
+  const began = performance.now();
+  await Promise.all(
+    Array.from({ length: abreast }, async () => {
+      while (left-- > 0) await create(ctx(), input);
+    }),
+  );
+  return count / ((performance.now() - began) / 1_000);
+}
+
+export async function benchSla(
+  mongodb: string,
+  redis: string,
+  waiting = 100_000,
+): Promise<Record<string, unknown>> {
+  const database = `bench_sla_${newId()}`;
+  await connectStore({ uri: mongodb, database, log });
+  const queue = new Queue(database, { connection: connection(redis) });
+  try {
+    await buildIndexes(log);
+    const config = loadConfig({
+      SWITCHBOARD_ENV: 'test',
+      MONGODB_URI: mongodb,
+      REDIS_URL: redis,
+      DATA_DIR: os.tmpdir(),
+    });
+    await firstStart(config, log);
+    await createRate(300);
+    const rounds = async () => {
+      const create = said('created a second', await createRate());
+      const late = said('ms late', told(await lateness()));
+      const rawLate = said('ms late, raw BullMQ', told(await rawLateness(queue, redis)));
+      const drain = said('drained a second', await drainRate());
+      const raw = said('drained a second, raw BullMQ', await rawRate(queue, redis));
+      return { create, late, rawLate, drain, raw };
+    };
+    const empty = await rounds();
+    await plant(waiting, (index) => 60 * MINUTE + index);
+    const full = await rounds();
+    return {
+      empty,
+      full,
+      waiting,
+      p11_lateness: full.late.p99 / full.rawLate.p99,
+      p11_drain: full.drain / full.raw,
+      p12_create: full.create / empty.create,
+      p12_timer: full.late.p99 / empty.late.p99,
+      load: os.loadavg(),
+    };
+  } finally {
+    await queue.obliterate({ force: true });
+    await queue.close();
+    await mongoose.connection.dropDatabase();
+    await disconnectStore();
+  }
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { MONGODB_URI, REDIS_URL, WAITING } = process.env;
+  if (!MONGODB_URI || !REDIS_URL) throw new Error('MONGODB_URI and REDIS_URL say which stores to measure');
+  console.log(JSON.stringify(await benchSla(MONGODB_URI, REDIS_URL, Number(WAITING ?? 100_000)), null, 2));
+}
