@@ -36,18 +36,17 @@ export async function sweep({ log }: { log: Logger }): Promise<Swept> {
   let fired = 0;
   let lateMs = 0;
   await spreadNow(log);
-  for (let full = true; full && performance.now() - began < LONGEST_MS; ) {
+  for (;;) {
     const now = await databaseTime();
     const tickets = await due(now, BATCH, setAside());
     const oldest = tickets[0]?.nextDeadlineAt;
-    if (oldest) {
-      lateMs = Math.max(lateMs, now.getTime() - oldest.getTime());
-      fired += await settle(tickets, now, log);
-    }
-    full = tickets.length === BATCH;
+    if (oldest) lateMs = Math.max(lateMs, now.getTime() - oldest.getTime());
+    const written = tickets.length ? await settle(tickets, now, log) : 0;
+    fired += written;
+    const next = tickets.length === BATCH ? now : await nextDue(setAside());
+    const more = written > 0 && next !== null && next <= (await databaseTime());
+    if (!more || performance.now() - began > LONGEST_MS) return { fired, lateMs, ...(next ? { next } : {}) };
   }
-  const next = await nextDue(setAside());
-  return { fired, lateMs, ...(next ? { next } : {}) };
 }
 
 let spreadAt = Number.NEGATIVE_INFINITY;
