@@ -12,8 +12,7 @@ import { explain } from './events.ts';
 import { factsOf } from './facts.ts';
 import { newTicketForm } from './forms.ts';
 import type { Host, Room } from './host.ts';
-import { clipPlain } from './text.ts';
-import { conversationAt, markdownOf, type Said } from './threads.ts';
+import { conversationAt, markdownOf, type Said, titleFrom } from './threads.ts';
 import { whoIs } from './who.ts';
 
 const record = (value: unknown): Body => (typeof value === 'object' && value !== null ? (value as Body) : {});
@@ -48,7 +47,7 @@ async function fromMessage(call: Call, body: Body): Promise<void> {
       .catch(() => undefined),
   ]);
   await open(call, body, {
-    title: clipPlain(markdown.split('\n').find((line) => line.trim()) ?? '', 200),
+    title: titleFrom(markdown, said),
     description: markdown,
     origin: { channel, message: said.ts, thread: root, ...(link ? { permalink: link } : {}) },
   });

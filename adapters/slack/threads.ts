@@ -143,7 +143,7 @@ export async function fileFromMessage(call: Call, filing: Filing): Promise<Ticke
 
 const idsOf = (said: Said): string[] => (said.files ?? []).flatMap((file) => file.id ?? []);
 
-function titleFrom(markdown: string, said: Said): string {
+export function titleFrom(markdown: string, said: Said): string {
   const line = markdown
     .split('\n')
     .map((one) => one.replace(/[*_~`>#]/g, '').trim())
