@@ -1,20 +1,24 @@
 // Switchboard from start to stop, as a list: read the configuration, connect, start the roles asked for; stop them in
 // reverse.
 import { pathToFileURL } from 'node:url';
-import { startHttp } from '../adapters/http/index.ts';
+import { startEmail } from '../adapters/email/index.ts';
+import { type HttpServer, startHttp } from '../adapters/http/index.ts';
 import { startSlack } from '../adapters/slack/index.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { Refusal } from './errors.ts';
 import { openStorage } from './files/choosing.ts';
 import { settleInbox } from './inbox.ts';
 import { type Logger, openLog } from './log.ts';
+import type { Channel } from './notify/channel.ts';
 import { FIRST_COMPANY, firstStart } from './people/companies.ts';
 import { useSecretKey } from './secrets.ts';
 import { useSla } from './sla/rules.ts';
 import { buildIndexes, connectStore, disconnectStore, pingStore } from './store.ts';
 import { useTicketSettings } from './tickets/settings.ts';
+import { openQueues } from './workers/queues.ts';
 import { openRedis, pingRedis, reachRedis } from './workers/redis.ts';
-import { startWorkers } from './workers/workers.ts';
+import { carrySignals } from './workers/signals.ts';
+import { queueNames, startWorkers } from './workers/workers.ts';
 
 export interface Running {
   /** Where the API listens; empty when this process has no api role. */
@@ -25,52 +29,87 @@ export interface Running {
   stop: () => Promise<void>;
 }
 
+/** What a process may bring along besides its configuration. */
+export interface Extras {
+  /** Further surfaces to deliver to. */
+  channels?: readonly Channel[];
+}
+
 export async function run(
   config: Config = loadConfig(),
   log: Logger = openLog(config.LOG_LEVEL),
   database?: string,
+  { channels: others = [] }: Extras = {},
 ): Promise<Running> {
   const stops: (() => Promise<unknown>)[] = [];
+  let http: HttpServer | undefined;
   const stop = async () => {
-    for (const one of stops.splice(0).reverse())
+    for (const one of [...stops.splice(0), async () => http?.stop()].reverse())
       await one().catch((error) => log.error({ err: error }, 'stopping'));
   };
   const has = (role: Config['ROLES'][number]) => config.ROLES.includes(role);
+  const { REDIS_URL, REDIS_PREFIX: prefix } = config;
   try {
     useSecretKey(config.SECRET_KEY);
     useTicketSettings({ reopenWindowDays: config.TICKET_REOPEN_WINDOW_DAYS });
     useSla(config.SLA_ENABLED);
-    const patienceMs = config.START_PATIENCE_SECONDS * 1_000;
+    const patienceMs = (config.START_PATIENCE_SECONDS ?? Number.POSITIVE_INFINITY) * 1_000;
+    const redis = openRedis(REDIS_URL, log, { enableOfflineQueue: false, maxRetriesPerRequest: 1 });
+    stops.push(async () => redis.disconnect());
+    const queues = openQueues({ redis, prefix, log });
+    stops.push(queues.close);
+    const channels = [...others];
+
+    // The API listens first, so that whoever asks hears what is missing.
+    let started = false;
+    if (has('api'))
+      http = await startHttp({
+        config,
+        log,
+        checks: {
+          mongodb: pingStore,
+          redis: () => pingRedis(redis),
+          start: async () => {
+            if (!started) throw new Error('still starting');
+          },
+        },
+        queues: () => queueNames(channels).map((name) => queues.queue(name)),
+      });
     await connectStore({ uri: config.MONGODB_URI, log, patienceMs, ...(database ? { database } : {}) });
     stops.push(disconnectStore);
     await openStorage(config);
-    const redis = openRedis(config.REDIS_URL, log);
-    stops.push(async () => redis.disconnect());
-    await reachRedis(redis, config.REDIS_URL, patienceMs);
+    if (patienceMs < Number.POSITIVE_INFINITY) await reachRedis(redis, REDIS_URL, patienceMs);
     await buildIndexes(log);
     await firstStart(config, log);
+    stops.push(carrySignals(redis, openRedis(REDIS_URL, log), prefix, log));
     stops.push(settleInbox);
+
+    const mail = startEmail(config);
+    if (mail) stops.push(mail.stop);
+    const slack = has('slack') ? await startSlack({ config, log, first: { company: FIRST_COMPANY } }) : null;
+    if (slack) stops.push(slack.stop);
+    http?.mount(slack?.doors ?? []);
+    channels.push(...[mail, slack].flatMap((surface) => surface?.channel ?? []));
 
     let drain = async () => {};
     if (has('worker')) {
-      const workers = startWorkers({ redis, prefix: config.REDIS_PREFIX, log });
+      const patient = openRedis(REDIS_URL, log);
+      stops.push(async () => patient.disconnect());
+      const workers = await startWorkers({
+        queues,
+        redis: patient,
+        prefix,
+        log,
+        channels,
+        bundleMs: config.NOTIFY_BUNDLE_SECONDS * 1_000,
+        notifies: config.NOTIFICATIONS_ENABLED,
+      });
       stops.push(workers.stop);
       drain = workers.drain;
     }
-    const slack = has('slack') ? await startSlack({ config, log, first: { company: FIRST_COMPANY } }) : null;
-    if (slack) stops.push(slack.stop);
-    let url = '';
-    if (has('api')) {
-      const http = await startHttp({
-        config,
-        log,
-        checks: { mongodb: pingStore, redis: () => pingRedis(redis) },
-        doors: slack?.doors ?? [],
-      });
-      stops.push(http.stop);
-      url = http.url;
-      log.info({ url, roles: config.ROLES }, 'switchboard listens');
-    }
+    started = true;
+    const url = http?.url ?? '';
+    log.info({ url, roles: config.ROLES }, url ? 'switchboard listens' : 'switchboard works');
     return { url, config, drain, stop };
   } catch (error) {
     await stop();

@@ -42,7 +42,8 @@ export async function connectStore({ uri, database, log, patienceMs = 30_000 }: 
           'store.away',
           `MONGODB_URI: no MongoDB answers at ${plain(uri)} (${words}). Start it, mend the address, or leave MONGODB_URI out to use the embedded one.`,
         );
-      log.warn({ attempt, reason: words }, 'mongodb does not answer yet');
+      if (attempt % 10 === 1)
+        log.warn({ attempt, at: plain(uri), reason: words }, 'mongodb does not answer yet');
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
   }
@@ -60,6 +61,15 @@ export async function pingStore(timeoutMs = 1_000): Promise<void> {
     db.command({ ping: 1 }),
     new Promise((_, reject) => setTimeout(reject, timeoutMs, new Error('no answer')).unref()),
   ]);
+}
+
+/** What time it is by the database. */
+export async function askStoreTime(): Promise<Date> {
+  const { db } = mongoose.connection;
+  if (!db) throw new Error('not connected');
+  const { localTime } = await db.command({ hello: 1 });
+  if (!(localTime instanceof Date)) throw new Error('the database does not tell its time');
+  return localTime;
 }
 
 /** Indexes are built in the background of the first start; what could not be built is told by name. */

@@ -1,28 +1,52 @@
 // The REST API: its server, from listening to draining.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { RequestHandler } from 'express';
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { type RequestHandler, Router } from 'express';
+import { collectDefaultMetrics, Histogram } from 'prom-client';
 import type { Config } from '../../src/config.ts';
 import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
+import { metrics } from '../../src/metrics.ts';
 import { buildApp } from './app.ts';
 import { identifier } from './auth.ts';
 import { docPages } from './docs.ts';
+import { BOARD, type BoardQueue, queueBoard } from './queues.ts';
 import { allRoutes } from './routes.ts';
+import { openStreams } from './stream.ts';
+
+export type Doors = readonly { path: string; handler: RequestHandler }[];
 
 export interface HttpOptions {
   config: Config;
   log: Logger;
   /** What must answer before this process is ready, by name. */
   checks: Record<string, () => Promise<void>>;
-  doors?: { path: string; handler: RequestHandler }[];
+  doors?: Doors;
+  /** For the queue board. */
+  queues?: () => readonly BoardQueue[];
   now?: () => Date;
 }
 
 export interface HttpServer {
   url: string;
+  /** Doors that are ready only later than the server. */
+  mount: (doors: Doors) => void;
   stop: (graceMs?: number) => Promise<void>;
+}
+
+const LATENCY = 'http_request_duration_seconds';
+/** Made once for the process, however many servers it runs. */
+function requestSeconds(): Histogram<'method' | 'route' | 'status'> {
+  const known = metrics.getSingleMetric(LATENCY);
+  if (known) return known as Histogram<'method' | 'route' | 'status'>;
+  collectDefaultMetrics({ register: metrics });
+  return new Histogram({
+    name: LATENCY,
+    help: 'Requests by route',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+    registers: [metrics],
+  });
 }
 
 export async function startHttp({
@@ -30,22 +54,23 @@ export async function startHttp({
   log,
   checks,
   doors = [],
+  queues,
   now = () => new Date(),
 }: HttpOptions): Promise<HttpServer> {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const latency = new Histogram({
-    name: 'http_request_duration_seconds',
-    help: 'Requests by route',
-    labelNames: ['method', 'route', 'status'] as const,
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
-    registers: [registry],
-  });
+  const latency = requestSeconds();
+  const identify = identifier({ log, now });
+  const streams = openStreams(log, identify);
   let draining = false;
+  const late = Router();
   const app = buildApp({
-    edge: { log, now, identify: identifier({ log, now }) },
-    routes: allRoutes({ config, checks, registry, isDraining: () => draining }),
-    doors: [...doors, { path: '/docs', handler: docPages() }],
+    edge: { log, now, identify },
+    routes: allRoutes({ config, checks, registry: metrics, isDraining: () => draining }, [streams.route]),
+    doors: [
+      ...doors,
+      { path: '/', handler: late },
+      { path: '/docs', handler: docPages() },
+      ...(queues ? [{ path: BOARD, handler: queueBoard(queues, identify) }] : []),
+    ],
     bodyLimit: config.BODY_LIMIT,
     corsOrigins:
       config.CORS_ORIGINS?.split(',')
@@ -91,8 +116,12 @@ export async function startHttp({
     address === '0.0.0.0' || address === '::' ? '127.0.0.1' : family === 'IPv6' ? `[${address}]` : address;
   return {
     url: `http://${host}:${port}`,
+    mount: (given) => {
+      for (const { path, handler } of given) late.use(path, handler);
+    },
     stop: async (graceMs = 8_000) => {
       draining = true;
+      streams.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       const timer = setTimeout(() => server.closeAllConnections(), graceMs);

@@ -3,7 +3,9 @@ import { attachmentRoutes } from './attachments.ts';
 import { authRoutes } from './auth.ts';
 import { commentRoutes } from './comments.ts';
 import { companyRoutes } from './companies.ts';
+import { deliveryRoutes } from './deliveries.ts';
 import { keyRoutes } from './keys.ts';
+import { notificationRoutes } from './notifications.ts';
 import { openApi } from './openapi.ts';
 import { type Operations, operationRoutes } from './operations.ts';
 import { peopleRoutes } from './people.ts';
@@ -14,7 +16,7 @@ import { deedRoutes } from './ticket-deeds.ts';
 import { listRoutes } from './ticket-lists.ts';
 import { ticketRoutes } from './tickets.ts';
 
-export function allRoutes(operations: Operations): Route[] {
+export function allRoutes(operations: Operations, others: readonly Route[] = []): Route[] {
   const { config } = operations;
   const routes: Route[] = [
     ...operationRoutes(operations),
@@ -29,6 +31,9 @@ export function allRoutes(operations: Operations): Route[] {
     ...slaRoutes,
     ...deedRoutes,
     ...commentRoutes,
+    ...deliveryRoutes,
+    ...notificationRoutes,
+    ...others,
   ];
   let document: string | undefined;
   routes.push(

@@ -42,3 +42,12 @@ export function filedWithOrigin(company: string, origin: string): Promise<Entry 
     { sort: { at: -1, _id: -1 } },
   );
 }
+
+/** What was filed of a company's history since then, in order of time: for whoever follows it. */
+export function filedSince(company: string, since: Date, limit: number): Promise<Entry[]> {
+  return historyCollection()
+    .find({ company, at: { $gte: since } })
+    .sort({ at: 1, _id: 1 })
+    .limit(limit)
+    .toArray();
+}

@@ -133,7 +133,10 @@ export interface Sending {
   signal: AbortSignal;
   /** Of an edit, a deletion or a card drawn before: how the peer names it. */
   original: Receipt | null;
-  /** Of a card: the ticket as it stands now. For the public without custom fields, clocks, links and watchers. */
+  /**
+   * Of a card: the ticket as it stands now, for the public without custom fields, clocks, links and watchers; null when
+   * the ticket was deleted and its card is to be taken away. Of anything else: null.
+   */
   ticket: Ticket | null;
 }
 

@@ -31,10 +31,11 @@ export function openRedis(url: string, log: Logger, more: RedisOptions = {}): Re
 }
 
 /** A clear word at the start, when the address is wrong or nobody is there. */
-export async function reachRedis(redis: Redis, url: string, patienceMs = 15_000): Promise<void> {
+export async function reachRedis(redis: Redis, url: string, patienceMs: number): Promise<void> {
   const plain = url.replace(/\/\/[^@/]*@/, '//***@');
-  const give = new Promise<never>((_, reject) =>
-    setTimeout(
+  if (redis.status === 'ready') return;
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(
       () =>
         reject(
           new Refusal(
@@ -44,9 +45,12 @@ export async function reachRedis(redis: Redis, url: string, patienceMs = 15_000)
           ),
         ),
       patienceMs,
-    ).unref(),
-  );
-  await Promise.race([redis.ping(), give]);
+    );
+    redis.once('ready', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }
 
 export async function pingRedis(redis: Redis, timeoutMs = 1_000): Promise<void> {

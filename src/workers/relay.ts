@@ -1,24 +1,33 @@
-// The relay: entries that still travel with their tickets are filed into the history, their people are worked out, and
-// only then are they struck off the ticket. Dying anywhere in between repeats steps that do nothing the second time.
-// Two relays at once cost nothing but the work.
+// The relay: entries that still travel with their tickets are filed into the history, what they set in motion is
+// planned, and only then are they struck off the ticket. Dying anywhere in between repeats steps that do nothing the
+// second time; two relays at once cost nothing but the work. What cannot be digested is set aside, and the rest flows.
+import { storeNow } from '../clock.ts';
+import type { Entry } from '../history/entry.ts';
 import { file } from '../history/history.ts';
 import type { Logger } from '../log.ts';
-import { listen } from '../signals.ts';
+import { addDeliveries, type Due, redrawCards } from '../notify/deliveries.ts';
+import { addNotifications, signalNotifications } from '../notify/notifications.ts';
+import { type Plan, type PlanOptions, planFor } from '../notify/plan.ts';
+import { setAside } from '../notify/poison.ts';
+import { listen, signal } from '../signals.ts';
+import { isAway } from '../store.ts';
 import { strike, unfiled } from '../tickets/change.ts';
 import { finishPending } from '../tickets/followups.ts';
+import type { StoredTicket } from '../tickets/ticket.ts';
+import { poisonedTotal, relayedTotal, relayLag } from './metrics.ts';
 
 const BATCH = 200;
 const LOOK_EVERY_MS = 2_000;
+const MOST_TRIES = 3;
 
-/** One round. Returns how many tickets it settled. */
-export async function relayOnce(log: Logger): Promise<number> {
-  const tickets = await unfiled(BATCH);
-  if (!tickets.length) return 0;
-  const entries = tickets.flatMap((ticket) => ticket.pending);
-  await file(entries);
-  await finishPending(log, entries);
-  await strike(tickets);
-  return tickets.length;
+/** Somebody else who acts on entries (rules, knowledge, hooks). Must do nothing the second time. */
+export type Follower = (ticket: StoredTicket, entries: readonly Entry[]) => Promise<void>;
+
+export interface RelayOptions {
+  log: Logger;
+  plan: PlanOptions;
+  enqueue: (due: readonly Due[]) => Promise<unknown>;
+  followers: readonly Follower[];
 }
 
 export interface Relay {
@@ -27,16 +36,53 @@ export interface Relay {
   stop: () => Promise<void>;
 }
 
-export function startRelay(log: Logger): Relay {
+export function startRelay(options: RelayOptions): Relay {
+  const { log } = options;
+  const failures = new Map<string, number>();
   let stopped = false;
   let again = false;
   let running: Promise<void> | null = null;
 
+  /** One round. Returns how many tickets it settled. */
+  const round = async (): Promise<number> => {
+    const tickets = await unfiled(BATCH);
+    const oldest = tickets[0]?.pendingAt;
+    relayLag.set(oldest ? Math.max(0, (storeNow().getTime() - oldest.getTime()) / 1_000) : 0);
+    if (!tickets.length) return 0;
+    try {
+      await relay(tickets, options);
+      failures.clear();
+      return tickets.length;
+    } catch (error) {
+      if (isAway(error)) throw error;
+    }
+    let settled = 0;
+    for (const ticket of tickets) if (await alone(ticket)) settled++;
+    return settled;
+  };
+  const alone = async (ticket: StoredTicket): Promise<boolean> => {
+    try {
+      await relay([ticket], options);
+      failures.delete(ticket._id);
+      return true;
+    } catch (error) {
+      if (isAway(error)) throw error;
+      const count = (failures.get(ticket._id) ?? 0) + 1;
+      failures.set(ticket._id, count);
+      if (count < MOST_TRIES) return false;
+      failures.delete(ticket._id);
+      poisonedTotal.inc();
+      log.error({ ticket: ticket.key, err: error }, 'a change could not be relayed and is set aside');
+      await setAside(ticket, error);
+      await strike([ticket]);
+      return true;
+    }
+  };
   const run = async () => {
     do {
       again = false;
       try {
-        while (!stopped && (await relayOnce(log)) === BATCH);
+        while (!stopped && (await round()) === BATCH);
       } catch (error) {
         log.warn({ reason: (error as Error).message }, 'the relay could not work just now');
       }
@@ -53,7 +99,7 @@ export function startRelay(log: Logger): Relay {
   wake();
   return {
     drain: async () => {
-      while ((await relayOnce(log)) > 0 || running) await running;
+      while (running || (await round()) > 0 || failures.size) await running;
     },
     stop: async () => {
       stopped = true;
@@ -62,4 +108,33 @@ export function startRelay(log: Logger): Relay {
       await running;
     },
   };
+}
+
+async function relay(tickets: readonly StoredTicket[], options: RelayOptions): Promise<void> {
+  const entries = tickets.flatMap((ticket) => ticket.pending);
+  await file(entries);
+  await finishPending(options.log, entries);
+  const plans: Plan[] = [];
+  for (const ticket of tickets) {
+    plans.push(await planFor(ticket, ticket.pending, options.plan));
+    for (const follow of options.followers) await follow(ticket, ticket.pending);
+  }
+  const due = await record(plans);
+  await Promise.all([strike(tickets), options.enqueue(due)]);
+  for (const ticket of tickets)
+    for (const { _id, company } of ticket.pending) signal('change', { company, ticket: ticket._id, id: _id });
+  signalNotifications(plans.flatMap((plan) => plan.notifications));
+  relayedTotal.inc(entries.length);
+}
+
+/** Writes what was planned. Returns what can be sent at once. */
+export async function record(plans: readonly Plan[]): Promise<Due[]> {
+  const deliveries = plans.flatMap((plan) => plan.deliveries);
+  const cards = plans.flatMap((plan) => plan.cards);
+  await Promise.all([
+    addDeliveries(deliveries),
+    redrawCards(cards),
+    addNotifications(plans.flatMap((plan) => plan.notifications)),
+  ]);
+  return [...deliveries, ...cards];
 }

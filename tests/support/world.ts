@@ -10,12 +10,15 @@ import mongoose from 'mongoose';
 import { type Config, loadConfig } from '../../src/config.ts';
 import { openLog } from '../../src/log.ts';
 import { type Running, run } from '../../src/main.ts';
+import type { Channel } from '../../src/notify/channel.ts';
 
 export interface WorldOptions {
   /** The roles of this process; `api,worker` when not said. */
   roles?: string;
   /** Further variables of the environment, by their names. */
   env?: Record<string, string>;
+  /** Further surfaces to deliver to. */
+  channels?: readonly Channel[];
 }
 
 export interface Answer {
@@ -47,7 +50,11 @@ export interface CallOptions {
   headers?: Record<string, string>;
 }
 
-export async function openWorld({ roles = 'api,worker', env = {} }: WorldOptions = {}): Promise<World> {
+export async function openWorld({
+  roles = 'api,worker',
+  env = {},
+  channels = [],
+}: WorldOptions = {}): Promise<World> {
   const before = openHandles();
   const mark = randomBytes(6).toString('hex');
   const database = `test_${mark}`;
@@ -76,7 +83,7 @@ export async function openWorld({ roles = 'api,worker', env = {} }: WorldOptions
       if (process.env.TEST_LOG) process.stderr.write(line);
     },
   });
-  const running: Running = await run(config, log, database);
+  const running: Running = await run(config, log, database, { channels });
   let token: Promise<string> | undefined;
 
   const call: World['call'] = async (method, at, { as, body, headers = {} } = {}) => {

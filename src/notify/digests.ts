@@ -1,0 +1,99 @@
+// Notifications that are due by mail or chat become messages: what happened on one ticket within a minute is one
+// message, what fell into somebody's quiet hours is one digest. Whoever takes notifications out marks them with a bundle
+// of its own, so that each is in exactly one message; a bundle whose maker died is finished by the next sweep.
+import { storeNow } from '../clock.ts';
+import { idFrom, newId } from '../id.ts';
+import type { Channel } from './channel.ts';
+import { addDeliveries } from './deliveries.ts';
+import { noticeMessage } from './messages.ts';
+import { notificationCollection, type StoredDelivery, type StoredNotification } from './model.ts';
+import { delivery } from './plan.ts';
+
+const BATCH = 500;
+const BELIEVED_DEAD_MS = 10_000;
+const waiting = { $type: 'date' } as const;
+
+type Slim = Pick<
+  StoredNotification,
+  '_id' | 'company' | 'person' | 'ticket' | 'digest' | 'bundle' | 'bundledAt'
+>;
+
+/** Makes the messages that are due by now. */
+export async function bundleDue(channels: ReadonlyMap<string, Channel>): Promise<StoredDelivery[]> {
+  const now = storeNow();
+  const due: Slim[] = await notificationCollection()
+    .find(
+      { due: { ...waiting, $lte: now } },
+      { projection: { company: 1, person: 1, ticket: 1, digest: 1, bundle: 1, bundledAt: 1 } },
+    )
+    .sort({ due: 1 })
+    .limit(BATCH)
+    .toArray();
+  const bundles = new Set<string>();
+  const groups = new Map<string, Slim>();
+  for (const one of due) {
+    if (!one.bundle) groups.set(`${one.person.kind}:${one.person.id}/${one.digest ? '' : one.ticket}`, one);
+    else if (now.getTime() - (one.bundledAt?.getTime() ?? 0) > BELIEVED_DEAD_MS) bundles.add(one.bundle);
+  }
+  for (const one of groups.values()) {
+    const bundle = newId(now);
+    const taken = await notificationCollection().updateMany(
+      {
+        'person.id': one.person.id,
+        'person.kind': one.person.kind,
+        digest: one.digest,
+        ...(one.digest ? { due: { ...waiting, $lte: now } } : { ticket: one.ticket, due: waiting }),
+        bundle: null,
+      },
+      { $set: { bundle, bundledAt: now } },
+    );
+    if (taken.modifiedCount) bundles.add(bundle);
+  }
+  const made: StoredDelivery[] = [];
+  for (const bundle of bundles) made.push(...(await finish(bundle, channels, now)));
+  return made;
+}
+
+async function finish(
+  bundle: string,
+  channels: ReadonlyMap<string, Channel>,
+  now: Date,
+): Promise<StoredDelivery[]> {
+  const told = await notificationCollection()
+    .find({ bundle, due: waiting })
+    .sort({ at: 1, _id: 1 })
+    .toArray();
+  const first = told[0];
+  const made: StoredDelivery[] = [];
+  for (const medium of first ? new Set(told.flatMap((one) => one.media)) : []) {
+    const channel = channels.get(medium);
+    const at = first && (await channel?.reach?.(first.company, first.person));
+    if (!first || !at) continue;
+    const news = told.filter((one) => one.media.includes(medium)).map((one) => one.news);
+    const audience = told.some((one) => one.audience === 'internal') ? 'internal' : 'public';
+    const message = noticeMessage(news, audience, first.digest);
+    const { ticket } = message;
+    made.push(
+      delivery(channel, {
+        _id: idFrom('notice', bundle, medium),
+        ticket: ticket
+          ? { _id: ticket.id, company: first.company, desk: '', key: ticket.key }
+          : { company: first.company },
+        entry: news.at(-1)?.entry ?? null,
+        surface: medium,
+        to: { person: first.person, at },
+        message,
+        lane: `${ticket?.id ?? bundle}/${medium}:${first.person.id}`,
+        order: now.getTime(),
+        at: now,
+      }),
+    );
+  }
+  await addDeliveries(made);
+  await notificationCollection().updateMany({ bundle }, { $set: { due: null } });
+  return made;
+}
+
+/** Everything that waits to be bundled is due now (for whoever drains). */
+export const countWaiting = (now: Date): Promise<number> =>
+  notificationCollection().countDocuments({ due: { ...waiting, $lte: now } });

@@ -1,0 +1,60 @@
+// Who belongs to whom, for telling people things: members of a team, managers, users by the name they are called by.
+// Kept for a moment; a change of the people is noticed within seconds.
+import { remembered } from '../memory.ts';
+import { leadsOf } from './leads.ts';
+import { userCollection } from './model.ts';
+
+const LIFETIME_MS = 5_000;
+const ids = async (filter: Record<string, unknown>, most = 200): Promise<string[]> =>
+  (
+    await userCollection()
+      .find(
+        { ...filter, active: true },
+        { projection: { _id: 1 }, sort: { createdAt: 1, _id: 1 }, limit: most },
+      )
+      .toArray()
+  ).map((user) => user._id);
+
+const split = (key: string): [string, string] => [
+  key.slice(0, key.indexOf('/')),
+  key.slice(key.indexOf('/') + 1),
+];
+
+const members = remembered(
+  'user',
+  (key) => {
+    const [company, team] = split(key);
+    return ids({ company, teams: team, role: { $ne: 'customer' } });
+  },
+  LIFETIME_MS,
+);
+const leads = remembered(
+  'user',
+  async (key) => {
+    const [company, team] = split(key);
+    return (await leadsOf(company, [team])).get(team) ?? [];
+  },
+  LIFETIME_MS,
+);
+const managers = remembered('user', (company: string) => ids({ company, role: 'manager' }), LIFETIME_MS);
+const named = remembered(
+  'user',
+  async (key) => {
+    const [company, name] = split(key);
+    const local = new RegExp(`^${name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}@`);
+    return ids({ company, $or: [{ username: name }, { username: local }, { email: local }] }, 2);
+  },
+  LIFETIME_MS,
+);
+
+export const membersOf = (company: string, team: string): Promise<string[]> => members(`${company}/${team}`);
+/** Those who answer for a team; without a lead, the managers. */
+export async function answerable(company: string, team: string | null): Promise<string[]> {
+  const found = team ? await leads(`${company}/${team}`) : [];
+  return found.length ? found : managers(company);
+}
+/** The user called so, when it is exactly one. */
+export async function userNamed(company: string, name: string): Promise<string | null> {
+  const found = await named(`${company}/${name}`);
+  return found.length === 1 ? (found[0] ?? null) : null;
+}

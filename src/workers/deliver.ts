@@ -1,0 +1,219 @@
+// One delivery: whose turn it is, whether its endpoint may be bothered, the claim, one attempt, the outcome. Whoever
+// dies in between leaves a claim that lapses; whoever wakes up late finds that a newer claim exists and writes nothing.
+import { storeNow } from '../clock.ts';
+import { Refusal } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { type Channel, Later, type Receipt, type Sending } from '../notify/channel.ts';
+import {
+  type Claim,
+  claim,
+  type Due,
+  findDelivery,
+  headOfLane,
+  type Outcome,
+  pausedUntil,
+  pauseEndpoint,
+  postpone,
+  type Recorded,
+  renew,
+  type StoredDelivery,
+  settle,
+  wakeLane,
+} from '../notify/deliveries.ts';
+import { bindOpened, mourn, ticketForCard } from '../notify/failures.ts';
+import { isAway } from '../store.ts';
+import type { Endpoints } from './endpoints.ts';
+import { deliveriesTotal, deliverySeconds } from './metrics.ts';
+
+export interface DeliverOptions {
+  channels: ReadonlyMap<string, Channel>;
+  endpoints: Endpoints;
+  log: Logger;
+  /** Look at these at once. */
+  enqueue: (due: readonly Due[]) => Promise<unknown>;
+  /** Aborted when this process must go: what is under way is left to the next. */
+  leaving: AbortSignal;
+}
+
+const LONGEST_ATTEMPT_MS = 30_000;
+const RENEW_EVERY_MS = 2_500;
+const MOST_LOST = 3;
+const DELAYS = [1, 3, 10, 30, 60, 120, 300, 600, 1_800, 3_600];
+const inMs = (ms: number) => new Date(storeNow().getTime() + ms);
+const jitter = (ms: number) => ms * (0.8 + Math.random() * 0.4);
+
+export async function deliver(options: DeliverOptions, due: Due): Promise<void> {
+  const channel = options.channels.get(due.surface);
+  if (!channel) return;
+  const [head, paused] = await Promise.all([headOfLane(due.lane), pausedUntil(due.endpoint)]);
+  if (!head || head.order > due.order) return;
+  if (head._id !== due._id && head.order < due.order) {
+    const turn = Math.max(head.nextAttemptAt?.getTime() ?? 0, inMs(2_000).getTime());
+    await postpone(due._id, new Date(turn));
+    return;
+  }
+  if (paused) {
+    await postpone(due._id, new Date(paused.getTime() + Math.random() * 500));
+    return;
+  }
+  const leave = await options.endpoints.enter(due.endpoint, channel.abreast ?? 4);
+  if (!leave) {
+    await postpone(due._id, inMs(jitter(700)));
+    return;
+  }
+  let settled: StoredDelivery | null = null;
+  try {
+    const since = options.endpoints.paused(due.endpoint);
+    if (since) return await postpone(due._id, new Date(since.getTime() + Math.random() * 500));
+    for (let again = true; again; ) {
+      const claimed = await claim(due._id);
+      const recorded = claimed && (await attempt(options, channel, claimed));
+      again = recorded === 'again';
+      settled = claimed && recorded === 'done' ? claimed.delivery : null;
+    }
+  } finally {
+    leave();
+  }
+  if (settled && settled.kind !== 'card') {
+    const next = await wakeLane(settled.lane);
+    if (next) await options.enqueue([next]);
+  }
+}
+
+/** `done` when it is settled for good. */
+async function attempt(
+  options: DeliverOptions,
+  channel: Channel,
+  { delivery, unsure }: Claim,
+): Promise<Recorded | 'pending'> {
+  const { log } = options;
+  const started = performance.now();
+  const stop = new AbortController();
+  const patience = Math.min(channel.patienceMs ?? LONGEST_ATTEMPT_MS, LONGEST_ATTEMPT_MS);
+  const renewal = setInterval(() => {
+    renew(delivery).then(
+      (mine) => mine || stop.abort(new Error('somebody else has taken it over')),
+      () => undefined,
+    );
+  }, RENEW_EVERY_MS);
+  const signal = AbortSignal.any([stop.signal, options.leaving]);
+  const timer = setTimeout(() => stop.abort(new Error(`no answer within ${patience / 1_000} s`)), patience);
+  let outcome: Outcome;
+  try {
+    outcome = await handOver(options, channel, delivery, unsure, signal, started);
+    if (outcome.state === 'sent') options.endpoints.worked(delivery.endpoint);
+  } catch (error) {
+    outcome = await outcomeOf(options, channel, delivery, error, signal, performance.now() - started);
+  } finally {
+    clearInterval(renewal);
+    clearTimeout(timer);
+  }
+  if (outcome.state === 'failed') {
+    const fallback = await mourn(log, options.channels, delivery, outcome.error);
+    if (fallback) await options.enqueue([fallback]);
+  }
+  const recorded = await record(delivery, outcome);
+  const { surface } = delivery;
+  deliveriesTotal.inc({ surface, outcome: recorded === 'lost' ? 'overtaken' : outcome.state });
+  deliverySeconds.observe({ surface }, (performance.now() - started) / 1_000);
+  if (recorded === 'lost') log.warn({ delivery: delivery._id }, 'a late outcome was not recorded');
+  return recorded === 'done' && outcome.state === 'pending' ? 'pending' : recorded;
+}
+
+async function handOver(
+  { log }: DeliverOptions,
+  channel: Channel,
+  delivery: StoredDelivery,
+  unsure: boolean,
+  signal: AbortSignal,
+  started: number,
+): Promise<Outcome> {
+  const ms = () => performance.now() - started;
+  const { kind } = delivery;
+  if (!channel.kinds.includes(kind))
+    return { state: 'skipped', reason: `${channel.surface} knows no ${kind}`, ms: ms() };
+  if (delivery.lost >= MOST_LOST)
+    return { state: 'failed', error: 'set aside: whoever tried to send it died each time', ms: ms() };
+  const sending: Sending = { signal, original: delivery.receipt, ticket: null };
+  if (delivery.original) {
+    sending.original = (await findDelivery(delivery.original))?.receipt ?? null;
+    if (!sending.original)
+      return { state: 'skipped', reason: 'the message that it belongs to was never sent', ms: ms() };
+  }
+  if (kind === 'card') {
+    sending.ticket = await ticketForCard(log, delivery);
+    if (!sending.ticket && !sending.original)
+      return { state: 'skipped', reason: 'the ticket is gone', ms: ms() };
+  }
+  const asks = unsure && !(kind === 'card' && delivery.receipt);
+  const receipt = await within(signal, async () => {
+    const found = asks ? ((await channel.find?.(delivery, sending)) ?? null) : null;
+    if (found) return found;
+    signal.throwIfAborted();
+    return channel.send(delivery, sending);
+  });
+  if (receipt.opens) await bindOpened(log, delivery, receipt.opens);
+  return { state: 'sent', receipt, ms: ms() };
+}
+
+/** The wall clock ends an attempt, whatever the channel makes of the signal. */
+async function within(signal: AbortSignal, work: () => Promise<Receipt>): Promise<Receipt> {
+  signal.throwIfAborted();
+  const working = work();
+  working.catch(() => undefined);
+  const ended = new Promise<never>((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  );
+  ended.catch(() => undefined);
+  return Promise.race([working, ended]);
+}
+
+const NEVER_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'];
+
+async function outcomeOf(
+  { endpoints, log, leaving }: DeliverOptions,
+  channel: Channel,
+  delivery: StoredDelivery,
+  thrown: unknown,
+  signal: AbortSignal,
+  ms: number,
+): Promise<Outcome> {
+  if (isAway(thrown)) throw thrown;
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const words = error.message.slice(0, 500) || error.name;
+  if (error instanceof Refusal && error.kind !== 'busy' && error.kind !== 'away')
+    return { state: 'failed', error: words, ms };
+  if (leaving.aborted)
+    return { state: 'pending', error: 'the worker was stopped', ms, at: inMs(0), unsure: true, spared: true };
+  const pause =
+    error instanceof Later ? error.seconds : error instanceof Refusal ? error.retryAfter : undefined;
+  if (pause !== undefined) {
+    const at = inMs(pause * 1_000);
+    await pauseEndpoint(delivery.endpoint, at, words);
+    return { state: 'pending', error: words, ms, at, unsure: false, spared: true };
+  }
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
+  const wasOut = !NEVER_SENT.includes(String(code ?? cause?.code));
+  const seconds = (channel.delays ?? DELAYS)[delivery.tries - 1];
+  log.info(
+    { delivery: delivery._id, surface: delivery.surface, tries: delivery.tries, reason: words },
+    'not delivered',
+  );
+  const until = await endpoints.failed(delivery.endpoint, words, signal.aborted ? 3 : 1);
+  if (seconds === undefined)
+    return { state: 'failed', error: `${words} (given up after ${delivery.tries} attempts)`, ms };
+  const at = inMs(jitter(seconds * 1_000));
+  return { state: 'pending', error: words, ms, at: until && until > at ? until : at, unsure: wasOut };
+}
+
+/** An outcome is worth some patience: without it the peer is asked, or told, once more. */
+async function record(delivery: StoredDelivery, outcome: Outcome): Promise<Recorded> {
+  for (let patience = 5; ; patience--) {
+    try {
+      return await settle(delivery, outcome);
+    } catch (error) {
+      if (!patience || !isAway(error)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 400));
+    }
+  }
+}
