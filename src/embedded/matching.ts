@@ -49,11 +49,14 @@ function all<T>(tests: readonly ((subject: T) => boolean)[]): (subject: T) => bo
   };
 }
 
+/** The fields of a DBRef, which are fields like any other. */
+const REFERENCE = new Set(['$ref', '$id', '$db']);
+
 /** {$gt: 3} and the like, as opposed to a plain document to be equal to. */
 export function isOperatorDoc(value: unknown): value is Doc {
   if (!isObject(value)) return false;
   const [first] = Object.keys(value);
-  return first?.startsWith('$') === true && !['$ref', '$id', '$db'].includes(first);
+  return first?.startsWith('$') === true && !REFERENCE.has(first);
 }
 
 const LOGICAL = new Set(['$and', '$or', '$nor', '$expr', '$where', '$jsonSchema', '$comment', '$text']);

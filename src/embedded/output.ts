@@ -170,7 +170,7 @@ function mergeOne(
         11000,
         'DuplicateKey',
         '$merge with whenMatched: fail found an existing document',
-        { keyPattern: filter, keyValue: filter },
+        { keyPattern: Object.fromEntries(on.map((path) => [path, 1])), keyValue: filter },
       );
     const before = decode(raw);
     const { _id, ...fields } = whole;

@@ -73,6 +73,7 @@ function operatorUpdate(update: Doc, env: UpdateEnv): Update {
     const draft = new Draft(doc);
     const touched: string[] = [];
     for (const step of steps) {
+      if (!inserting) checkStorable(step);
       if (step.operator !== '$setOnInsert' || inserting) perform(step, draft, filters, env, touched);
     }
     return draft;
@@ -157,10 +158,14 @@ function checkPath(path: string): void {
       `Cannot have array filter identifier (i.e. '$[<id>]') element in the first position in path '${path}'`,
     );
   }
-  if (first.startsWith('$')) {
-    const message = `The dollar ($) prefixed field '${first}' in '${path}' is not valid for storage.`;
-    throw new MongoFault(52, 'DollarPrefixedFieldName', message);
-  }
+}
+
+/** A field whose name starts with a dollar may come to be with a document, not be added to one. */
+function checkStorable({ operator, path }: Step): void {
+  if (!path.startsWith('$') || operator === '$setOnInsert' || operator === '$unset') return;
+  const [first] = path.split('.');
+  const message = `The dollar ($) prefixed field '${first}' in '${path}' is not valid for storage.`;
+  throw new MongoFault(52, 'DollarPrefixedFieldName', message);
 }
 
 const overlap = (a: string, b: string): boolean => a === b || a.startsWith(`${b}.`) || b.startsWith(`${a}.`);
