@@ -11,6 +11,8 @@ import { settleInbox } from './inbox.ts';
 import { type Logger, openLog } from './log.ts';
 import type { Channel } from './notify/channel.ts';
 import { FIRST_COMPANY, firstStart } from './people/companies.ts';
+import { finishErasures } from './people/erasure.ts';
+import { finishMerges } from './people/merging.ts';
 import { useSecretKey } from './secrets.ts';
 import { useSla } from './sla/rules.ts';
 import { buildIndexes, connectStore, disconnectStore, pingStore } from './store.ts';
@@ -82,6 +84,8 @@ export async function run(
     await buildIndexes(log);
     await firstStart(config, log);
     stops.push(carrySignals(redis, openRedis(REDIS_URL, log), prefix, log));
+    await finishMerges(log);
+    await finishErasures(log);
     stops.push(settleInbox);
 
     const mail = startEmail(config);

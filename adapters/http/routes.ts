@@ -3,7 +3,10 @@ import { attachmentRoutes } from './attachments.ts';
 import { authRoutes } from './auth.ts';
 import { commentRoutes } from './comments.ts';
 import { companyRoutes } from './companies.ts';
+import { contactRoutes } from './contacts.ts';
 import { deliveryRoutes } from './deliveries.ts';
+import { deskRoutes } from './desks.ts';
+import { identityRoutes } from './identities.ts';
 import { keyRoutes } from './keys.ts';
 import { notificationRoutes } from './notifications.ts';
 import { openApi } from './openapi.ts';
@@ -25,6 +28,9 @@ export function allRoutes(operations: Operations, others: readonly Route[] = [])
     ...companyRoutes,
     ...teamRoutes,
     ...keyRoutes,
+    ...identityRoutes,
+    ...contactRoutes,
+    ...deskRoutes,
     ...listRoutes,
     ...attachmentRoutes(config),
     ...ticketRoutes,

@@ -66,7 +66,8 @@ export const priorityInput = z
     description: `One of ${PRIORITIES.join(', ')}; P1 to P4 are read as critical, high, medium, low.`,
   });
 
-const wordOf = (text: string) =>
+/** What counts of a category's name: `Bug Report` is `bug_report`. */
+export const categoryWord = (text: string): string =>
   text
     .trim()
     .toLowerCase()
@@ -74,8 +75,8 @@ const wordOf = (text: string) =>
     .replace(/^_+|_+$/g, '');
 
 export function readCategory(desk: Desk, word: string): string {
-  const wanted = wordOf(word);
-  const known = desk.categories.find((name) => wordOf(name) === wanted);
+  const wanted = categoryWord(word);
+  const known = desk.categories.find((name) => categoryWord(name) === wanted);
   if (known) return known;
   throw invalid('ticket.category_unknown', `The desk ${desk.key} has no category "${word}".`, [
     { path: 'category', message: `must be one of ${desk.categories.join(', ')}` },

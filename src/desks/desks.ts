@@ -14,6 +14,7 @@ const ofCompany = remembered('desk', async (company: string) =>
   (await deskCollection().find({ company }).sort({ createdAt: 1 }).toArray()).map(asDesk),
 );
 
+export const forgetDesks = (company: string): void => ofCompany.forget(company);
 export const desksOf = (company: string): Promise<Desk[]> => ofCompany(company);
 
 /** By id or key; without either, the company's default desk. */
@@ -54,6 +55,6 @@ export async function openDesk(
   } catch (error) {
     if (!isDuplicate(error)) throw error;
   }
-  ofCompany.forget(ctx.actor.company);
+  forgetDesks(ctx.actor.company);
   return findDesk(ctx.actor.company, input.key);
 }

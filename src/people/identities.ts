@@ -2,6 +2,7 @@
 // address in the profile, or a one-time code that both sides knew; never by a name. Every link can be undone, and what
 // was undone does not come back by itself.
 import { randomInt } from 'node:crypto';
+import { z } from 'zod';
 import type { Actor, Ctx } from '../context.ts';
 import { conflict, invalid, unknown } from '../errors.ts';
 import { idFrom } from '../id.ts';
@@ -19,6 +20,7 @@ import {
   type StoredLinkCode,
   userCollection,
 } from './model.ts';
+import { CODE_PERSON, countFailure, notThrottled } from './throttle.ts';
 
 /** An account elsewhere. `workspace` is the Slack team, the Discord guild, or '' where there is none. */
 export interface External {
@@ -155,7 +157,14 @@ export const startLinkOfUser = (ctx: Ctx): Promise<LinkCode> =>
   newCode(ctx, { user: ctx.actor.id, external: null });
 
 /** A code is good once, whoever takes it. */
-async function takeCode(ctx: Ctx, code: string, side: 'user' | 'external'): Promise<StoredLinkCode> {
+async function takeCode(
+  ctx: Ctx,
+  code: string,
+  side: 'user' | 'external',
+  guesser: string,
+): Promise<StoredLinkCode> {
+  const buckets = [[CODE_PERSON, guesser]] as const;
+  await notThrottled(ctx, buckets, 'There were too many wrong codes. Wait a moment, then ask for a new one.');
   const letters = code.toUpperCase().replaceAll(/[^A-Z0-9]/g, '');
   const found = await linkCodeCollection().findOneAndDelete({
     _id: fingerprint(`${ctx.actor.company}:${letters}`),
@@ -163,18 +172,20 @@ async function takeCode(ctx: Ctx, code: string, side: 'user' | 'external'): Prom
     expiresAt: { $gt: ctx.now() },
     [side]: { $ne: null },
   });
-  if (!found)
+  if (!found) {
+    await countFailure(ctx, buckets);
     throw invalid(
       'identity.code',
       'That code is not right, was used already, or is too old. Ask for a new one.',
       [{ path: 'code', message: 'is not a code that waits to be used' }],
     );
+  }
   return found;
 }
 
 /** In the chat: the person said the code that they were given where they are signed in. */
 export async function confirmLink(ctx: Ctx, external: External, code: string): Promise<Actor> {
-  const { user } = await takeCode(ctx, code, 'user');
+  const { user } = await takeCode(ctx, code, 'user', idOf(ctx.actor.company, external));
   const found = user ? await member(user) : null;
   if (!found?.active) throw conflict('identity.account_closed', 'That account is closed.');
   await link(ctx, external, { kind: 'user', id: found.id }, 'code');
@@ -183,7 +194,7 @@ export async function confirmLink(ctx: Ctx, external: External, code: string): P
 
 /** Signed in: the person entered the code that the chat gave them. */
 export async function confirmLinkOfUser(ctx: Ctx, code: string): Promise<Identity> {
-  const { external } = await takeCode(ctx, code, 'external');
+  const { external } = await takeCode(ctx, code, 'external', ctx.actor.id);
   if (!external) throw unknown('identity');
   await link(ctx, external, { kind: 'user', id: ctx.actor.id }, 'code');
   const made = await identityCollection().findOne({ _id: idOf(ctx.actor.company, external) });
@@ -191,10 +202,18 @@ export async function confirmLinkOfUser(ctx: Ctx, code: string): Promise<Identit
   return drawn(made);
 }
 
-export type Identity = Omit<StoredIdentity, '_id' | 'company' | 'person' | 'undone' | 'at'> & {
-  id: string;
-  linkedAt: Date;
-};
+export const identityShape = z
+  .object({
+    id: z.string(),
+    provider: z.string(),
+    workspace: z.string(),
+    externalId: z.string(),
+    name: z.string(),
+    proof: z.enum(['profile_email', 'code', 'mail', 'admin', 'none']),
+    linkedAt: z.date(),
+  })
+  .meta({ id: 'Identity' });
+export type Identity = z.output<typeof identityShape>;
 const drawn = ({ _id, provider, workspace, externalId, name, proof, at }: StoredIdentity): Identity => ({
   id: _id,
   provider,

@@ -50,8 +50,24 @@ export interface StoredContact {
   notes: string | null;
   mergedInto: string | null;
   erasedAt: Date | null;
+  /** Begun and not finished yet. */
+  erasing?: boolean;
   createdAt: Date;
   updatedAt: Date;
+}
+
+/** What a merge of two contacts moved, so that it can be taken apart again. */
+export interface StoredMerge {
+  _id: string;
+  company: string;
+  from: string;
+  into: string;
+  emails: string[];
+  identities: string[];
+  tickets: string[];
+  state: 'merging' | 'merged' | 'unmerging' | 'undone';
+  by: string;
+  at: Date;
 }
 
 export interface StoredTeam {
@@ -177,6 +193,10 @@ contacts.index(
 );
 contacts.index({ company: 1, createdAt: 1, _id: 1 });
 contacts.index({ company: 1, mergedInto: 1 });
+contacts.index({ erasing: 1 }, { partialFilterExpression: { erasing: true } });
+const merges = shape('merges');
+merges.index({ company: 1, from: 1 });
+merges.index({ state: 1 });
 const teams = shape('teams');
 teams.index({ company: 1, name: 1 }, { unique: true });
 const identities = shape('identities');
@@ -200,6 +220,7 @@ const models = {
   companies: mongoose.model('Company', companies),
   users: mongoose.model('User', users),
   contacts: mongoose.model('Contact', contacts),
+  merges: mongoose.model('Merge', merges),
   teams: mongoose.model('Team', teams),
   identities: mongoose.model('Identity', identities),
   linkCodes: mongoose.model('LinkCode', linkCodes),
@@ -212,6 +233,7 @@ const models = {
 export const companyCollection = () => models.companies.collection as unknown as Collection<StoredCompany>;
 export const userCollection = () => models.users.collection as unknown as Collection<StoredUser>;
 export const contactCollection = () => models.contacts.collection as unknown as Collection<StoredContact>;
+export const mergeCollection = () => models.merges.collection as unknown as Collection<StoredMerge>;
 export const teamCollection = () => models.teams.collection as unknown as Collection<StoredTeam>;
 export const identityCollection = () => models.identities.collection as unknown as Collection<StoredIdentity>;
 export const linkCodeCollection = () => models.linkCodes.collection as unknown as Collection<StoredLinkCode>;

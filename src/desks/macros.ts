@@ -1,0 +1,161 @@
+// Macros: a canned reply and what is done along with it. The text is a Liquid template over the ticket; one that cannot
+// be read is refused when it is saved, not when somebody uses it.
+import { Liquid } from 'liquidjs';
+import { z } from 'zod';
+import type { Ctx } from '../context.ts';
+import { conflict, invalid, unknown } from '../errors.ts';
+import { idFrom, newId } from '../id.ts';
+import { list, type Page, pageQuery } from '../lists.ts';
+import { isDuplicate } from '../store.ts';
+import { findDesk } from './desks.ts';
+import { macroCollection, type StoredMacro } from './model.ts';
+
+export const MACRO_DEEDS = [
+  'status',
+  'priority',
+  'category',
+  'assignee',
+  'team',
+  'add_tag',
+  'remove_tag',
+  'note',
+] as const;
+const macroAction = z.strictObject({
+  do: z.enum(MACRO_DEEDS),
+  value: z
+    .string()
+    .max(10_000)
+    .meta({ description: 'The status, priority, user id, tag or text; empty for none.' }),
+});
+export const macroInput = z.strictObject({
+  name: z.string().trim().min(1).max(120),
+  body: z.string().max(20_000).default('').meta({
+    description: 'Liquid over `ticket`, `requester`, `agent`.',
+    example: 'Hello {{ requester.name }},',
+  }),
+  actions: z.array(macroAction).max(20).default([]),
+  desk: z.string().max(40).nullish().meta({ description: 'Only on this desk.' }),
+});
+export const macroChange = z.strictObject({
+  name: macroInput.shape.name.optional(),
+  body: z.string().max(20_000).optional(),
+  actions: z.array(macroAction).max(20).optional(),
+  desk: macroInput.shape.desk,
+});
+
+export const macroShape = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    body: z.string(),
+    actions: z.array(macroAction),
+    deskId: z.string().nullable(),
+    createdAt: z.date(),
+    updatedAt: z.date(),
+  })
+  .meta({ id: 'Macro' });
+export type Macro = z.output<typeof macroShape>;
+
+const drawn = ({ _id, company: _, desk, ...rest }: StoredMacro): Macro => ({
+  id: _id,
+  deskId: desk,
+  ...rest,
+});
+
+const engine = new Liquid({ outputEscape: (text: unknown) => String(text ?? ''), ownPropertyOnly: true });
+const LIMITS = { memoryLimit: 1_000_000, renderLimit: 200 };
+
+function checkBody(body: string | undefined): void {
+  try {
+    if (body) engine.parse(body);
+  } catch (error) {
+    throw invalid('macro.body', 'The text is not a Liquid template that can be read.', [
+      {
+        path: 'body',
+        message:
+          String((error as Error).message)
+            .split('\n')[0]
+            ?.slice(0, 200) ?? '',
+      },
+    ]);
+  }
+}
+
+/** The text for this ticket. What it names and is not there is left out. */
+export const fillIn = (macro: Pick<Macro, 'body'>, words: Record<string, unknown>): Promise<string> =>
+  engine.parseAndRender(macro.body, words, LIMITS);
+
+export const macroQuery = z.strictObject({
+  ...pageQuery,
+  desk: z.string().max(40).optional().meta({ description: 'Those of this desk, and those of all desks.' }),
+});
+
+export async function macros(ctx: Ctx, query: z.output<typeof macroQuery>): Promise<Page<Macro>> {
+  const { company } = ctx.actor;
+  const desk = query.desk === undefined ? null : await findDesk(company, query.desk);
+  const filter = { company, ...(desk ? { desk: { $in: [desk.id, null] } } : {}) };
+  return list(macroCollection(), filter, { field: 'name', direction: 'asc' }, query, drawn);
+}
+
+/** By id or name. */
+export async function readMacro(ctx: Ctx, ref: string): Promise<Macro> {
+  const { company } = ctx.actor;
+  const found =
+    (await macroCollection().findOne({ _id: ref, company })) ??
+    (await macroCollection().findOne({ company, name: ref }));
+  if (!found) throw unknown('macro');
+  return drawn(found);
+}
+
+const taken = () =>
+  conflict('macro.taken', 'There is a macro of that name already.', {
+    details: [{ path: 'name', message: 'is taken' }],
+  });
+
+export async function addMacro(ctx: Ctx, given: z.output<typeof macroInput>): Promise<Macro> {
+  checkBody(given.body);
+  const { company } = ctx.actor;
+  const at = ctx.now();
+  const stored: StoredMacro = {
+    _id: ctx.cause ? idFrom('macro', company, ctx.cause) : newId(at),
+    company,
+    name: given.name,
+    body: given.body,
+    actions: given.actions,
+    desk: given.desk == null ? null : (await findDesk(company, given.desk)).id,
+    createdAt: at,
+    updatedAt: at,
+  };
+  try {
+    await macroCollection().insertOne(stored);
+  } catch (error) {
+    if (!isDuplicate(error)) throw error;
+    if (!(ctx.redo && (await macroCollection().findOne({ _id: stored._id })))) throw taken();
+  }
+  return drawn(stored);
+}
+
+export async function changeMacro(
+  ctx: Ctx,
+  id: string,
+  { desk, ...plain }: z.output<typeof macroChange>,
+): Promise<Macro> {
+  checkBody(plain.body);
+  const { company } = ctx.actor;
+  const set: Partial<StoredMacro> = { updatedAt: ctx.now() };
+  for (const [name, value] of Object.entries(plain))
+    if (value !== undefined) Object.assign(set, { [name]: value });
+  if (desk !== undefined) set.desk = desk === null ? null : (await findDesk(company, desk)).id;
+  const after = await macroCollection()
+    .findOneAndUpdate({ _id: id, company }, { $set: set }, { returnDocument: 'after' })
+    .catch((error) => {
+      throw isDuplicate(error) ? taken() : error;
+    });
+  if (!after) throw unknown('macro');
+  return drawn(after);
+}
+
+export async function removeMacro(ctx: Ctx, id: string): Promise<void> {
+  const gone = await macroCollection().deleteOne({ _id: id, company: ctx.actor.company });
+  if (!gone.deletedCount) throw unknown('macro');
+}

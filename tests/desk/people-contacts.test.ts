@@ -1,0 +1,190 @@
+// Contacts and identities: who is who, proven or not; merging and taking apart; taking a person out of everything.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import mongoose from 'mongoose';
+import { systemCtx } from '../../src/context.ts';
+import { fold } from '../../src/history/entry.ts';
+import { openLog } from '../../src/log.ts';
+import { FIRST_COMPANY } from '../../src/people/companies.ts';
+import { confirmLink, link, meet, personFor, startLink, unlink } from '../../src/people/identities.ts';
+import { hireStaff, type Staff } from '../support/staff.ts';
+import { openWorld, type World } from '../support/world.ts';
+
+let world: World;
+let staff: Staff;
+const ctx = systemCtx({ log: openLog('silent') }, FIRST_COMPANY, 'slack');
+beforeAll(async () => {
+  world = await openWorld();
+  staff = await hireStaff(world);
+});
+afterAll(() => world.close());
+
+let count = 0;
+const profile = (more: object = {}) => {
+  count += 1;
+  return { provider: 'slack', workspace: 'T1', externalId: `U${count}`, name: 'Anna', ...more };
+};
+
+describe('an account elsewhere', () => {
+  test('with the verified address of a user is that user, at once and from then on', async () => {
+    const who = profile({ email: 'Anna@company.example', emailVerified: true });
+    expect(await meet(ctx, who)).toMatchObject({ kind: 'user', id: staff.agent.id, role: 'agent' });
+    expect(await personFor(FIRST_COMPANY, 'slack', 'T1', who.externalId)).toMatchObject({
+      id: staff.agent.id,
+    });
+    expect(await personFor(FIRST_COMPANY, 'slack', 'T2', who.externalId)).toBeNull();
+  });
+
+  test('is never linked by its name, an address nobody vouches for, as a guest, or in another company', async () => {
+    const same = await meet(ctx, profile());
+    const unverified = await meet(ctx, profile({ email: 'anna@company.example', emailVerified: false }));
+    const guest = await meet(
+      ctx,
+      profile({ email: 'anna@company.example', emailVerified: true, guest: true }),
+    );
+    const elsewhere = await meet(
+      systemCtx(ctx, 'f'.repeat(24)),
+      profile({ email: 'anna@company.example', emailVerified: true }),
+    );
+    for (const actor of [same, unverified, guest, elsewhere])
+      expect(actor).toMatchObject({ kind: 'contact', role: 'customer' });
+    expect(new Set([same.id, unverified.id, guest.id, elsewhere.id]).size).toBe(4);
+  });
+
+  test('met by twenty messages at once is one contact', async () => {
+    const who = profile({ name: 'Crowd' });
+    const met = await Promise.all(Array.from({ length: 20 }, () => meet(ctx, who)));
+    expect(new Set(met.map((one) => one.id)).size).toBe(1);
+    const { body } = await staff.agent.call('GET', 'contacts?q=Crowd');
+    expect(body.total).toBe(1);
+  });
+
+  test('whose link was undone stays apart until a code proves it', async () => {
+    const who = profile({ email: 'mona@company.example', emailVerified: true });
+    await meet(ctx, who);
+    const mine = (await staff.manager.call('GET', 'users/me/identities')).body.items;
+    expect(mine).toMatchObject([{ provider: 'slack', external_id: who.externalId, proof: 'profile_email' }]);
+    expect((await staff.agent.call('DELETE', `users/me/identities/${mine[0].id}`)).status).toBe(404);
+    expect((await staff.manager.call('DELETE', `users/me/identities/${mine[0].id}`)).status).toBe(204);
+    expect(await meet(ctx, who)).toMatchObject({ kind: 'contact' });
+    const { code } = await startLink(ctx, who);
+    const linked = await staff.manager.call('POST', 'users/me/identities', { code: code.toLowerCase() });
+    expect(linked).toMatchObject({
+      status: 201,
+      body: { identity: { external_id: who.externalId, proof: 'code' } },
+    });
+    expect(await meet(ctx, who)).toMatchObject({ kind: 'user', id: staff.manager.id });
+    expect((await staff.lead.call('POST', 'users/me/identities', { code })).status).toBe(400);
+  });
+
+  test('is linked by a code said in the chat, once, and guessing is slowed down', async () => {
+    const who = profile({ name: 'Lena L' });
+    const { code } = (await staff.lead.call('POST', 'users/me/identities', {})).body;
+    expect(await confirmLink(ctx, who, ` ${code} `)).toMatchObject({ id: staff.lead.id });
+    await expect(confirmLink(ctx, profile(), code)).rejects.toMatchObject({ reason: 'identity.code' });
+    const guesser = profile();
+    for (let i = 0; i < 10; i++) await confirmLink(ctx, guesser, `AAAA-AAA${i}`).catch(() => undefined);
+    await expect(confirmLink(ctx, guesser, 'AAAA-AAAA')).rejects.toMatchObject({ kind: 'busy' });
+  });
+
+  test('linked by an administrator is told in the audit trail, and so is the undoing', async () => {
+    const who = profile({ name: 'Abel' });
+    await link(ctx, who, { kind: 'user', id: staff.otherAgent.id }, 'admin');
+    const [identity] = (await staff.admin.call('GET', `users/${staff.otherAgent.id}/identities`)).body.items;
+    await unlink(ctx, staff.otherAgent.id, identity.id);
+    const { body } = await staff.admin.call('GET', `audit?subject_id=${staff.otherAgent.id}`);
+    expect(body.items.map((one: { action: string }) => one.action)).toEqual([
+      'identity.unlinked',
+      'identity.linked',
+    ]);
+  });
+});
+
+const addContact = async (name: string, email: string, more: object = {}) =>
+  (await staff.agent.call('POST', 'contacts', { name, emails: [email], ...more })).body.id as string;
+const file = async (requester: string, title = 'It does not work', description = '') =>
+  (await staff.agent.call('POST', 'tickets', { title, description, requester })).body.key as string;
+const contact = async (id: string) => (await staff.agent.call('GET', `contacts/${id}`)).body;
+const requesterOf = async (key: string) => (await staff.agent.call('GET', `tickets/${key}`)).body.requester;
+
+describe('contacts', () => {
+  test('have addresses that belong to nobody else, user or contact', async () => {
+    await addContact('One', 'one@example.com');
+    const again = { name: 'Other', email: 'ONE@example.com' };
+    expect((await staff.agent.call('POST', 'contacts', again)).status).toBe(409);
+    const user = { name: 'Carla', email: 'carla@company.example' };
+    expect((await staff.agent.call('POST', 'contacts', user)).status).toBe(409);
+    expect((await staff.customer.call('GET', 'contacts')).status).toBe(403);
+  });
+
+  test('merged and taken apart again are what they were, tickets and identities included', async () => {
+    const from = await addContact('Kim', 'kim@home.example', { phone_number: '+49 30 1234' });
+    const into = await addContact('Kim Lee', 'kim@work.example');
+    const who = profile({ name: 'Kim' });
+    await link(ctx, who, { kind: 'contact', id: from }, 'admin');
+    const theirs = [await file(from), await file(from)];
+    const others = await file(into);
+    const [fromBefore, intoBefore] = [await contact(from), await contact(into)];
+    const merged = await staff.agent.call('POST', `contacts/${from}/merge`, { into });
+    expect(merged.body.emails).toEqual(['kim@work.example', 'kim@home.example']);
+    for (const key of [...theirs, others])
+      expect(await requesterOf(key)).toMatchObject({ id: into, name: 'Kim Lee' });
+    expect(await meet(ctx, who)).toMatchObject({ kind: 'contact', id: into });
+    expect(await contact(from)).toMatchObject({ emails: [], merged_into_id: into });
+    expect((await staff.agent.call('POST', `contacts/${from}/merge`, { into })).status).toBe(409);
+
+    expect((await staff.agent.call('POST', `contacts/${from}/unmerge`, {})).status).toBe(200);
+    const timeless = ({ updated_at: _, ...rest }: Record<string, unknown>) => rest;
+    expect(timeless(await contact(from))).toEqual(timeless(fromBefore));
+    expect(timeless(await contact(into))).toEqual(timeless(intoBefore));
+    for (const key of theirs) expect(await requesterOf(key)).toMatchObject({ id: from, name: 'Kim' });
+    expect(await requesterOf(others)).toMatchObject({ id: into });
+    expect((await staff.agent.call('POST', `contacts/${from}/unmerge`, {})).status).toBe(409);
+  });
+
+  test('erased are gone from tickets, history and search; the tickets stay, and are still what their history says', async () => {
+    const id = await addContact('Quentin Zauberberg', 'quentin@zauberberg.example', {
+      phone_number: '+49 89 998877',
+      notes: 'likes tea',
+    });
+    const key = await file(
+      id,
+      'Printer of Quentin Zauberberg',
+      'Call +49 89 998877 or QUENTIN@zauberberg.example',
+    );
+    await staff.agent.call('POST', `tickets/${key}/comments`, {
+      content: 'Wrote to quentin@zauberberg.example',
+      is_internal: true,
+    });
+    const old = await addContact('Quentin Z.', 'q@old.example');
+    await file(old, 'Older');
+    await staff.agent.call('POST', `contacts/${old}/merge`, { into: id });
+    await world.drain();
+    const late = await file(id, 'Late, not filed yet');
+    expect((await staff.agent.call('POST', `contacts/${id}/erase`, {})).status).toBe(403);
+    const erased = await staff.admin.call('POST', `contacts/${id}/erase`, {});
+    expect(erased.body).toMatchObject({ name: '[erased]', emails: [], phone_number: null, notes: null });
+    await world.drain();
+    const db = mongoose.connection;
+    for (const room of ['tickets', 'history', 'contacts', 'identities', 'merges', 'audit']) {
+      const text = JSON.stringify(await db.collection(room).find().toArray());
+      expect({ room, found: text.match(/zauberberg|998877|q@old|likes tea|Quentin/i)?.[0] }).toEqual({
+        room,
+      });
+    }
+    const ticket = await staff.agent.call('GET', `tickets/${key}`);
+    expect(ticket.body).toMatchObject({ title: 'Printer of [erased]', requester: { id, name: '[erased]' } });
+    expect((await staff.agent.call('GET', 'tickets?q=zauberberg')).body.total).toBe(0);
+    for (const one of [key, late]) {
+      const stored = await db.collection('tickets').findOne({ key: one });
+      const entries = await db
+        .collection('history')
+        .find({ ticket: stored?._id as never })
+        .sort({ seq: 1 })
+        .toArray();
+      const folded = fold(entries as never) as Record<string, unknown>;
+      expect(folded.requester).toEqual(stored?.requester);
+      expect(folded.title).toEqual(stored?.title);
+      expect(folded.description).toEqual(stored?.description);
+    }
+  });
+});
