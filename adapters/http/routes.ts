@@ -17,6 +17,7 @@ import { slaRoutes } from './sla.ts';
 import { teamRoutes } from './teams.ts';
 import { deedRoutes } from './ticket-deeds.ts';
 import { listRoutes } from './ticket-lists.ts';
+import { readingRoutes } from './ticket-reading.ts';
 import { ticketRoutes } from './tickets.ts';
 
 export function allRoutes(operations: Operations, others: readonly Route[] = []): Route[] {
@@ -34,6 +35,7 @@ export function allRoutes(operations: Operations, others: readonly Route[] = [])
     ...listRoutes,
     ...attachmentRoutes(config),
     ...ticketRoutes,
+    ...readingRoutes,
     ...slaRoutes,
     ...deedRoutes,
     ...commentRoutes,

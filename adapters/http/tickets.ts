@@ -1,18 +1,13 @@
-// Tickets over HTTP: filing, reading, changing what they say, who works on them.
+// Tickets over HTTP: filing them, changing what they say, who works on them.
 import { z } from 'zod';
 import type { Ctx } from '../../src/context.ts';
 import { desksOf } from '../../src/desks/desks.ts';
 import { attachAll } from '../../src/files/attachments.ts';
-import { pageOf } from '../../src/lists.ts';
 import { assign, assignInput, claim, release } from '../../src/tickets/assigning.ts';
-import { threadFor } from '../../src/tickets/comments.ts';
 import { patch, patchInput, putInput, replace } from '../../src/tickets/editing.ts';
-import { load } from '../../src/tickets/find.ts';
-import { eventShape, story, storyFor, storyInput } from '../../src/tickets/story.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
 import { create, createInput, remove } from '../../src/tickets/tickets.ts';
-import { metricsOf, metricsShape, type TicketView, ticketShape, viewOf } from '../../src/tickets/view.ts';
-import { commentShape, drawComment } from './comments.ts';
+import { type TicketView, ticketShape, viewOf } from '../../src/tickets/view.ts';
 import { type Call, type Route, route, setEtag } from './route.ts';
 
 export const byId = z.strictObject({
@@ -46,13 +41,6 @@ export async function answered(
   return drawTicket(ctx, ticket);
 }
 
-const INCLUDES = ['comments', 'attachments', 'history', 'metrics'] as const;
-const include = z
-  .union([z.string().max(200), z.array(z.string().max(60)).max(10)])
-  .transform((given) => [given].flat().flatMap((one) => one.toLowerCase().split(',')))
-  .pipe(z.array(z.enum(INCLUDES)))
-  .meta({ description: `Any of ${INCLUDES.join(', ')}, repeated or with commas.` });
-
 export const ticketRoutes: Route[] = [
   route({
     method: 'post',
@@ -72,33 +60,6 @@ export const ticketRoutes: Route[] = [
     run: async (call) => {
       const filed = await create(call.ctx, call.body);
       return answered(call, call.kept.length ? await attachAll(call.ctx, filed, call.kept) : filed);
-    },
-  }),
-  route({
-    method: 'get',
-    path: '/api/v1/tickets/{id}',
-    tag: 'Tickets',
-    summary: 'Read a ticket',
-    description: 'The key of a ticket that was merged leads to the one it became part of.',
-    deed: 'ticket.read',
-    params: byId,
-    query: z.strictObject({ include: include.optional() }),
-    answer: ticketShape.extend({
-      comments: z.array(commentShape).optional(),
-      history: z.array(eventShape).optional(),
-      metrics: metricsShape.optional(),
-    }),
-    run: async (call) => {
-      const { ctx, params, query } = call;
-      const ticket = await load(ctx, params.id);
-      const has = (part: (typeof INCLUDES)[number]) => query.include?.includes(part);
-      const thread = has('comments') ? await threadFor(ctx, ticket) : [];
-      return {
-        ...(await answered(call, ticket)),
-        ...(has('comments') ? { comments: thread.map((one) => drawComment(ticket, one)) } : {}),
-        ...(has('history') ? { history: await storyFor(ctx, ticket) } : {}),
-        ...(has('metrics') ? { metrics: metricsOf(ticket, ctx.now()) } : {}),
-      };
     },
   }),
   route({
@@ -171,16 +132,5 @@ export const ticketRoutes: Route[] = [
     answer: ticketShape,
     refuses: [409, 412],
     run: async (call) => answered(call, await release(call.ctx, call.params.id, call.seen)),
-  }),
-  route({
-    method: 'get',
-    path: '/api/v1/tickets/{id}/history',
-    tag: 'Tickets',
-    summary: 'What happened to a ticket',
-    deed: 'ticket.read',
-    params: byId,
-    query: storyInput,
-    answer: pageOf(eventShape),
-    run: ({ ctx, params, query }) => story(ctx, params.id, query),
   }),
 ];

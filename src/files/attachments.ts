@@ -152,7 +152,10 @@ export async function settleAttachments(ids: readonly string[]): Promise<void> {
 export async function attachmentsOf(ctx: Ctx, ref: string): Promise<Attachment[]> {
   const ticket = await find(ctx, ref);
   const rows = await attachmentCollection()
-    .find({ ticket: ticket._id, state: 'attached' })
+    .find({
+      ticket: { $in: [ticket._id, ...ticket.mergedFrom.map((one) => one.ticket)] },
+      state: 'attached',
+    })
     .sort({ createdAt: 1, _id: 1 })
     .limit(1_000)
     .toArray();

@@ -167,7 +167,8 @@ export function commentsAsTheyAre(entries: readonly Entry[]): Entry[] {
 }
 
 /** A customer sees neither notes nor the desk's inner workings. */
-export function isPublic(entry: Pick<Entry, 'action' | 'comment' | 'fields'>): boolean {
+export function isPublic(entry: Pick<Entry, 'action' | 'comment' | 'fields' | 'facts'>): boolean {
+  if (entry.facts?.audience === 'internal') return false;
   if (entry.comment) return entry.comment.audience === 'public';
   return [
     'created',
