@@ -88,7 +88,7 @@ export function aggregate(
     const query = { filter: wanted, env: { ...around, scope }, collation: around.collation, tick };
     return other ? documentsOf(side, other, query, null) : [];
   };
-  const special = (stage: string): Iterable<Doc> => describe(stage, database, c);
+  const special = (stage: string): Iterable<Doc> => describe(stage, database, c, body);
   const env = { ...around, source, special };
   const { filter, sort, skip, limit, rest } = leading(stages);
   const query: Query = {
@@ -113,7 +113,9 @@ export function aggregate(
   return runPipeline(c ? documentsOf(side, c, query, neededFields(rest) ?? null) : [], rest, env);
 }
 
-function describe(stage: string, database: string, c: Collection | undefined): Doc[] {
+function describe(stage: string, database: string, c: Collection | undefined, body: Doc): Doc[] {
+  if (stage === '$listLocalSessions' || stage === '$listSessions')
+    return body.lsid ? [{ _id: body.lsid, lastUse: new Date() }] : [];
   if (stage === '$indexStats')
     return (c?.indexes ?? []).map(({ spec }) => ({
       name: spec.name,

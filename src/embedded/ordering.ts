@@ -20,7 +20,10 @@ interface Key {
 }
 
 function compareSortValues(a: unknown, b: unknown, collation?: Collation): number {
-  if (typeof a === 'number' && typeof b === 'number' && a !== b) return a < b ? -1 : 1;
+  if (typeof a === 'number' && typeof b === 'number') {
+    if (a < b) return -1;
+    if (a > b) return 1;
+  }
   if (a === EMPTY || b === EMPTY) {
     if (a === b) return 0;
     const after = typeOf(a === EMPTY ? b : a) === ORDER.MIN_KEY ? 1 : -1;
