@@ -1,6 +1,5 @@
 // bulkWrite: writes to several collections in one message, each done by the command for its kind, with one report for all.
-import type { Doc } from './documents.ts';
-import { decode, isDoc } from './documents.ts';
+import { type Doc, decode, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
 import { bad } from './errors.ts';
 import { type Command, checkFields, flagOf, listOf, type Reply, type Request } from './requests.ts';
@@ -77,13 +76,16 @@ function statement({ kind, spec }: Operation): Doc {
   return Object.fromEntries(Object.entries(whole).filter(([, value]) => value !== undefined));
 }
 
-/** Inserts into one collection go together; anything else goes one by one, for its own counts. */
-function batches(operations: readonly Operation[]): Operation[][] {
+/**
+ * Operations of one kind on one collection go together and share commits; but where each is to be reported, an update
+ * or a deletion goes alone, for its own counts.
+ */
+function batches(operations: readonly Operation[], errorsOnly: boolean): Operation[][] {
   const all: Operation[][] = [];
   for (const operation of operations) {
     const last = all.at(-1);
     const [first] = last ?? [];
-    const alike = first?.kind === 'insert' && operation.kind === 'insert';
+    const alike = first?.kind === operation.kind && (errorsOnly || operation.kind === 'insert');
     if (last && alike && first.database === operation.database && first.collection === operation.collection) {
       last.push(operation);
     } else all.push([operation]);
@@ -91,37 +93,43 @@ function batches(operations: readonly Operation[]): Operation[][] {
   return all;
 }
 
+interface Report {
+  shown: Doc[];
+  errors: number;
+  n: number;
+  modified: number;
+  upserted: number;
+}
+
 async function runBatch(
   request: Request,
   operations: readonly Operation[],
   ordered: boolean,
-): Promise<Doc[]> {
+): Promise<Report> {
   const [{ kind, database, collection } = bad('an empty batch')] = operations;
   const command = WRITE_COMMANDS[kind] as Command;
   const { bypassDocumentValidation, let: variables } = request.body;
-  const statements = operations.map(statement);
   const body: Doc = { [kind]: collection, ordered, bypassDocumentValidation, let: variables };
-  const documents = new Map([[LISTS[kind], statements.map(encode)]]);
+  const documents = new Map([[LISTS[kind], operations.map((operation) => encode(statement(operation)))]]);
   const answer = (await command.run({ ...request, name: kind, database, body, documents })) as Doc;
-  const errors = new Map(
-    (answer.writeErrors as Doc[] | undefined)?.map((error) => [toNumber(error.index), error]),
-  );
-  const reports: Doc[] = [];
+  const errors = (answer.writeErrors as Doc[] | undefined) ?? [];
+  const upserted = (answer.upserted as Doc[] | undefined) ?? [];
+  const failed = new Map(errors.map((error) => [toNumber(error.index), error]));
+  const shown: Doc[] = [];
   for (const [i, { at }] of operations.entries()) {
-    const error = errors.get(i);
-    if (error) {
-      const { index: _index, ...rest } = error;
-      reports.push({ ok: 0, idx: at, n: 0, ...(kind === 'update' ? { nModified: 0 } : {}), ...rest });
-      if (ordered) break;
-    } else if (kind === 'insert') reports.push({ ok: 1, idx: at, n: 1 });
-    else if (kind === 'delete') reports.push({ ok: 1, idx: at, n: answer.n });
+    const { index: _index, ...error } = failed.get(i) ?? {};
+    const changed = kind === 'update' ? { nModified: failed.has(i) ? 0 : answer.nModified } : {};
+    if (failed.has(i)) shown.push({ ok: 0, idx: at, n: 0, ...changed, ...error });
     else {
-      const [upserted] = (answer.upserted as Doc[] | undefined) ?? [];
-      const inserted = upserted ? { upserted: { index: 0, _id: upserted._id } } : {};
-      reports.push({ ok: 1, idx: at, n: answer.n, nModified: answer.nModified, ...inserted });
+      const [{ _id } = {}] = upserted;
+      const inserted = upserted.length > 0 ? { upserted: { index: 0, _id } } : {};
+      shown.push({ ok: 1, idx: at, n: kind === 'insert' ? 1 : answer.n, ...changed, ...inserted });
     }
+    if (failed.has(i) && ordered) break;
   }
-  return reports;
+  const n = toNumber(answer.n) - upserted.length;
+  const modified = toNumber(answer.nModified ?? 0);
+  return { shown, errors: errors.length, n, modified, upserted: upserted.length };
 }
 
 const KINDS = { insert: 'nInserted', update: 'nMatched', delete: 'nDeleted' } as const;
@@ -135,17 +143,14 @@ async function bulkWrite(request: Request): Promise<Reply> {
   const operations = operationsOf(request);
   const totals = { nErrors: 0, nInserted: 0, nMatched: 0, nModified: 0, nUpserted: 0, nDeleted: 0 };
   const shown: Doc[] = [];
-  for (const batch of batches(operations)) {
-    const reports = await runBatch(request, batch, ordered);
-    for (const report of reports) {
-      const kind = operations[report.idx as number]?.kind ?? 'insert';
-      if (report.ok === 0) totals.nErrors++;
-      else if (report.upserted) totals.nUpserted++;
-      else totals[KINDS[kind]] += toNumber(report.n);
-      totals.nModified += toNumber(report.nModified ?? 0);
-      if (!errorsOnly || report.ok === 0) shown.push(report);
-    }
-    if (ordered && totals.nErrors > 0) break;
+  for (const batch of batches(operations, errorsOnly)) {
+    const report = await runBatch(request, batch, ordered);
+    totals.nErrors += report.errors;
+    totals[KINDS[batch[0]?.kind ?? 'insert']] += report.n;
+    totals.nModified += report.modified;
+    totals.nUpserted += report.upserted;
+    shown.push(...(errorsOnly ? report.shown.filter(({ ok }) => ok === 0) : report.shown));
+    if (ordered && report.errors > 0) break;
   }
   const cursor = { id: 0n, firstBatch: shown, ns: 'admin.$cmd.bulkWrite' };
   return { cursor, ...totals, ok: 1 };
