@@ -68,7 +68,7 @@ export async function deliveriesOf(
   const ticket = await find(ctx, ref);
   const found = await deliveryCollection()
     .find({ ticket: ticket._id })
-    .sort({ createdAt: 1, _id: 1 })
+    .sort({ createdAt: 1, order: 1 })
     .limit(MOST)
     .toArray();
   return { items: found.map(drawDelivery), total: found.length };

@@ -1,0 +1,82 @@
+// Redis emptied, killed and away while work is going on: the API goes on accepting, and everything arrives once.
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { doubled, openPeer, type Peer, peerChannel } from '../support/peer.ts';
+import { type OwnRedis, openRedisServer } from '../support/processes.ts';
+import { bind, type Filed, file, say, until } from '../support/talk.ts';
+import { openWorld, type World } from '../support/world.ts';
+
+let peer: Peer;
+let redis: OwnRedis;
+let world: World;
+beforeAll(async () => {
+  [peer, redis] = await Promise.all([openPeer(), openRedisServer()]);
+  world = await openWorld({
+    channels: [peerChannel(peer.url, { delays: [0.2, 0.5, 1, 1, 1, 1, 1, 1, 1], abreast: 8 })],
+    env: { REDIS_URL: redis.url, NOTIFICATIONS_ENABLED: 'false', LOG_LEVEL: 'warn' },
+  });
+}, 60_000);
+afterEach(() => {
+  peer.manner = null;
+});
+afterAll(async () => {
+  await world?.close();
+  await peer?.close();
+  await redis?.close();
+}, 60_000);
+
+const posts = (place: string) => peer.heard.filter((one) => one.place === place && one.kind === 'post');
+const talkedAbout = async (place: string): Promise<Filed> => {
+  const ticket = await file(world, place);
+  await bind(ticket, place, 'public');
+  return ticket;
+};
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+test('Redis is emptied with work waiting: all of it is found again, and done once', async () => {
+  const places = Array.from({ length: 20 }, (_, n) => `flush-${n}`);
+  const tickets = await Promise.all(places.map(talkedAbout));
+  peer.manner = (one, _, res) => {
+    if (one.kind !== 'post') return false;
+    res.statusCode = 503;
+    res.end();
+    return true;
+  };
+  await Promise.all(tickets.map((ticket) => say(world, ticket, 'before')));
+  await until(() => peer.tried.some((one) => one.kind === 'post'));
+  await redis.flush();
+  await Promise.all(tickets.map((ticket) => say(world, ticket, 'after')));
+  await redis.flush();
+  peer.manner = null;
+  await until(() => places.every((place) => posts(place).length === 2), 60_000);
+  for (const place of places) expect(posts(place).map((one) => one.text)).toEqual(['before', 'after']);
+  expect(doubled(peer.heard)).toEqual([]);
+}, 90_000);
+
+test('Redis is killed under load: every change is accepted quickly, and told once Redis is back', async () => {
+  const tickets = await Promise.all(Array.from({ length: 5 }, (_, n) => talkedAbout(`away-${n}`)));
+  await world.drain();
+  await redis.kill();
+  const ready = await world.call('GET', '/ready');
+  expect(ready.status).toBe(503);
+  expect(ready.body.detail).toBe('Not ready: redis.');
+  const times: number[] = [];
+  let count = 0;
+  for (const end = Date.now() + 8_000; Date.now() < end; ) {
+    const began = performance.now();
+    const ticket = tickets[count % tickets.length];
+    if (ticket) await say(world, ticket, `word ${count++}`);
+    times.push(performance.now() - began);
+    await pause(50);
+  }
+  times.sort((a, b) => a - b);
+  expect(times[Math.floor(times.length * 0.99)]).toBeLessThan(1_000);
+  await redis.start();
+  const all = () => tickets.flatMap((_, n) => posts(`away-${n}`));
+  await until(() => all().length === count, 30_000);
+  expect(doubled(peer.heard)).toEqual([]);
+  tickets.forEach((_, n) => {
+    const said = posts(`away-${n}`).map((one) => Number(one.text.slice(5)));
+    expect(said).toEqual([...said].sort((a, b) => a - b));
+  });
+  expect((await world.call('GET', '/ready')).status).toBe(200);
+}, 90_000);

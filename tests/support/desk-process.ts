@@ -1,0 +1,16 @@
+// Switchboard in a process of its own, for tests that kill it: the roles of ROLES, speaking to the peer at PEER_URL.
+import { loadConfig } from '../../src/config.ts';
+import { openLog } from '../../src/log.ts';
+import { run } from '../../src/main.ts';
+import { peerChannel } from './peer.ts';
+
+const { PEER_URL = '', DATABASE = '', PEER_KNOWS = 'true' } = process.env;
+const config = loadConfig();
+const channel = peerChannel(PEER_URL, {
+  patienceMs: 20_000,
+  delays: [0.2, 0.5, 1, 1, 1, 1, 1, 1, 1, 1],
+  knows: PEER_KNOWS === 'true',
+});
+const running = await run(config, openLog(config.LOG_LEVEL), DATABASE, { channels: [channel] });
+process.once('SIGTERM', () => void running.stop().then(() => process.exit(0)));
+process.stdout.write(`ready ${running.url}\n`);

@@ -1,0 +1,112 @@
+// Processes that tests start, stop and kill: workers of a world, and a Redis of their own.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Redis } from 'ioredis';
+import { freePort } from './started.ts';
+import type { World } from './world.ts';
+
+export interface Desk {
+  child: ChildProcess;
+  pid: number;
+  said: () => string;
+  ended: Promise<number | string>;
+}
+
+const entry = path.resolve(import.meta.dirname, 'desk-process.ts');
+
+/** A further process of the world. Resolves when it works. */
+export async function startDesk(world: World, env: Record<string, string>): Promise<Desk> {
+  const { config } = world;
+  const child = spawn(process.execPath, ['--import', 'tsx', entry], {
+    env: {
+      PATH: process.env.PATH,
+      SWITCHBOARD_ENV: 'test',
+      PORT: '0',
+      DATA_DIR: config.DATA_DIR,
+      MONGODB_URI: config.MONGODB_URI,
+      REDIS_URL: config.REDIS_URL,
+      REDIS_PREFIX: config.REDIS_PREFIX,
+      SECRET_KEY: config.SECRET_KEY,
+      ADMIN_PASSWORD: config.ADMIN_PASSWORD,
+      NOTIFICATIONS_ENABLED: 'false',
+      DATABASE: world.database,
+      ROLES: 'worker',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  const ready = new Promise<void>((resolve) => {
+    child.stdout?.on('data', (chunk) => {
+      said += chunk;
+      if (/^ready /m.test(said)) resolve();
+    });
+  });
+  child.stderr?.on('data', (chunk) => {
+    said += chunk;
+  });
+  const ended = once(child, 'exit').then(([code, signal]) => code ?? signal);
+  const failed = ended.then((code) => {
+    throw new Error(`the desk ended (${code}) before it was ready: ${said.slice(-2_000)}`);
+  });
+  failed.catch(() => undefined);
+  await Promise.race([ready, failed]);
+  return { child, pid: child.pid ?? 0, said: () => said, ended };
+}
+
+export interface OwnRedis {
+  url: string;
+  kill: () => Promise<void>;
+  start: () => Promise<void>;
+  flush: () => Promise<void>;
+  close: () => Promise<void>;
+}
+
+export async function openRedisServer(): Promise<OwnRedis> {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'switchboard-redis-'));
+  const port = await freePort();
+  const url = `redis://127.0.0.1:${port}`;
+  let child: ChildProcess | null = null;
+  const start = async () => {
+    const args = [
+      '--port',
+      String(port),
+      '--dir',
+      dir,
+      '--appendonly',
+      'yes',
+      '--maxmemory-policy',
+      'noeviction',
+    ];
+    child = spawn('redis-server', args, { stdio: 'ignore' });
+    const client = new Redis(url, { retryStrategy: () => 50, maxRetriesPerRequest: null });
+    client.on('error', () => undefined);
+    await client.ping();
+    client.disconnect();
+  };
+  const kill = async () => {
+    if (!child) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+    child = null;
+  };
+  await start();
+  return {
+    url,
+    start,
+    kill,
+    flush: async () => {
+      const client = new Redis(url);
+      await client.flushall();
+      client.disconnect();
+    },
+    close: async () => {
+      await kill();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
