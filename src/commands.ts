@@ -77,7 +77,7 @@ async function listed(saying: Saying, title: string, given: z.input<typeof listI
 
 /** Its origin is no conversation: all of the ticket's hear it. */
 const say = ({ ctx }: Saying, ticket: string, content: string, isInternal: boolean) =>
-  addComment(ctx, ticket, { content, isInternal, origin: `${ctx.via}/${ctx.cause ?? ctx.request}` });
+  addComment(ctx, ticket, { content, isInternal, origin: `${ctx.via}:said:${ctx.cause ?? ctx.request}` });
 
 const on =
   (

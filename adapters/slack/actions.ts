@@ -271,7 +271,11 @@ export function hearForms(app: App, host: Host): void {
     );
   small('ticket_resolve_form', (call, ticket, text) => resolve(call.ctx, ticket, { resolutionNotes: text }));
   small('ticket_reply_form', (call, ticket, text) =>
-    addComment(call.ctx, ticket, { content: text, isInternal: false }),
+    addComment(call.ctx, ticket, {
+      content: text,
+      isInternal: false,
+      origin: `slack:said:${call.ctx.cause}`,
+    }),
   );
   small('ticket_note_form', (call, ticket, text) =>
     addComment(call.ctx, ticket, { content: text, isInternal: true }),

@@ -75,8 +75,11 @@ export const keyOf = (at: Record<string, string>): string => JSON.stringify(Obje
 function cameFrom({ surface, id, at }: Conversation, entry: Entry): boolean {
   const { conversation } = entry.facts ?? {};
   if (typeof conversation === 'string') return conversation === id;
-  const origin = entry.comment?.origin;
-  if (origin?.startsWith(`${surface}:`) && at.channel) return origin.split(':').includes(at.channel);
+  // What was done, not said, is news to the place where it was done as well.
+  if (!entry.comment) return false;
+  const { origin } = entry.comment;
+  const here = at.thread ?? at.channel;
+  if (origin?.startsWith(`${surface}:`) && here) return origin.split(/[:/]/).includes(here);
   return entry.via === surface;
 }
 
