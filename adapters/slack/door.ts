@@ -91,9 +91,11 @@ export const keyOf = (body: Body): string => {
   return `${teamOf(body)}:${own ?? createHash('sha256').update(JSON.stringify(body)).digest('hex')}`;
 };
 
-/** What is said in one thread is worked on in order. */
+/** What is said in one thread is worked on in order, and so is what is pressed on one card: nobody gets in another's way. */
 function laneOf(body: Body): string | undefined {
   const event = record(body.event);
+  const { channel_id: in_, message_ts: card } = record(body.container);
+  if (card) return `slack:${teamOf(body)}:${in_}:${card}`;
   if (event.type === undefined) return undefined;
   const inner = record(event.message);
   const item = record(event.item);
@@ -185,7 +187,24 @@ export interface Background {
   redo: boolean;
 }
 
+/** Acknowledging comes first: only so much is worked on at once, or a burst would hold up the answers to the next. */
+const ABREAST = 8;
+let working = 0;
+const turns: (() => void)[] = [];
+
 async function background(host: Host, app: App, message: Inbound<Stored>, redo: boolean): Promise<void> {
+  if (working >= ABREAST) await new Promise<void>((resolve) => turns.push(resolve));
+  else working += 1;
+  try {
+    await perform(host, app, message, redo);
+  } finally {
+    const next = turns.shift();
+    if (next) next();
+    else working -= 1;
+  }
+}
+
+async function perform(host: Host, app: App, message: Inbound<Stored>, redo: boolean): Promise<void> {
   const { body } = message.payload;
   if (!(await host.room(teamOf(body)))) return;
   const properties: Background = { stored: true, key: message._id, redo };
