@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { type BulkInput, bulk, bulkInput, type Outcome } from '../../src/tickets/bulk.ts';
 import { link, linkInput, unlink, unlinkInput } from '../../src/tickets/linking.ts';
+import { useMacro, useMacroInput } from '../../src/tickets/macros.ts';
 import { merge, mergeInput } from '../../src/tickets/merging.ts';
 import {
   advance,
@@ -132,6 +133,10 @@ export const deedRoutes: Route[] = [
       body: splitInput,
     },
     ({ ctx, params, body }) => split(ctx, params.id, body),
+  ),
+  deed(
+    { name: 'macro', deed: 'macro.use', summary: 'Use a macro on it', body: useMacroInput },
+    ({ ctx, params, body, seen }) => useMacro(ctx, params.id, body, seen),
   ),
   deed(
     { name: 'feedback', deed: 'ticket.feedback', summary: 'Rate: the requester only', body: feedbackInput },

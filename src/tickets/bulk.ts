@@ -8,6 +8,7 @@ import { assign, claim, release } from './assigning.ts';
 import { addComment, commentInput } from './comments.ts';
 import { patch } from './editing.ts';
 import { find } from './find.ts';
+import { useMacro } from './macros.ts';
 import { merge } from './merging.ts';
 import { advance, close, escalate, reopen, resolve, setStatus, snooze } from './moving.ts';
 import { unwatch, watch } from './people.ts';
@@ -16,7 +17,7 @@ import { remove, tagList } from './tickets.ts';
 
 const ACTIONS = [
   ...['status', 'resolve', 'close', 'reopen', 'escalate', 'advance', 'assign', 'claim', 'release'],
-  ...['priority', 'category', 'tag', 'untag', 'snooze', 'watch', 'unwatch', 'comment', 'merge'],
+  ...['priority', 'category', 'tag', 'untag', 'snooze', 'watch', 'unwatch', 'comment', 'macro', 'merge'],
   'delete',
 ] as const;
 
@@ -37,6 +38,7 @@ export const bulkInput = z.strictObject({
   tags: tagList.optional(),
   until: z.coerce.date().nullish(),
   into: z.string().min(1).max(64).optional(),
+  macroId: z.string().max(120).optional(),
   ...commentInput.partial().shape,
 });
 export type BulkInput = z.output<typeof bulkInput>;
@@ -121,6 +123,10 @@ function actOf(input: BulkInput): Act {
       const content = needed(input.content, 'content');
       const isInternal = input.isInternal ?? false;
       return async (ctx, id) => (await addComment(ctx, id, { content, isInternal })).ticket;
+    }
+    case 'macro': {
+      const macroId = needed(input.macroId, 'macro_id');
+      return (ctx, id) => useMacro(ctx, id, { macroId });
     }
     case 'merge': {
       const into = needed(input.into, 'into');

@@ -45,8 +45,11 @@ export interface Placed {
 }
 
 /** The id begins with the ticket's, so that a comment leads to its ticket without a search. */
-export const newCommentId = (ctx: Ctx, ticket: string): string =>
-  ticket + (ctx.cause ? idFrom('comment', ticket, ctx.cause).slice(0, 12) : randomBytes(6).toString('hex'));
+export const newCommentId = (ctx: Ctx, ticket: string, nth = 0): string =>
+  ticket +
+  (ctx.cause
+    ? idFrom('comment', ticket, ctx.cause, String(nth)).slice(0, 12)
+    : randomBytes(6).toString('hex'));
 const ticketOfComment = (id: string): string | undefined => /^([0-9a-f]{24})[0-9a-f]{12}$/.exec(id)?.[1];
 
 export async function addComment(ctx: Ctx, ref: string, given: NewComment, seen?: number): Promise<Placed> {

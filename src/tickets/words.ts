@@ -1,13 +1,16 @@
 // The words by which a ticket is found, as the relay keeps them on it. Words of notes carry a mark that a customer's
 // search never asks for.
-import { COMMENT_ACTIONS, commentsAsTheyAre, type Entry } from '../history/entry.ts';
-import { filed } from '../history/history.ts';
+import { commentsAsTheyAre, type Entry } from '../history/entry.ts';
+import { spokenOn } from './find.ts';
+import { threadOf } from './threads.ts';
 import { type StoredTicket, searchWords, type Ticket } from './ticket.ts';
 
 export const NOTE = '~';
 
+type Spoken = Pick<Entry, 'comment'>;
+
 /** The words of a ticket whose entries are these; without entries, of its own fields. */
-export function wordsOf(ticket: Ticket, comments: readonly Entry[]): string[] {
+export function wordsOf(ticket: Ticket, comments: readonly Spoken[]): string[] {
   const own = searchWords([
     ticket.key,
     String(ticket.number),
@@ -32,7 +35,8 @@ const remakesWords = (entry: Entry): boolean =>
   ) ||
   entry.action === 'comment_edited' ||
   entry.action === 'comment_deleted' ||
-  entry.action === 'merged';
+  entry.action === 'merged' ||
+  entry.action === 'split';
 
 /** What the ticket is found by from now on; undefined when nothing of it has changed. */
 export async function keptWords(ticket: StoredTicket): Promise<string[] | undefined> {
@@ -43,7 +47,9 @@ export async function keptWords(ticket: StoredTicket): Promise<string[] | undefi
       ticket,
       isNew
         ? commentsAsTheyAre(ticket.pending)
-        : commentsAsTheyAre(await filed(ticket._id, { actions: COMMENT_ACTIONS })),
+        : threadOf(await spokenOn(ticket))
+            .filter((one) => one.deletedAt === null && one.movedTo === null)
+            .map(({ id, audience, text }) => ({ comment: { id, audience, text } })),
     );
   }
   if (!comments.length) return undefined;

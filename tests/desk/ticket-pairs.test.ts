@@ -72,6 +72,9 @@ describe('merging', () => {
     ]);
     const after = (await staff.agent.call('GET', `tickets/${into.id}/comments`)).body.items;
     expect(after[0].created_at).toBe(before[0].created_at);
+    await world.drain();
+    const found = await staff.agent.call('GET', 'tickets?q=third');
+    expect(found.body.items.map((one: { id: string }) => one.id)).toContain(into.id);
     expect(await stored(from.id)).toMatchObject({ mergedInto: into.id, status: 'closed', conversations: [] });
     await say(staff.otherCustomer, from.key, 'fourth');
     expect(await thread(staff.customer, into.id)).toHaveLength(3);

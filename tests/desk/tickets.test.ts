@@ -297,6 +297,35 @@ describe('watching, rating, deleting', () => {
     expect(body.items.map((one: { id: string }) => one.id)).not.toContain(id);
   });
 
+  test('a macro replies, notes and does its deeds in one change', async () => {
+    const { body: macro } = await staff.lead.call('POST', 'macros', {
+      name: 'On it',
+      body: 'Hello {{ requester.first_name }}, we look at {{ ticket.key }}.{{ ticket.words }}',
+      actions: [
+        { do: 'status', value: 'In progress' },
+        { do: 'assignee', value: 'me' },
+        { do: 'priority', value: 'p1' },
+        { do: 'add_tag', value: 'Seen' },
+        { do: 'note', value: 'by {{ agent.name }}' },
+      ],
+    });
+    const { id, key } = await filed(staff.customer);
+    const used = await staff.agent.call('POST', `tickets/${id}/macro`, { macro_id: macro.id });
+    expect(used.body).toMatchObject({
+      ...{ status: 'in_progress', priority: 'critical', tags: ['seen'], assignee_id: staff.agent.id },
+    });
+    const { body } = await staff.agent.call('GET', `tickets/${id}/comments`);
+    expect(
+      body.items.map((one: { content: string; is_internal: boolean }) => [one.content, one.is_internal]),
+    ).toEqual([
+      [`Hello Carla, we look at ${key}.`, false],
+      ['by Anna', true],
+    ]);
+    expect((await staff.customer.call('POST', `tickets/${id}/macro`, { macro_id: macro.id })).status).toBe(
+      403,
+    );
+  });
+
   test('many at once, each with its own outcome', async () => {
     const one = await filed(staff.customer);
     const done = await filed(staff.customer);
