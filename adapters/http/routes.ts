@@ -19,6 +19,7 @@ import { deedRoutes } from './ticket-deeds.ts';
 import { listRoutes } from './ticket-lists.ts';
 import { readingRoutes } from './ticket-reading.ts';
 import { ticketRoutes } from './tickets.ts';
+import { transferRoutes } from './transfer.ts';
 
 export function allRoutes(operations: Operations, others: readonly Route[] = []): Route[] {
   const { config } = operations;
@@ -34,6 +35,7 @@ export function allRoutes(operations: Operations, others: readonly Route[] = [])
     ...deskRoutes,
     ...listRoutes,
     ...attachmentRoutes(config),
+    ...transferRoutes,
     ...ticketRoutes,
     ...readingRoutes,
     ...slaRoutes,

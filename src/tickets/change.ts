@@ -77,7 +77,7 @@ export async function open(
     number,
     key: ticketKey(desk, number),
     channel: ctx.via,
-    createdAt: at,
+    createdAt: given.createdAt ?? at,
   };
   const blank = { _id, seq: 0, updatedAt: at } as Ticket;
   const { ticket, entries } = write(

@@ -111,10 +111,10 @@ export function consequences(
     const kind = kindOf(workflow, set.status);
     out.statusKind = kind;
     const done = kind === 'resolved' || kind === 'closed';
-    if (kind === 'resolved') out.resolvedAt = at;
+    if (kind === 'resolved') out.resolvedAt = set.resolvedAt ?? at;
     if (kind === 'closed') {
-      out.closedAt = at;
-      if (!before?.resolvedAt) out.resolvedAt = at;
+      out.closedAt = set.closedAt ?? at;
+      if (!before?.resolvedAt) out.resolvedAt = set.resolvedAt ?? at;
     }
     if (!done && before) Object.assign(out, { resolvedAt: null, closedAt: null });
     if (before?.snoozedUntil && set.snoozedUntil === undefined) out.snoozedUntil = null;

@@ -1,0 +1,174 @@
+// Tickets in bulk over HTTP: streamed out and streamed in, with a report line by line.
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { parse } from 'csv-parse';
+import { stringify } from 'csv-stringify';
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import type { Ctx } from '../../src/context.ts';
+import { Refusal } from '../../src/errors.ts';
+import { EXPORT_FIELDS, exported, exportInput, rowOf } from '../../src/tickets/exporting.ts';
+import { openImport } from '../../src/tickets/importing.ts';
+import { formBody } from './forms.ts';
+import { fromZod, problemOf } from './problem.ts';
+import { type Route, route } from './route.ts';
+import { fromWire } from './wire.ts';
+
+async function sendTickets(ctx: Ctx, query: z.output<typeof exportInput>, res: Response): Promise<void> {
+  const isCsv = query.format === 'csv';
+  res.set({
+    'Content-Type': isCsv ? 'text/csv; charset=utf-8' : 'application/x-ndjson',
+    'Content-Disposition': `attachment; filename="tickets.${query.format}"`,
+    'Cache-Control': 'no-store',
+  });
+  const out = isCsv
+    ? stringify({
+        header: true,
+        columns: [...EXPORT_FIELDS],
+        escape_formulas: true,
+        cast: { date: (at) => at.toISOString(), boolean: String },
+      })
+    : null;
+  out?.pipe(res);
+  const sink = out ?? res;
+  for await (const ticket of exported(ctx, query)) {
+    if (res.destroyed) return;
+    const row = rowOf(ticket);
+    const fits = out
+      ? out.write({ ...row, tags: Array.isArray(row.tags) ? row.tags.join(', ') : '' })
+      : res.write(`${JSON.stringify(row)}\n`);
+    if (!fits) await Promise.race([once(sink, 'drain'), once(res, 'close')]);
+  }
+  sink.end();
+}
+
+const KINDS = {
+  numbers: ['estimated_hours', 'actual_hours'],
+  lists: ['tags'],
+  objects: ['custom_fields', 'comments'],
+};
+const LONGEST_LINE = 1_000_000;
+
+async function* lines(req: Request): AsyncGenerator<{ at: number; read: () => unknown }> {
+  if (req.is('text/csv')) {
+    const parser = (req as Readable).pipe(
+      parse({
+        columns: true,
+        bom: true,
+        skip_empty_lines: true,
+        max_record_size: LONGEST_LINE,
+        relax_column_count: false,
+      }),
+    );
+    let at = 1;
+    for await (const record of parser) {
+      at++;
+      const filled = Object.fromEntries(
+        Object.entries(record as Record<string, string>)
+          .filter(([, value]) => value !== '')
+          .map(([name, value]) => [name, unguarded(value)]),
+      );
+      yield { at, read: () => formBody(filled, KINDS) };
+    }
+    return;
+  }
+  let at = 0;
+  for await (const line of createInterface({ input: req, crlfDelay: Number.POSITIVE_INFINITY })) {
+    at++;
+    if (line.trim()) yield { at, read: () => readJson(line) };
+  }
+}
+
+/** The mark that an export puts before what a spreadsheet would take for a formula. */
+const unguarded = (text: string): string => (/^'[=+\-@\t\r]/.test(text) ? text.slice(1) : text);
+
+function readJson(line: string): unknown {
+  if (line.length > LONGEST_LINE)
+    throw new Refusal('large', 'import.line_too_long', 'This line is too long.');
+  try {
+    return JSON.parse(line);
+  } catch {
+    throw new Refusal('invalid', 'import.json', 'This line is not valid JSON.');
+  }
+}
+
+const ABREAST = 50;
+const TELL_EVERY = 1_000;
+
+/** The answer is a report that grows while the file comes in: one line for each that was refused, one now and then. */
+async function takeTickets(ctx: Ctx, req: Request, res: Response): Promise<void> {
+  const importer = openImport(ctx);
+  if (!req.is('text/csv') && !req.is('application/x-ndjson') && !req.is('application/json'))
+    throw new Refusal('media', 'import.media_type', 'Send text/csv or application/x-ndjson.');
+  res.status(200).set({ 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
+  const tally = { imported: 0, alreadyThere: 0, refused: 0 };
+  const tell = (facts: Record<string, unknown>) => void res.write(`${JSON.stringify(facts)}\n`);
+  const underWay = new Set<Promise<void>>();
+  const take = async (at: number, read: () => unknown) => {
+    try {
+      const { isNew } = await importer.take(fromWire(read()), at);
+      if (isNew) tally.imported++;
+      else tally.alreadyThere++;
+    } catch (error) {
+      const refusal = error instanceof Refusal ? error : error instanceof z.ZodError ? fromZod(error) : null;
+      if (!refusal) throw error;
+      tally.refused++;
+      const { detail, error_code, details } = problemOf(refusal, ctx.request);
+      tell({ line: at, error_code, detail, details });
+    }
+    const done = tally.imported + tally.alreadyThere + tally.refused;
+    if (done % TELL_EVERY === 0) tell({ progress: done });
+  };
+  try {
+    for await (const { at, read } of lines(req)) {
+      const job = take(at, read).finally(() => underWay.delete(job));
+      underWay.add(job);
+      if (underWay.size >= ABREAST) await Promise.race(underWay);
+    }
+    await Promise.all(underWay);
+    tell({ done: true, imported: tally.imported, already_there: tally.alreadyThere, refused: tally.refused });
+  } catch (error) {
+    await Promise.allSettled(underWay);
+    const isCsv = (error as { code?: string }).code?.startsWith('CSV_');
+    if (!isCsv) ctx.log.error({ err: error }, 'an import broke off');
+    tell({
+      done: false,
+      detail: isCsv
+        ? `The CSV cannot be read: ${(error as Error).message}`
+        : `It broke off; send the same file again. Reference ${ctx.request}.`,
+      imported: tally.imported,
+      already_there: tally.alreadyThere,
+      refused: tally.refused,
+    });
+  }
+  res.end();
+}
+
+export const transferRoutes: Route[] = [
+  route({
+    method: 'get',
+    path: '/api/v1/tickets/export',
+    tag: 'Tickets',
+    summary: 'Export tickets as CSV or NDJSON',
+    deed: 'ticket.export',
+    description:
+      'Streams, however many there are. In CSV, what a spreadsheet would take for a formula is quoted.',
+    query: exportInput,
+    produces: 'application/x-ndjson',
+    run: ({ ctx, query, res }) => sendTickets(ctx, query, res),
+  }),
+  route({
+    method: 'post',
+    path: '/api/v1/tickets/import',
+    tag: 'Tickets',
+    summary: 'Import tickets from CSV or NDJSON',
+    deed: 'ticket.import',
+    noKey: true,
+    description:
+      'Answers NDJSON while it reads: a line for each that was refused and why, progress, and a last line with the sums. A line with `external_ref` or `key` is taken once, however often it is sent.',
+    consumes: 'application/x-ndjson',
+    produces: 'application/x-ndjson',
+    run: ({ ctx, req, res }) => takeTickets(ctx, req, res),
+  }),
+];
