@@ -1,7 +1,7 @@
 // Tickets in bulk over HTTP: streamed out and streamed in, with a report line by line.
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { parse } from 'csv-parse';
 import { stringify } from 'csv-stringify';
 import type { Request, Response } from 'express';
@@ -38,9 +38,18 @@ async function sendTickets(ctx: Ctx, query: z.output<typeof exportInput>, res: R
     const fits = out
       ? out.write({ ...row, tags: Array.isArray(row.tags) ? row.tags.join(', ') : '' })
       : res.write(`${JSON.stringify(row)}\n`);
-    if (!fits) await Promise.race([once(sink, 'drain'), once(res, 'close')]);
+    if (!fits) await drained(sink, res);
   }
   sink.end();
+}
+
+/** Until the reader has taken what was written, or has gone. */
+async function drained(sink: Writable, res: Response): Promise<void> {
+  const settled = new AbortController();
+  const { signal } = settled;
+  await Promise.race([once(sink, 'drain', { signal }), once(res, 'close', { signal })]).finally(() =>
+    settled.abort(),
+  );
 }
 
 const KINDS = {
