@@ -1,11 +1,12 @@
 // Messages that a sender was told are safe. Storing one is a single write, after which it may be acknowledged; its work
 // is done at once by whoever stored it, and again by any process if that one died or failed. The key is the sender's
 // own (event id, delivery id): the same message twice is one row, hence one effect.
-import mongoose, { Schema } from 'mongoose';
+import { Schema } from 'mongoose';
 import { Refusal } from './errors.ts';
 import type { Logger } from './log.ts';
 import { signal } from './signals.ts';
-import { isDuplicate } from './store.ts';
+import { isDuplicate, plainModel } from './store.ts';
+import type { Table } from './table.ts';
 
 export interface Inbound<Payload = unknown> {
   _id: string;
@@ -35,8 +36,8 @@ const schema = new Schema(
 );
 schema.index({ state: 1, nextAt: 1 });
 schema.index({ doneAt: 1 }, { expireAfterSeconds: KEPT_SECONDS });
-const model = mongoose.model('Inbound', schema);
-const inbox = () => model.collection as unknown as mongoose.mongo.Collection<Inbound>;
+const model = plainModel('Inbound', schema);
+const inbox = () => model.collection as Table<Inbound>;
 
 const works = new Map<string, InboundWork<unknown>>();
 const lanes = new Map<string, Promise<void>>();

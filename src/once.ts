@@ -2,10 +2,11 @@
 // under the key as its cause: what it creates has ids made from it, and what it changes carries it, so that work which
 // died half-way is done again without a second effect.
 import { randomUUID } from 'node:crypto';
-import mongoose, { Schema } from 'mongoose';
+import { Schema } from 'mongoose';
 import type { Ctx } from './context.ts';
 import { conflict, Refusal } from './errors.ts';
-import { isDuplicate } from './store.ts';
+import { isDuplicate, plainModel } from './store.ts';
+import type { Table } from './table.ts';
 
 interface Receipt {
   _id: string;
@@ -26,8 +27,8 @@ const schema = new Schema(
   { collection: 'receipts', strict: false, versionKey: false },
 );
 schema.index({ at: 1 }, { expireAfterSeconds: KEPT_SECONDS });
-const model = mongoose.model('Receipt', schema);
-const receipts = () => model.collection as unknown as mongoose.mongo.Collection<Receipt>;
+const model = plainModel('Receipt', schema);
+const receipts = () => model.collection as Table<Receipt>;
 
 export interface Once<T> {
   answer: T;

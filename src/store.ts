@@ -19,6 +19,12 @@ export interface StoreOptions {
   patienceMs?: number;
 }
 
+/** `mongoose.model` without the inference of its document types, which is dear and which nothing here uses. */
+export const plainModel = mongoose.model.bind(mongoose) as unknown as (
+  name: string,
+  schema: object,
+) => { readonly collection: unknown };
+
 export async function connectStore({ uri, database, log, patienceMs = 30_000 }: StoreOptions): Promise<void> {
   const until = Date.now() + patienceMs;
   for (let attempt = 1; ; attempt++) {

@@ -1,5 +1,7 @@
 // Desks, their ticket counters and macros as stored. Private to this folder.
-import mongoose, { Schema } from 'mongoose';
+import { Schema } from 'mongoose';
+import { plainModel } from '../store.ts';
+import type { Table } from '../table.ts';
 import type { Desk } from './desk.ts';
 
 const desks = new Schema({ _id: String }, { collection: 'desks', strict: false, versionKey: false });
@@ -9,7 +11,6 @@ const counters = new Schema({ _id: String }, { collection: 'counters', strict: f
 const macros = new Schema({ _id: String }, { collection: 'macros', strict: false, versionKey: false });
 macros.index({ company: 1, name: 1 }, { unique: true });
 
-type Collection<T extends mongoose.mongo.Document> = mongoose.mongo.Collection<T>;
 export type StoredDesk = Omit<Desk, 'id'> & { _id: string };
 export interface StoredMacro {
   _id: string;
@@ -25,13 +26,12 @@ export interface StoredMacro {
   updatedAt: Date;
 }
 
-const deskModel = mongoose.model('Desk', desks);
-const counterModel = mongoose.model('Counter', counters);
-const macroModel = mongoose.model('Macro', macros);
-export const deskCollection = () => deskModel.collection as unknown as Collection<StoredDesk>;
-export const counterCollection = () =>
-  counterModel.collection as unknown as Collection<{ _id: string; last: number }>;
-export const macroCollection = () => macroModel.collection as unknown as Collection<StoredMacro>;
+const deskModel = plainModel('Desk', desks);
+const counterModel = plainModel('Counter', counters);
+const macroModel = plainModel('Macro', macros);
+export const deskCollection = () => deskModel.collection as Table<StoredDesk>;
+export const counterCollection = () => counterModel.collection as Table<{ _id: string; last: number }>;
+export const macroCollection = () => macroModel.collection as Table<StoredMacro>;
 
 export const hadTickets = async (desk: string): Promise<boolean> =>
   (await counterCollection().findOne({ _id: desk })) !== null;

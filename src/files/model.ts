@@ -1,6 +1,8 @@
 // Attachments as stored: what is known of a file; its bytes are in the storage. Private to this folder.
-import mongoose, { Schema } from 'mongoose';
+import { Schema } from 'mongoose';
 import type { Audience } from '../history/entry.ts';
+import { plainModel } from '../store.ts';
+import type { Table } from '../table.ts';
 
 export interface StoredAttachment {
   _id: string;
@@ -26,6 +28,5 @@ schema.index({ ticket: 1, createdAt: 1, _id: 1 });
 schema.index({ state: 1, createdAt: 1 });
 schema.index({ scan: 1, createdAt: 1 }, { partialFilterExpression: { scan: 'pending' } });
 
-const model = mongoose.model('Attachment', schema);
-export const attachmentCollection = () =>
-  model.collection as unknown as mongoose.mongo.Collection<StoredAttachment>;
+const model = plainModel('Attachment', schema);
+export const attachmentCollection = () => model.collection as Table<StoredAttachment>;

@@ -1,5 +1,7 @@
 // The history as stored: append-only; audit trail, history and outbox in one. Private to this folder.
-import mongoose, { Schema } from 'mongoose';
+import { Schema } from 'mongoose';
+import { plainModel } from '../store.ts';
+import type { Table } from '../table.ts';
 import type { Entry } from './entry.ts';
 
 const schema = new Schema(
@@ -14,5 +16,5 @@ schema.index(
   { partialFilterExpression: { 'comment.origin': { $type: 'string' } } },
 );
 
-const model = mongoose.model('History', schema);
-export const historyCollection = () => model.collection as unknown as mongoose.mongo.Collection<Entry>;
+const model = plainModel('History', schema);
+export const historyCollection = () => model.collection as Table<Entry>;

@@ -1,5 +1,7 @@
 // Deliveries, notifications and what people want to hear, as stored. Private to this folder.
-import mongoose, { Schema } from 'mongoose';
+import { Schema } from 'mongoose';
+import { plainModel } from '../store.ts';
+import type { Table } from '../table.ts';
 import type { Delivery, News } from './channel.ts';
 import type { Event } from './messages.ts';
 import type { Medium, Preferences } from './preferences.ts';
@@ -88,18 +90,15 @@ notifications.index({ at: 1 }, { expireAfterSeconds: 180 * DAY });
 const preferences = shape('preferences');
 const poisoned = shape('poisoned');
 
-type Collection<T extends mongoose.mongo.Document> = mongoose.mongo.Collection<T>;
 const models = {
-  deliveries: mongoose.model('Delivery', deliveries),
-  endpoints: mongoose.model('Endpoint', endpoints),
-  notifications: mongoose.model('Notification', notifications),
-  preferences: mongoose.model('Preferences', preferences),
-  poisoned: mongoose.model('Poisoned', poisoned),
+  deliveries: plainModel('Delivery', deliveries),
+  endpoints: plainModel('Endpoint', endpoints),
+  notifications: plainModel('Notification', notifications),
+  preferences: plainModel('Preferences', preferences),
+  poisoned: plainModel('Poisoned', poisoned),
 };
-export const deliveryCollection = () => models.deliveries.collection as unknown as Collection<StoredDelivery>;
-export const endpointCollection = () => models.endpoints.collection as unknown as Collection<StoredEndpoint>;
-export const notificationCollection = () =>
-  models.notifications.collection as unknown as Collection<StoredNotification>;
-export const preferencesCollection = () =>
-  models.preferences.collection as unknown as Collection<StoredPreferences>;
-export const poisonCollection = () => models.poisoned.collection as unknown as Collection<StoredPoison>;
+export const deliveryCollection = () => models.deliveries.collection as Table<StoredDelivery>;
+export const endpointCollection = () => models.endpoints.collection as Table<StoredEndpoint>;
+export const notificationCollection = () => models.notifications.collection as Table<StoredNotification>;
+export const preferencesCollection = () => models.preferences.collection as Table<StoredPreferences>;
+export const poisonCollection = () => models.poisoned.collection as Table<StoredPoison>;

@@ -114,7 +114,10 @@ export async function link(
 }
 
 /** Two at once: the second finds what the first made. */
-async function upsert(filter: { _id: string }, update: object): Promise<StoredIdentity | null> {
+async function upsert(
+  filter: { _id: string },
+  update: Record<string, unknown>,
+): Promise<StoredIdentity | null> {
   const write = () =>
     identityCollection().findOneAndUpdate(filter, update, { upsert: true, returnDocument: 'before' });
   try {

@@ -1,5 +1,7 @@
 // People as stored: companies, users, contacts, teams, identities, sessions, keys. Private to this folder.
-import mongoose, { Schema } from 'mongoose';
+import { Schema } from 'mongoose';
+import { plainModel } from '../store.ts';
+import type { Table } from '../table.ts';
 import type { Role, Scope } from './access.ts';
 
 export interface StoredCompany {
@@ -215,31 +217,29 @@ apiKeys.index({ company: 1, createdAt: 1, _id: 1 });
 apiKeys.index({ user: 1, createdAt: 1, _id: 1 });
 const signingKeys = shape('signing_keys');
 
-type Collection<T extends mongoose.mongo.Document> = mongoose.mongo.Collection<T>;
 const models = {
-  companies: mongoose.model('Company', companies),
-  users: mongoose.model('User', users),
-  contacts: mongoose.model('Contact', contacts),
-  merges: mongoose.model('Merge', merges),
-  teams: mongoose.model('Team', teams),
-  identities: mongoose.model('Identity', identities),
-  linkCodes: mongoose.model('LinkCode', linkCodes),
-  audit: mongoose.model('AuditLine', audit),
-  sessions: mongoose.model('Session', sessions),
-  attempts: mongoose.model('Attempt', attempts),
-  apiKeys: mongoose.model('ApiKey', apiKeys),
-  signingKeys: mongoose.model('SigningKey', signingKeys),
+  companies: plainModel('Company', companies),
+  users: plainModel('User', users),
+  contacts: plainModel('Contact', contacts),
+  merges: plainModel('Merge', merges),
+  teams: plainModel('Team', teams),
+  identities: plainModel('Identity', identities),
+  linkCodes: plainModel('LinkCode', linkCodes),
+  audit: plainModel('AuditLine', audit),
+  sessions: plainModel('Session', sessions),
+  attempts: plainModel('Attempt', attempts),
+  apiKeys: plainModel('ApiKey', apiKeys),
+  signingKeys: plainModel('SigningKey', signingKeys),
 };
-export const companyCollection = () => models.companies.collection as unknown as Collection<StoredCompany>;
-export const userCollection = () => models.users.collection as unknown as Collection<StoredUser>;
-export const contactCollection = () => models.contacts.collection as unknown as Collection<StoredContact>;
-export const mergeCollection = () => models.merges.collection as unknown as Collection<StoredMerge>;
-export const teamCollection = () => models.teams.collection as unknown as Collection<StoredTeam>;
-export const identityCollection = () => models.identities.collection as unknown as Collection<StoredIdentity>;
-export const linkCodeCollection = () => models.linkCodes.collection as unknown as Collection<StoredLinkCode>;
-export const auditCollection = () => models.audit.collection as unknown as Collection<StoredAuditLine>;
-export const sessionCollection = () => models.sessions.collection as unknown as Collection<StoredSession>;
-export const attemptCollection = () => models.attempts.collection as unknown as Collection<StoredAttempt>;
-export const apiKeyCollection = () => models.apiKeys.collection as unknown as Collection<StoredApiKey>;
-export const signingKeyCollection = () =>
-  models.signingKeys.collection as unknown as Collection<StoredSigningKey>;
+export const companyCollection = () => models.companies.collection as Table<StoredCompany>;
+export const userCollection = () => models.users.collection as Table<StoredUser>;
+export const contactCollection = () => models.contacts.collection as Table<StoredContact>;
+export const mergeCollection = () => models.merges.collection as Table<StoredMerge>;
+export const teamCollection = () => models.teams.collection as Table<StoredTeam>;
+export const identityCollection = () => models.identities.collection as Table<StoredIdentity>;
+export const linkCodeCollection = () => models.linkCodes.collection as Table<StoredLinkCode>;
+export const auditCollection = () => models.audit.collection as Table<StoredAuditLine>;
+export const sessionCollection = () => models.sessions.collection as Table<StoredSession>;
+export const attemptCollection = () => models.attempts.collection as Table<StoredAttempt>;
+export const apiKeyCollection = () => models.apiKeys.collection as Table<StoredApiKey>;
+export const signingKeyCollection = () => models.signingKeys.collection as Table<StoredSigningKey>;

@@ -1,5 +1,7 @@
 // Workspaces and channels as stored. Private to this folder: installations are sealed here and opened nowhere else.
-import mongoose, { Schema } from 'mongoose';
+import { Schema } from 'mongoose';
+import { plainModel } from '../store.ts';
+import type { Table } from '../table.ts';
 import type { Channel, Workspace } from './place.ts';
 
 export interface StoredWorkspace extends Omit<Workspace, 'id'> {
@@ -28,10 +30,9 @@ export interface StoredMute {
 const mutes = new Schema({ _id: String }, { collection: 'mutes', strict: false, versionKey: false });
 mutes.index({ until: 1 }, { expireAfterSeconds: 0 });
 
-type Collection<T extends mongoose.mongo.Document> = mongoose.mongo.Collection<T>;
-const workspaceModel = mongoose.model('Workspace', workspaces);
-const channelModel = mongoose.model('Channel', channels);
-export const workspaceCollection = () => workspaceModel.collection as unknown as Collection<StoredWorkspace>;
-export const channelCollection = () => channelModel.collection as unknown as Collection<StoredChannel>;
-const muteModel = mongoose.model('Mute', mutes);
-export const muteCollection = () => muteModel.collection as unknown as Collection<StoredMute>;
+const workspaceModel = plainModel('Workspace', workspaces);
+const channelModel = plainModel('Channel', channels);
+export const workspaceCollection = () => workspaceModel.collection as Table<StoredWorkspace>;
+export const channelCollection = () => channelModel.collection as Table<StoredChannel>;
+const muteModel = plainModel('Mute', mutes);
+export const muteCollection = () => muteModel.collection as Table<StoredMute>;

@@ -2,6 +2,8 @@
 // one read serves every ticket. Its version is the lock. Private to this folder.
 
 import mongoose, { Schema } from 'mongoose';
+import { plainModel } from '../store.ts';
+import type { Table } from '../table.ts';
 import type { Place } from '../tickets/due.ts';
 import type { NamedCalendar, Policy } from './policy.ts';
 
@@ -25,8 +27,8 @@ export interface Spread {
 const schema = new Schema({ _id: String }, { collection: 'sla_rules', strict: false, versionKey: false });
 schema.index({ 'spread.at': 1 }, { partialFilterExpression: { 'spread.at': { $type: 'date' } } });
 
-const model = mongoose.model('SlaRules', schema);
-export const rulesCollection = () => model.collection as unknown as mongoose.mongo.Collection<StoredRules>;
+const model = plainModel('SlaRules', schema);
+export const rulesCollection = () => model.collection as Table<StoredRules>;
 
 /** The database's own time. */
 export async function askTime(): Promise<Date> {

@@ -1,5 +1,7 @@
 // Tickets as stored. Private to this folder: nobody writes a ticket but through change.ts.
-import mongoose, { Schema } from 'mongoose';
+import { Schema } from 'mongoose';
+import { plainModel } from '../store.ts';
+import type { Table } from '../table.ts';
 import type { StoredTicket } from './ticket.ts';
 
 const schema = new Schema({ _id: String }, { collection: 'tickets', strict: false, versionKey: false });
@@ -33,5 +35,5 @@ schema.index(
 schema.index({ nextDeadlineAt: 1 }, { partialFilterExpression: { nextDeadlineAt: { $type: 'date' } } });
 schema.index({ pendingAt: 1 }, { partialFilterExpression: { pendingAt: { $type: 'date' } } });
 
-const model = mongoose.model('Ticket', schema);
-export const ticketCollection = () => model.collection as unknown as mongoose.mongo.Collection<StoredTicket>;
+const model = plainModel('Ticket', schema);
+export const ticketCollection = () => model.collection as Table<StoredTicket>;
