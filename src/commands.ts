@@ -34,8 +34,8 @@ export interface Saying {
   desk: Desk;
   /** Somebody's user id, by how this surface names people. */
   person: (word: string) => Promise<string>;
-  /** Proves that the one who speaks is the user who was given this code. */
-  prove: (code: string) => Promise<string>;
+  /** Proves that the one who speaks is the user who was given this code; without one, gives them a code to enter there. */
+  prove: (code: string | undefined) => Promise<string>;
 }
 
 export interface Command {
@@ -241,12 +241,12 @@ export const COMMANDS: readonly Command[] = [
     word: 'link',
     about: 'two tickets that belong together, or your account with the code that you were given',
     args: [
-      { name: 'ticket', kind: 'word', about: 'a ticket’s key, or the code' },
+      { name: 'ticket', kind: 'word', about: 'a ticket’s key, or the code', optional: true },
       { name: 'other', kind: 'ticket', about: 'the other ticket', optional: true },
     ],
     run: async (saying, given) => {
-      const first = need(given, 'ticket');
-      if (!readTicketKey(first)) return { kind: 'words', text: await saying.prove(first) };
+      const first = given.ticket;
+      if (!first || !readTicketKey(first)) return { kind: 'words', text: await saying.prove(first) };
       const ticket = await link(saying.ctx, first, { kind: 'related', ticketId: need(given, 'other') });
       return { kind: 'ticket', ticket, words: `${ticket.key} is linked with ${given.other}.` };
     },

@@ -12,6 +12,7 @@ import { notificationRoutes } from './notifications.ts';
 import { openApi } from './openapi.ts';
 import { type Operations, operationRoutes } from './operations.ts';
 import { peopleRoutes } from './people.ts';
+import { placeRoutes } from './places.ts';
 import { type Route, route } from './route.ts';
 import { slaRoutes } from './sla.ts';
 import { teamRoutes } from './teams.ts';
@@ -33,6 +34,7 @@ export function allRoutes(operations: Operations, others: readonly Route[] = [])
     ...identityRoutes,
     ...contactRoutes,
     ...deskRoutes,
+    ...placeRoutes,
     ...listRoutes,
     ...attachmentRoutes(config),
     ...transferRoutes,

@@ -9,6 +9,7 @@ import { addComment } from '../../src/tickets/comments.ts';
 import { fileIn } from '../../src/tickets/conversations.ts';
 import { patch } from '../../src/tickets/editing.ts';
 import { close, escalate, reopen, resolve, setStatus } from '../../src/tickets/moving.ts';
+import { feedbackInput, rate } from '../../src/tickets/people.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
 import { create, read } from '../../src/tickets/tickets.ts';
 import { done, requesterCard, triageCard } from './blocks.ts';
@@ -82,6 +83,11 @@ const DEEDS: Record<string, { doing: string; run: Deed }> = {
     doing: 'confirms',
     run: (call, { ticket }) => close(call.ctx, ticket, { notes: 'The requester confirmed the solution.' }),
   },
+  ticket_rate: {
+    doing: 'rates this',
+    run: (call, { ticket, choice }) =>
+      rate(call.ctx, ticket, feedbackInput.parse({ rating: Number(choice) })),
+  },
   ticket_more: {
     doing: 'is at it',
     run: async (call, { ticket, choice }) =>
@@ -111,8 +117,10 @@ async function press(call: Call, body: Body): Promise<void> {
   else if (pressed.on === 'home') await publishHome(call);
 }
 
-const mineWords = (ticket: Ticket): string =>
-  done({ kind: ticket.statusKind }) ? 'This is done:' : 'We have your request.';
+const mineWords = ({ satisfaction, statusKind }: Ticket): string => {
+  if (satisfaction) return `Thank you: ${'★'.repeat(satisfaction.rating)}`;
+  return done({ kind: statusKind }) ? 'This is done:' : 'We have your request.';
+};
 
 async function redrawCard(call: Call, { ticket }: Press, known?: Ticket): Promise<void> {
   const now = known ?? (await read(call.ctx, ticket));

@@ -2,7 +2,7 @@
 import { type Answer, COMMANDS, helpText, parse, type Saying } from '../../src/commands.ts';
 import { invalid } from '../../src/errors.ts';
 import { atLeast } from '../../src/people/access.ts';
-import { confirmLink } from '../../src/people/identities.ts';
+import { confirmLink, startLink } from '../../src/people/identities.ts';
 import { type Drawing, listOf, requesterCard, triageCard, saying as words } from './blocks.ts';
 import type { Call } from './call.ts';
 import { context, section } from './elements.ts';
@@ -32,13 +32,19 @@ export async function personIn(call: Pick<Call, 'host' | 'room' | 'ctx'>, word: 
   return actor.id;
 }
 
-async function prove(call: Call, code: string): Promise<string> {
+async function prove(call: Call, code: string | undefined): Promise<string> {
   const { name } = await profile(call.host, call.room, call.user);
-  const actor = await confirmLink(
-    call.ctx,
-    { provider: 'slack', workspace: call.room.workspace.external, externalId: call.user, name },
-    code,
-  );
+  const external = {
+    provider: 'slack',
+    workspace: call.room.workspace.external,
+    externalId: call.user,
+    name,
+  };
+  if (code === undefined) {
+    const made = await startLink(call.ctx, external);
+    return `Sign in to Switchboard and enter \`${made.code}\` among your linked accounts. It is good for ten minutes, and only you see it.`;
+  }
+  const actor = await confirmLink(call.ctx, external, code);
   return `This Slack account is yours now, ${actor.name}.`;
 }
 
