@@ -15,9 +15,16 @@ class Plain extends Error {
 
 /** Packages and build; quick when both stand. */
 export async function prepare() {
-  if (!packagesStand()) await install();
-  const sources = fingerprint();
-  if (!buildStands(sources)) await build(sources);
+  try {
+    if (!packagesStand()) await install();
+    const sources = fingerprint();
+    if (!buildStands(sources)) await build(sources);
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC'].includes(error.code)) throw error;
+    throw new Plain(
+      `${error.path ?? root} cannot be written (${error.code}): packages and build go there. Let this user write in ${root}, or make room.`,
+    );
+  }
 }
 
 /** Does node_modules hold what the lock file says? npm writes its own copy of the lock when an install is complete. */

@@ -11,6 +11,8 @@ const STOP_MS = 9_500;
 /** Errors that are sentences for the person who starts Switchboard; any other is a bug and shows its stack. */
 const SENTENCES = ['CannotStart', 'ConfigError', 'Refusal'];
 
+const STORE_LOST = /^Mongo(ServerSelection|Network|PoolCleared|NotConnected)/;
+
 type Stop = () => Promise<void>;
 const say = (line: string): void => console.error(line);
 
@@ -36,11 +38,18 @@ export async function serve(): Promise<void> {
     stops.push(running.stop);
     say(banner(config, stores));
   } catch (error) {
-    const sentence = error instanceof Error && SENTENCES.includes(error.name);
-    say(sentence ? `Switchboard cannot start. ${error.message}` : String((error as Error)?.stack ?? error));
+    say(obituary(error));
     await Promise.race([stopAll(stops), pause(STOP_MS)]);
     process.exit(1);
   }
+}
+
+function obituary(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (SENTENCES.includes(error.name)) return `Switchboard cannot start. ${error.message}`;
+  if (STORE_LOST.test(error.name))
+    return `Switchboard cannot start. MONGODB_URI: the database went away (${error.message}).`;
+  return error.stack ?? error.message;
 }
 
 function banner(config: Config, stores: Stores): string {
@@ -92,7 +101,7 @@ function stopWhenAsked(stops: Stop[]): void {
     if (process.ppid === parent && parentOfShell(parent) === npm) return;
     clearInterval(look);
     void stop('npm is gone');
-  }, 500);
+  }, 100);
   look.unref();
 }
 

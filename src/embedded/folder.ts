@@ -30,6 +30,8 @@ export interface DataFolder {
 }
 
 const SOCKET_PATH_MOST = 100;
+const FULL = ['ENOSPC', 'EDQUOT'];
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
 
 export async function openFolder(
   dataDir: string,
@@ -42,7 +44,7 @@ export async function openFolder(
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     return runFolder(realpathSync(folder));
   });
-  attempt(folder, () => tryToWrite(folder));
+  attempt(folder, () => tryToWrite(folder, leastFreeMb > 0));
   const disk = statfsSync(folder);
   const freeMb = Math.floor((disk.bavail * disk.bsize) / 1_000_000);
   if (freeMb < leastFreeMb)
@@ -67,13 +69,16 @@ function runFolder(folder: string): string {
   return run;
 }
 
-function tryToWrite(folder: string): void {
+/** A full disk is no obstacle for who asks for no room: what is there can still be read. */
+function tryToWrite(folder: string, needsRoom: boolean): void {
   const file = path.join(folder, `.probe-${process.pid}`);
   try {
     const handle = openSync(file, 'w', 0o600);
     writeSync(handle, Buffer.alloc(64_000));
     fsyncSync(handle);
     closeSync(handle);
+  } catch (error) {
+    if (needsRoom || !FULL.includes(codeOf(error))) throw error;
   } finally {
     rmSync(file, { force: true });
   }
@@ -84,8 +89,8 @@ function attempt<T>(folder: string, work: () => T): T {
     return work();
   } catch (error) {
     if (error instanceof CannotStart) throw error;
-    const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    if (code === 'ENOSPC' || code === 'EDQUOT')
+    const code = codeOf(error);
+    if (FULL.includes(code))
       throw new CannotStart(
         `DATA_DIR: the disk under ${folder} is full. Make room, or set DATA_DIR to a folder on another disk.`,
       );
@@ -114,10 +119,10 @@ export function listenerOf(socket: string, waitMs = 300): Promise<string | undef
 }
 
 async function holdLock(socket: string, folder: string, until: number): Promise<Server> {
-  for (let round = 0; round < 5 || Date.now() < until; round++) {
+  for (let cleared = 0; cleared < 5; ) {
     const server = await listen(socket);
     if (server) {
-      if (round === 0) return server;
+      if (cleared === 0) return server;
       // Another one may have cleared the same left-over socket in this very moment: whose is it now?
       const mine = statSync(socket, { throwIfNoEntry: false })?.ino;
       await pause(100);
@@ -138,6 +143,7 @@ async function holdLock(socket: string, folder: string, until: number): Promise<
         `DATA_DIR: ${folder} is in use by another Switchboard${owner && ` (process ${owner})`}. Stop that one, or set DATA_DIR (and PORT) to others.`,
       );
     rmSync(socket, { force: true });
+    cleared += 1;
   }
   throw new CannotStart(`DATA_DIR: ${folder} cannot be locked: others keep trying to use it. Try again.`);
 }

@@ -6,6 +6,9 @@ import { launchEngine } from './launch.ts';
 import { startRedis } from './redis.ts';
 import { findRedis, type Say } from './redis-program.ts';
 
+/** One whose npm was killed notices it a moment later, and stops: the next start may meet it. */
+const FORMER_SELF_MS = 3_000;
+
 export interface StoresWanted {
   dataDir: string;
   leastFreeMb: number;
@@ -26,7 +29,7 @@ export async function openStores(wanted: StoresWanted): Promise<Stores> {
   const { mongodbUri, redisUrl, say } = wanted;
   const own = { ownMongodb: !mongodbUri, ownRedis: !redisUrl };
   if (mongodbUri && redisUrl) return { mongodbUri, redisUrl, ...own, stop: async () => {} };
-  const folder = await openFolder(wanted.dataDir, wanted.leastFreeMb);
+  const folder = await openFolder(wanted.dataDir, wanted.leastFreeMb, FORMER_SELF_MS);
   const running: { stop(): Promise<void> }[] = [];
   const keep = async <T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> => {
     const started = await starting;
