@@ -43,11 +43,13 @@ export class Draft {
 
   /** An element of an array leaves a null behind, so that the others keep their places. */
   remove(parts: readonly string[]): void {
-    if (this.read(parts) === undefined) return;
+    const inArray = Array.isArray(this.read(parts.slice(0, -1)));
+    const old = this.read(parts);
+    if (old === undefined || (inArray && old === null)) return;
     const container = this.#containerOf(parts);
     const last = parts[parts.length - 1] ?? '';
-    if (!Array.isArray(container)) delete container[last];
-    else if (container[Number(last)] !== null) container[Number(last)] = null;
+    if (Array.isArray(container)) container[Number(last)] = null;
+    else delete container[last];
   }
 
   #own<T extends Container>(container: T): T {

@@ -82,7 +82,7 @@ function operatorUpdate(update: Doc, env: UpdateEnv): Update {
     kind: 'operators',
     apply(doc) {
       const draft = run(doc, false);
-      if (!draft.changed || identical(draft.root, doc)) return null;
+      if (!draft.changed) return null;
       keepId(doc, draft.root);
       return draft.root;
     },
