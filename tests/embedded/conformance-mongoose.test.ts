@@ -107,8 +107,9 @@ describe('a model', () => {
   });
 
   test('populates references, one and many', async () => {
-    const [mei, kai] = await Person.create([{ name: 'Mei' }, { name: 'Kai' }]);
-    await Ticket.create({ number: 1, requester: mei?._id, watchers: [mei?._id, kai?._id] });
+    const mei = await Person.create({ name: 'Mei' });
+    const kai = await Person.create({ name: 'Kai' });
+    await Ticket.create({ number: 1, requester: mei._id, watchers: [mei._id, kai._id] });
     const ticket = await Ticket.findOne({ number: 1 }).populate('requester', 'name').populate('watchers');
     expect(ticket).toMatchObject({
       requester: { name: 'Mei' },
