@@ -93,6 +93,27 @@ export async function buildIndexes(log: Logger): Promise<string[]> {
   return failed;
 }
 
+/** What buildIndexes would still have to build: `tickets: company_1_key_1`. */
+export async function missingIndexes(): Promise<string[]> {
+  const missing: string[] = [];
+  for (const model of Object.values(mongoose.models)) {
+    const there = await model.collection
+      .listIndexes()
+      .toArray()
+      .catch(() => []);
+    const names = new Set(there.map((one) => one.name));
+    for (const [fields, options] of model.schema.indexes()) {
+      const name =
+        options.name ??
+        Object.entries(fields)
+          .map(([field, way]) => `${field}_${way}`)
+          .join('_');
+      if (!names.has(name)) missing.push(`${model.collection.name}: ${name}`);
+    }
+  }
+  return missing;
+}
+
 const DUPLICATE = 11_000;
 export const isDuplicate = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === DUPLICATE;

@@ -45,7 +45,7 @@ export async function planFor(
   entries: readonly Entry[],
   options: PlanOptions,
 ): Promise<Plan> {
-  const { pending: _, pendingAt: __, ...ticket } = stored;
+  const { pending: _, pendingAt: __, untold: ___, ...ticket } = stored;
   const at = options.now();
   const plan: Plan = { deliveries: [], cards: [], notifications: [] };
   const told = entries.filter((entry) => !entry.silent);

@@ -1,5 +1,7 @@
 // What the relay could not digest, kept for a person to look at and to send through again.
 import { storeNow } from '../clock.ts';
+import { unknown } from '../errors.ts';
+import { unstrike } from '../tickets/change.ts';
 import type { StoredTicket } from '../tickets/ticket.ts';
 import { poisonCollection, type StoredPoison } from './model.ts';
 
@@ -18,6 +20,12 @@ export async function setAside(ticket: StoredTicket, error: unknown): Promise<vo
 export const poison = (limit = 100): Promise<StoredPoison[]> =>
   poisonCollection().find({ settledAt: null }).sort({ at: 1 }).limit(limit).toArray();
 
-export async function settlePoison(ticket: string): Promise<void> {
+/** Through the relay once more: the entries that are in the history are put back on the ticket. Returns how many. */
+export async function reinstate(ticket: string): Promise<number> {
+  const aside = await poisonCollection().findOne({ _id: ticket, settledAt: null });
+  if (!aside) throw unknown('ticket', 'Nothing of this ticket was set aside.');
+  const numbers = aside.entries.map((id) => Number(id.slice(id.lastIndexOf('-') + 1)));
+  await unstrike(ticket, Math.min(...numbers));
   await poisonCollection().updateOne({ _id: ticket }, { $set: { settledAt: storeNow() } });
+  return numbers.length;
 }

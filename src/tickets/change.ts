@@ -9,7 +9,7 @@ import { findDesk } from '../desks/desks.ts';
 import { nextNumber } from '../desks/numbers.ts';
 import { conflict, Refusal } from '../errors.ts';
 import { applied, type Draft, differences, type Entry } from '../history/entry.ts';
-import { file, filedCauses } from '../history/history.ts';
+import { file, filed, filedCauses } from '../history/history.ts';
 import { idFrom, newId } from '../id.ts';
 import { signal } from '../signals.ts';
 import type { Rules } from '../sla/policy.ts';
@@ -264,7 +264,9 @@ function commit({ _id, seq, pending, pendingAt }: StoredTicket, after: Ticket, e
     filter: { _id, seq },
     update: {
       $set: { ...set, ...(filed ? { pending: [...entries] } : {}) },
-      ...(filed ? {} : { $push: { pending: { $each: [...entries] } } }),
+      ...(filed
+        ? { $min: { untold: pending[0]?.seq ?? seq } }
+        : { $push: { pending: { $each: [...entries] } } }),
     },
   };
 }
@@ -354,13 +356,18 @@ export async function strike(tickets: readonly StoredTicket[]): Promise<void> {
       return {
         updateOne: {
           filter: { _id, seq },
-          update: { $set: { pending: [], ...(kept ? { words: kept } : {}) }, $unset: { pendingAt: '' } },
+          update: {
+            $set: { pending: [], ...(kept ? { words: kept } : {}) },
+            $unset: { pendingAt: '', untold: '' },
+          },
         },
       };
     }),
     { ordered: false },
   );
   if (result.matchedCount === tickets.length) return;
+  for (const { _id, seq, untold } of tickets)
+    if (untold) await collection.updateOne({ _id, untold: { $lte: seq } }, { $set: { untold: seq + 1 } });
   await collection.bulkWrite(
     tickets.map(({ _id, seq }) => {
       const kept = words.get(_id);
@@ -373,4 +380,21 @@ export async function strike(tickets: readonly StoredTicket[]): Promise<void> {
     }),
     { ordered: false },
   );
+}
+
+/** For the relay: all that it has not seen of a ticket, what others had to file for it included. */
+export async function unseen({ _id, seq, pending, untold }: StoredTicket): Promise<Entry[]> {
+  if (!untold) return pending;
+  const first = pending[0]?.seq ?? seq + 1;
+  const before = await filed(_id, { after: untold - 1 });
+  return [...before.filter((entry) => entry.seq < first), ...pending];
+}
+
+/** The relay is to see a ticket's entries again, from this number on. */
+export async function unstrike(ticket: string, from: number): Promise<void> {
+  await ticketCollection().updateOne(
+    { _id: ticket },
+    { $min: { untold: from }, $set: { pendingAt: new Date() } },
+  );
+  signal('entry', { company: '' });
 }

@@ -90,6 +90,8 @@ export interface Ticket {
 export interface StoredTicket extends Ticket {
   pending: Entry[];
   pendingAt?: Date;
+  /** Entries from this number on were filed before the relay saw them. */
+  untold?: number;
   /** The words by which it is found: kept by the relay. */
   words?: string[];
 }

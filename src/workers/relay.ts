@@ -11,7 +11,7 @@ import { type Plan, type PlanOptions, planFor } from '../notify/plan.ts';
 import { setAside } from '../notify/poison.ts';
 import { listen, signal } from '../signals.ts';
 import { isAway } from '../store.ts';
-import { strike, unfiled } from '../tickets/change.ts';
+import { strike, unfiled, unseen } from '../tickets/change.ts';
 import { finishPending } from '../tickets/followups.ts';
 import type { StoredTicket } from '../tickets/ticket.ts';
 import { poisonedTotal, relayedTotal, relayLag } from './metrics.ts';
@@ -111,18 +111,18 @@ export function startRelay(options: RelayOptions): Relay {
 }
 
 async function relay(tickets: readonly StoredTicket[], options: RelayOptions): Promise<void> {
-  const entries = tickets.flatMap((ticket) => ticket.pending);
+  const news = await Promise.all(tickets.map(async (ticket) => ({ ticket, entries: await unseen(ticket) })));
+  const entries = news.flatMap((one) => one.entries);
   await file(entries);
   await finishPending(options.log, entries);
   const plans: Plan[] = [];
-  for (const ticket of tickets) {
-    plans.push(await planFor(ticket, ticket.pending, options.plan));
-    for (const follow of options.followers) await follow(ticket, ticket.pending);
+  for (const { ticket, entries } of news) {
+    plans.push(await planFor(ticket, entries, options.plan));
+    for (const follow of options.followers) await follow(ticket, entries);
   }
   const due = await record(plans);
   await Promise.all([strike(tickets), options.enqueue(due)]);
-  for (const ticket of tickets)
-    for (const { _id, company } of ticket.pending) signal('change', { company, ticket: ticket._id, id: _id });
+  for (const { _id, company, ticket } of entries) signal('change', { company, ticket, id: _id });
   signalNotifications(plans.flatMap((plan) => plan.notifications));
   relayedTotal.inc(entries.length);
 }

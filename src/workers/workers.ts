@@ -41,7 +41,7 @@ export interface WorkersOptions {
 }
 
 /** All queues there are, for whoever looks at them. */
-export const queueNames = (channels: readonly Channel[]): string[] => [
+export const queueNames = (channels: readonly Pick<Channel, 'surface'>[]): string[] => [
   ROUNDS,
   ...channels.map(({ surface }) => deliverQueue(surface)),
 ];
