@@ -9,7 +9,7 @@ import { type Ctx, systemCtx } from '../../src/context.ts';
 import { newId } from '../../src/id.ts';
 import { openLog } from '../../src/log.ts';
 import { FIRST_COMPANY, firstStart } from '../../src/people/companies.ts';
-import { sweep } from '../../src/sla/deadlines.ts';
+import { sweep, sweepFor } from '../../src/sla/deadlines.ts';
 import { databaseTime } from '../../src/sla/time.ts';
 import { buildIndexes, connectStore, disconnectStore } from '../../src/store.ts';
 import type { StoredTicket } from '../../src/tickets/ticket.ts';
@@ -66,19 +66,25 @@ function shifted(value: unknown, ms: number): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, shifted(each, ms)]));
 }
 
-/** A thousand deadlines spread over five seconds: ms from the instant each was due to the end of its commit. */
+/**
+ * A thousand deadlines spread over five seconds: ms from the instant each was due to the end of its commit. (A batch
+ * was committed by the time of the next one, which is read after it.)
+ */
 async function lateness(): Promise<number[]> {
-  const spread = (index: number): number => 1_500 + index * 5;
-  const start = await plant(1_000, spread);
-  const late: number[] = [];
-  while (late.length < 1_000) {
-    const { fired, next } = await sweep({ log });
-    const after = (await databaseTime()).getTime();
-    for (let index = 0; index < fired; index++) late.push(after - (start + spread(late.length))); // oldest first
-    const wait = next ? next.getTime() - after : 50;
-    await new Promise((resolve) => setTimeout(resolve, Math.min(50, Math.max(1, wait))));
-  }
-  return late;
+  const start = await plant(1_000, (index) => 1_500 + index * 5);
+  let fired = 0;
+  while (fired < 1_000) fired += (await sweepFor(1_000, { log })).fired;
+  const end = (await databaseTime()).getTime();
+  const found = await tickets()
+    .find(
+      { 'pending.at': { $gte: new Date(start) }, 'pending.action': 'sla_warning' },
+      { projection: { pending: 1 } },
+    )
+    .toArray();
+  const entries = found.flatMap(({ pending }) => pending.filter((entry) => entry.action === 'sla_warning'));
+  const batches = [...new Set(entries.map((entry) => entry.at.getTime()))].sort((a, b) => a - b);
+  const committed = new Map(batches.map((at, index) => [at, batches[index + 1] ?? end]));
+  return entries.map(({ at, facts }) => (committed.get(at.getTime()) ?? end) - Number(facts?.due_at));
 }
 
 async function rawLateness(queue: Queue, url: string): Promise<number[]> {
