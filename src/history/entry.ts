@@ -97,6 +97,9 @@ export const QUIET_FIELDS: ReadonlySet<string> = new Set([
   'mergedFrom',
 ]);
 
+/** Large, and of no use once replaced: an entry says only what they are after it. */
+const WITHOUT_BEFORE: ReadonlySet<string> = new Set(['sla']);
+
 /** The field-by-field difference that a draft makes to a thing. */
 export function differences<F extends object>(
   before: F | null,
@@ -106,7 +109,7 @@ export function differences<F extends object>(
   for (const [name, after] of Object.entries(set)) {
     if (after === undefined) continue;
     const was = before === null ? null : ((before as Record<string, unknown>)[name] ?? null);
-    if (!same(was, after)) out[name] = [was, after];
+    if (!same(was, after)) out[name] = [WITHOUT_BEFORE.has(name) ? null : was, after];
   }
   return out;
 }

@@ -252,7 +252,9 @@ export function reckoned(clock: TicketClock, terms: Terms): TicketClock {
 /** What the clocks need to know of a ticket, and what they say of it. */
 export interface Clocked extends Standing {
   desk: string;
+  dueDate: Date | null;
   sla: TicketSla | null;
+  dueAt: Date | null;
   autoCloseAt: Date | null;
   nextDeadlineAt: Date | null;
 }
@@ -263,7 +265,7 @@ export function datesAfter(
   after: Clocked,
   happening: Happening,
   rules: Rules,
-): Pick<Clocked, 'sla' | 'autoCloseAt' | 'nextDeadlineAt'> {
+): Pick<Clocked, 'sla' | 'dueAt' | 'autoCloseAt' | 'nextDeadlineAt'> {
   const terms = termsFor(rules, after.desk, after.priority);
   const sla = advance(after.sla, before, after, happening, terms);
   let { autoCloseAt } = after;
@@ -272,5 +274,7 @@ export function datesAfter(
     autoCloseAt = terms.closeAfter === null ? null : new Date(happening.at.getTime() + terms.closeAfter);
   const snoozedUntil = after.deletedAt ? null : after.snoozedUntil;
   const nextDeadlineAt = nextDeadline([...sla.clocks, { nextAt: snoozedUntil }, { nextAt: autoCloseAt }]);
-  return { sla, autoCloseAt, nextDeadlineAt };
+  const resolution = sla.clocks.find((clock) => clock.target === 'resolution');
+  const dueAt = after.dueDate ?? resolution?.dueAt ?? null;
+  return { sla, dueAt, autoCloseAt, nextDeadlineAt };
 }

@@ -104,7 +104,6 @@ export function consequences(
   at: Date,
 ): Partial<Ticket> {
   const out: Partial<Ticket> = { ...set };
-  if (set.dueDate !== undefined && set.dueAt === undefined) out.dueAt = set.dueDate;
   if (set.deletedAt && before) out.company = `${before.company} (deleted)`;
   if (set.priority) out.priorityRank = PRIORITY_RANK[set.priority];
   if (set.assignee !== undefined && set.assignee !== (before?.assignee ?? null))

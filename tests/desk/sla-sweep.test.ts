@@ -5,6 +5,7 @@ import mongoose from 'mongoose';
 import { type Actor, type Ctx, systemCtx } from '../../src/context.ts';
 import { type Entry, fold, same } from '../../src/history/entry.ts';
 import { openLog } from '../../src/log.ts';
+import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { sweep } from '../../src/sla/deadlines.ts';
 import { updatePolicy } from '../../src/sla/policies.ts';
 import { policyPatch } from '../../src/sla/policy.ts';
@@ -19,13 +20,11 @@ import { openWorld, type World } from '../support/world.ts';
 const MINUTE = 60_000;
 const log = openLog('silent');
 let world: World;
-let company: string;
-let mei: Actor;
+const company = FIRST_COMPANY;
+const mei: Actor = { kind: 'user', id: 'mei', name: 'Mei', company, role: 'agent', teams: [] };
 
 beforeAll(async () => {
   world = await openWorld({ roles: 'api' });
-  company = (await world.call('GET', '/api/v1/auth/me', { as: await world.admin() })).body.company;
-  mei = { kind: 'user', id: 'mei', name: 'Mei', company, role: 'agent', teams: [] };
 });
 afterAll(() => world?.close());
 afterEach(() => {

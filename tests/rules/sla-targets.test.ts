@@ -359,7 +359,7 @@ describe('the dates of a ticket', () => {
       snoozedUntil: null,
       deletedAt: null,
     },
-    ...{ sla: null, autoCloseAt: null, nextDeadlineAt: null },
+    ...{ sla: null, autoCloseAt: null, nextDeadlineAt: null, dueDate: null, dueAt: null },
   };
   const step = (before: Clocked | null, set: Partial<Clocked>, minutes: number): Clocked => {
     const next = { ...(before ?? blank), ...set };
@@ -372,6 +372,8 @@ describe('the dates of a ticket', () => {
   test('what is due next is the earliest of warning, waking up and closing', () => {
     const born = step(null, {}, 0);
     expect(born.nextDeadlineAt).toEqual(after(45 * MINUTE));
+    expect(born.dueAt).toEqual(after(240 * MINUTE));
+    expect(step(born, { dueDate: START }, 1).dueAt).toEqual(START);
     const asleep = step(born, { snoozedUntil: after(20 * MINUTE) }, 5);
     expect(asleep.nextDeadlineAt).toEqual(after(20 * MINUTE));
     const done = step(asleep, { ...resolved, snoozedUntil: null }, 10);
