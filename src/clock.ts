@@ -2,14 +2,19 @@
 // machines say. Between two askings it is carried on by the processor's own count, which no clock change moves.
 import { askStoreTime } from './store.ts';
 
+const ASK_EVERY_MS = 5_000;
 let base: { store: number; at: number } | null = null;
 
-/** Asks the database. The answer is taken to be half a round trip old. */
+/** Asks the database. Its answer counts from its arrival, so that we are never ahead of it and nothing is early. */
 export async function tuneClock(): Promise<void> {
-  const before = performance.now();
   const store = await askStoreTime();
-  const after = performance.now();
-  base = { store: store.getTime() + (after - before) / 2, at: after };
+  base = { store: store.getTime(), at: performance.now() };
+}
+
+/** The database's time, asked a moment ago at the latest: what decides. */
+export async function storeTime(): Promise<Date> {
+  if (!base || performance.now() - base.at > ASK_EVERY_MS) await tuneClock();
+  return storeNow();
 }
 
 /** The database's time as far as this process knows; its own until it has asked once. */

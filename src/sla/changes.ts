@@ -1,5 +1,6 @@
 // How the rules of a company are changed: the whole document, by its version, then spread to the tickets that are open.
 
+import { storeTime } from '../clock.ts';
 import type { Ctx } from '../context.ts';
 import { conflict, forbidden } from '../errors.ts';
 import { type Deed, may } from '../people/access.ts';
@@ -7,7 +8,6 @@ import { isDuplicate } from '../store.ts';
 import { rulesCollection, type StoredRules } from './model.ts';
 import { forgetRules, RULES_LIFETIME_MS, rulesOf, storedRules } from './rules.ts';
 import { spreadFrom } from './spread.ts';
-import { databaseTime } from './time.ts';
 
 const ATTEMPTS = 10;
 
@@ -32,7 +32,7 @@ export async function changeRules<T>(
       calendars: [...before.calendars],
     };
     const answer = decide(after, version);
-    const at = new Date((await databaseTime()).getTime() + RULES_LIFETIME_MS + 1_000);
+    const at = new Date((await storeTime()).getTime() + RULES_LIFETIME_MS + 1_000);
     const stored: StoredRules = { ...after, version, spread: { at, after: null } };
     if (!(await replaced(before, stored))) continue;
     forgetRules(company);

@@ -2,6 +2,7 @@
 // change as everything else. So any number of workers may sweep at once: each deadline fires once, and never early.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { storeTime } from '../clock.ts';
 import { type Ctx, systemCtx } from '../context.ts';
 import type { Logger } from '../log.ts';
 import { leadsOf } from '../people/leads.ts';
@@ -11,7 +12,6 @@ import type { StoredTicket } from '../tickets/ticket.ts';
 import { dutiesOf, type Occasion } from './duties.ts';
 import { rulesOf } from './rules.ts';
 import { spreadDue } from './spread.ts';
-import { databaseTime } from './time.ts';
 
 const BATCH = 250;
 const LONGEST_MS = 10_000;
@@ -37,14 +37,14 @@ export async function sweep({ log }: { log: Logger }): Promise<Swept> {
   let lateMs = 0;
   await spreadNow(log);
   for (;;) {
-    const now = await databaseTime();
+    const now = await storeTime();
     const tickets = await due(now, BATCH, setAside());
     const oldest = tickets[0]?.nextDeadlineAt;
     if (oldest) lateMs = Math.max(lateMs, now.getTime() - oldest.getTime());
     const written = tickets.length ? await settle(tickets, now, log) : 0;
     fired += written;
     const next = tickets.length === BATCH ? now : await nextDue(setAside());
-    const more = written > 0 && next !== null && next <= (await databaseTime());
+    const more = written > 0 && next !== null && next <= (await storeTime());
     if (!more || performance.now() - began > LONGEST_MS) return { fired, lateMs, ...(next ? { next } : {}) };
   }
 }
@@ -54,7 +54,7 @@ let spreadAt = Number.NEGATIVE_INFINITY;
 async function spreadNow(log: Logger): Promise<void> {
   if (performance.now() - spreadAt < SPREAD_EVERY_MS) return;
   spreadAt = performance.now();
-  await spreadDue(await databaseTime(), log);
+  await spreadDue(await storeTime(), log);
 }
 
 /**
@@ -69,7 +69,7 @@ export async function sweepFor(ms: number, given: { log: Logger }): Promise<Swep
     total.fired += fired;
     total.lateMs = Math.max(total.lateMs, lateMs);
     if (next) total.next = next;
-    const wait = next ? next.getTime() - (await databaseTime()).getTime() : Number.POSITIVE_INFINITY;
+    const wait = next ? next.getTime() - (await storeTime()).getTime() : Number.POSITIVE_INFINITY;
     if (performance.now() + Math.max(0, wait) >= end) return total;
     await pause(Math.max(1, wait));
   }

@@ -1,5 +1,6 @@
 // Why a ticket's deadlines are where they are, and how its clocks stand: for reading, by the terms that hold now.
 
+import { storeTime } from '../clock.ts';
 import type { Ctx } from '../context.ts';
 import { find } from '../tickets/find.ts';
 import { need } from './changes.ts';
@@ -8,7 +9,6 @@ import { type Explanation, explain } from './explain.ts';
 import { policyFor, type Target, termsFor } from './policy.ts';
 import { rulesOf } from './rules.ts';
 import { advance, type TicketSla } from './targets.ts';
-import { databaseTime } from './time.ts';
 
 export interface ExplainedTicket {
   ticket: string;
@@ -26,7 +26,7 @@ export interface ExplainedTicket {
 export async function explainTicket(ctx: Ctx, ref: string): Promise<ExplainedTicket> {
   need(ctx, 'sla.read');
   const ticket = await find(ctx, ref);
-  const [rules, at] = await Promise.all([rulesOf(ticket.company, ticket.sla?.version), databaseTime()]);
+  const [rules, at] = await Promise.all([rulesOf(ticket.company, ticket.sla?.version), storeTime()]);
   const terms = termsFor(rules, ticket.desk, ticket.priority);
   const happening = { at, seq: ticket.seq, spoke: null };
   const sla = ticket.sla ? advance(ticket.sla, ticket, ticket, happening, terms) : null;

@@ -1,7 +1,7 @@
 // Policies and calendars as stored: all of a company in one document, so that a reader never sees half a change and
 // one read serves every ticket. Its version is the lock. Private to this folder.
 
-import mongoose, { Schema } from 'mongoose';
+import { Schema } from 'mongoose';
 import { plainModel } from '../store.ts';
 import type { Table } from '../table.ts';
 import type { Place } from '../tickets/due.ts';
@@ -29,12 +29,3 @@ schema.index({ 'spread.at': 1 }, { partialFilterExpression: { 'spread.at': { $ty
 
 const model = plainModel('SlaRules', schema);
 export const rulesCollection = () => model.collection as Table<StoredRules>;
-
-/** The database's own time. */
-export async function askTime(): Promise<Date> {
-  const { db } = mongoose.connection;
-  if (!db) throw new Error('not connected');
-  const { localTime } = await db.command({ hello: 1 });
-  if (!(localTime instanceof Date)) throw new Error('the database does not tell its time');
-  return localTime;
-}

@@ -30,7 +30,11 @@ async function bring(body: string, type = 'application/x-ndjson') {
   };
 }
 const take = async (query: string) =>
-  (await fetch(`${world.url}/api/v1/tickets/export${query}`, { headers: { authorization: `Bearer ${admin}`, connection: 'close' } })).text();
+  (
+    await fetch(`${world.url}/api/v1/tickets/export${query}`, {
+      headers: { authorization: `Bearer ${admin}`, connection: 'close' },
+    })
+  ).text();
 
 test('a file comes in line by line; what is refused is told with its line and reason', async () => {
   const file = [

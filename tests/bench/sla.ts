@@ -4,13 +4,13 @@ import os from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { Queue, Worker } from 'bullmq';
 import mongoose from 'mongoose';
+import { storeTime } from '../../src/clock.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Ctx, systemCtx } from '../../src/context.ts';
 import { newId } from '../../src/id.ts';
 import { openLog } from '../../src/log.ts';
 import { FIRST_COMPANY, firstStart } from '../../src/people/companies.ts';
 import { sweep, sweepFor } from '../../src/sla/deadlines.ts';
-import { databaseTime } from '../../src/sla/time.ts';
 import { buildIndexes, connectStore, disconnectStore } from '../../src/store.ts';
 import type { StoredTicket } from '../../src/tickets/ticket.ts';
 import { create, createInput } from '../../src/tickets/tickets.ts';
@@ -38,7 +38,7 @@ async function plant(count: number, dueIn: (index: number) => number): Promise<n
   const born = await create(ctx(), input);
   const model = await tickets().findOneAndDelete({ _id: born._id });
   if (!model) throw new Error('no model');
-  const now = (await databaseTime()).getTime();
+  const now = (await storeTime()).getTime();
   for (let done = 0; done < count; done += 1_000) {
     const copies = Array.from({ length: Math.min(1_000, count - done) }, (_, index): StoredTicket => {
       const shift = now + dueIn(done + index) - (model.nextDeadlineAt?.getTime() ?? 0);
@@ -74,7 +74,7 @@ async function lateness(): Promise<number[]> {
   const start = await plant(1_000, (index) => 1_500 + index * 5);
   let fired = 0;
   while (fired < 1_000) fired += (await sweepFor(1_000, { log })).fired;
-  const end = (await databaseTime()).getTime();
+  const end = (await storeTime()).getTime();
   const found = await tickets()
     .find(
       { 'pending.at': { $gte: new Date(start) }, 'pending.action': 'sla_warning' },

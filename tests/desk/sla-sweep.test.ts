@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import mongoose from 'mongoose';
+import { storeTime } from '../../src/clock.ts';
 import { type Actor, type Ctx, systemCtx } from '../../src/context.ts';
 import { type Entry, fold, same } from '../../src/history/entry.ts';
 import { openLog } from '../../src/log.ts';
@@ -9,7 +10,6 @@ import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { sweep } from '../../src/sla/deadlines.ts';
 import { updatePolicy } from '../../src/sla/policies.ts';
 import { policyPatch } from '../../src/sla/policy.ts';
-import { databaseTime } from '../../src/sla/time.ts';
 import { change } from '../../src/tickets/change.ts';
 import { due } from '../../src/tickets/due.ts';
 import { entriesOf, load } from '../../src/tickets/find.ts';
@@ -37,7 +37,7 @@ const tickets = () =>
   ) as unknown as mongoose.mongo.Collection<StoredTicket>;
 const ctxAt = (at: Date): Ctx => systemCtx({ log, now: () => at }, company);
 const admin = (): Ctx => systemCtx({ log }, company);
-const ago = async (ms: number): Promise<Date> => new Date((await databaseTime()).getTime() - ms);
+const ago = async (ms: number): Promise<Date> => new Date((await storeTime()).getTime() - ms);
 /** A ticket as it was filed so long ago. */
 const filed = async (ms: number, more: Record<string, unknown> = {}): Promise<Ticket> =>
   create(ctxAt(await ago(ms)), createInput.parse({ title: 'It smokes', priority: 'critical', ...more }));
@@ -107,7 +107,7 @@ describe('a deadline', () => {
     const ages = [300, 100, 200, 250, 150];
     const made: Ticket[] = [];
     for (const age of ages) made.push(await filed(age * MINUTE));
-    const order = (await due(await databaseTime(), 10)).map((each) =>
+    const order = (await due(await storeTime(), 10)).map((each) =>
       made.findIndex(({ _id }) => _id === each._id),
     );
     expect(order).toEqual([0, 3, 2, 4, 1]);
