@@ -59,7 +59,19 @@ const ofObject =
   (test: (doc: Doc) => boolean): Test =>
   (value) =>
     !isObject(value) || test(value);
-const characters = (text: string): number => [...text].length;
+
+/** Sizes of what a keyword is about; undefined for any other value, which it lets pass. */
+const characters = (value: unknown) => (typeof value === 'string' ? [...value].length : undefined);
+const elements = (value: unknown) => (Array.isArray(value) ? value.length : undefined);
+const fieldsIn = (value: unknown) => (isObject(value) ? Object.keys(value).length : undefined);
+
+function bounded(keyword: string, spec: unknown, sizeOf: (value: unknown) => number | undefined): Test {
+  const bound = whole(keyword, spec);
+  return (value) => {
+    const size = sizeOf(value);
+    return size === undefined || (keyword.startsWith('min') ? size >= bound : size <= bound);
+  };
+}
 
 function keywordTest(keyword: string, spec: unknown, schema: Doc): Test {
   switch (keyword) {
@@ -85,9 +97,9 @@ function keywordTest(keyword: string, spec: unknown, schema: Doc): Test {
     case 'multipleOf':
       return ofNumber((value) => toNumber(value) % toNumber(spec) === 0);
     case 'minLength':
-      return ofString((text) => characters(text) >= whole(keyword, spec));
+      return bounded(keyword, spec, characters);
     case 'maxLength':
-      return ofString((text) => characters(text) <= whole(keyword, spec));
+      return bounded(keyword, spec, characters);
     case 'pattern': {
       const expression = typeof spec === 'string' ? toRegExp(spec) : mistyped(keyword, 'a string');
       return ofString((text) => expression.test(text));
@@ -141,9 +153,9 @@ function compoundTest(keyword: string, spec: unknown, schema: Doc): Test {
     case 'dependencies':
       return dependencies(tested(keyword, spec, true));
     case 'minProperties':
-      return ofObject((doc) => Object.keys(doc).length >= whole(keyword, spec));
+      return bounded(keyword, spec, fieldsIn);
     case 'maxProperties':
-      return ofObject((doc) => Object.keys(doc).length <= whole(keyword, spec));
+      return bounded(keyword, spec, fieldsIn);
     case 'items': {
       if (!Array.isArray(spec)) {
         const test = compileSchema(spec);
@@ -158,9 +170,9 @@ function compoundTest(keyword: string, spec: unknown, schema: Doc): Test {
       return ofArray((array) => array.slice(known).every(test));
     }
     case 'minItems':
-      return ofArray((array) => array.length >= whole(keyword, spec));
+      return bounded(keyword, spec, elements);
     case 'maxItems':
-      return ofArray((array) => array.length <= whole(keyword, spec));
+      return bounded(keyword, spec, elements);
     case 'uniqueItems':
       return ofArray(
         (array) => spec !== true || array.every((one, i) => !array.slice(0, i).some((o) => equal(o, one))),

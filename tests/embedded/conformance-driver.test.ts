@@ -198,6 +198,29 @@ describe('writes', () => {
     expect(await find({})).toEqual([{ _id: 1, a: 1 }]);
   });
 
+  test('to several collections go in one message', async () => {
+    const [here, there] = [`${db.databaseName}.here`, `${db.databaseName}.there`];
+    const result = await client.bulkWrite(
+      [
+        { namespace: here, name: 'insertOne', document: { _id: 1 as never } },
+        { namespace: here, name: 'insertOne', document: { _id: 2 as never } },
+        { namespace: there, name: 'updateOne', filter: { n: 1 }, update: { $set: { x: 1 } }, upsert: true },
+        { namespace: here, name: 'updateMany', filter: {}, update: { $set: { y: 1 } } },
+        { namespace: here, name: 'deleteOne', filter: { _id: 1 as never } },
+      ],
+      { verboseResults: true },
+    );
+    expect(result).toMatchObject({
+      insertedCount: 2,
+      upsertedCount: 1,
+      matchedCount: 2,
+      modifiedCount: 2,
+      deletedCount: 1,
+    });
+    expect(await db.collection('here').find().toArray()).toEqual([{ _id: 2, y: 1 }]);
+    expect(await db.collection('there').countDocuments({ n: 1, x: 1 })).toBe(1);
+  });
+
   test('are refused by a validator', async () => {
     await db.createCollection('checked', { validator: { $jsonSchema: { required: ['a'] } } });
     const checked = db.collection('checked');

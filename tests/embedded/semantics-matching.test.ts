@@ -93,6 +93,7 @@ describe('a filter', () => {
     [{ a: { $not: regex('^b') } }, { a: 'ab' }, true],
     [{ a: { $in: [regex('^b'), 'c'] } }, { a: 'bc' }, true],
     [{ a: regex('a b # c', 'x') }, { a: 'ab' }, true],
+    [{ a: regex('^[[:alpha:]_]+$') }, { a: 'ab_' }, true],
     [{ a: { $eq: regex('b') } }, { a: 'b' }, false],
     // logic
     [{ $or: [{ a: 1 }, { b: 1 }] }, { b: 1 }, true],
