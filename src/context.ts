@@ -41,6 +41,11 @@ export interface Ctx {
   readonly redo?: boolean;
 }
 
+/** For what looks at how things stand before it writes, and may rightly be written again under one cause. */
+export function withoutCause({ cause: _, redo: __, ...ctx }: Ctx): Ctx {
+  return ctx;
+}
+
 /** Switchboard itself, acting for a company. */
 export function systemCtx(
   base: { log: Logger; now?: () => Date; request?: string },

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
 import { conflict, forbidden, invalid, Refusal, unknown } from '../errors.ts';
+import { attachmentsOf } from '../files/attachments.ts';
 import type { Audience, Entry } from '../history/entry.ts';
 import { filedWithOrigin } from '../history/history.ts';
 import { idFrom } from '../id.ts';
@@ -21,7 +22,15 @@ const content = z
   .max(MOST_TEXT)
   .refine((text) => text.trim().length > 0, 'must not be empty')
   .meta({ description: 'Markdown.' });
-export const commentInput = z.strictObject({ content, isInternal: z.boolean().default(false) });
+export const commentInput = z.strictObject({
+  content,
+  isInternal: z.boolean().default(false),
+  attachmentIds: z
+    .array(z.string().max(64))
+    .max(50)
+    .optional()
+    .meta({ description: 'Attachments of the ticket that belong to these words.' }),
+});
 export const editInput = z.strictObject({
   content,
   isInternal: z
@@ -31,7 +40,8 @@ export const editInput = z.strictObject({
 });
 
 /** What adapters add to the words. */
-export interface NewComment extends z.output<typeof commentInput> {
+export interface NewComment extends Omit<z.output<typeof commentInput>, 'attachmentIds'> {
+  attachmentIds?: string[] | undefined;
   /** Where it came from, so that an edit there finds it. */
   origin?: string;
   /** Ids of attachments of the ticket. */
@@ -55,19 +65,44 @@ const ticketOfComment = (id: string): string | undefined => /^([0-9a-f]{24})[0-9
 export async function addComment(ctx: Ctx, ref: string, given: NewComment, seen?: number): Promise<Placed> {
   const audience = checkedAudience(ctx, given.isInternal);
   const { _id } = await load(ctx, ref);
+  const attachments = [
+    ...(given.attachments ?? []),
+    ...(await attachedTo(ctx, _id, audience, given.attachmentIds)),
+  ];
   const id = newCommentId(ctx, _id);
   const called = await calledBy(ctx, given.content);
   await change(
     ctx,
     _id,
     (ticket, desk) => {
-      const said = spoken(ctx, ticket, { ...given, id, audience }, called);
+      const said = spoken(ctx, ticket, { ...given, attachments, id, audience }, called);
       const woken = audience === 'public' && isAsking(ctx, ticket) ? wokenBy(ctx, ticket, desk) : null;
       return woken ? [said, woken] : said;
     },
     { seen },
   );
   return placedComment(ctx, id);
+}
+
+/** Only what hangs on this ticket, and nothing internal on a public reply. */
+async function attachedTo(
+  ctx: Ctx,
+  ticket: string,
+  audience: Audience,
+  ids: string[] = [],
+): Promise<string[]> {
+  if (!ids.length) return [];
+  const known = await attachmentsOf(ctx, ticket);
+  const fits = (id: string) =>
+    known.some((one) => one.id === id && (audience === 'internal' || one.audience === 'public'));
+  const details = ids.flatMap((id, at) =>
+    fits(id)
+      ? []
+      : [{ path: `attachment_ids.${at}`, message: 'is no attachment of this ticket that may be shown here' }],
+  );
+  if (details.length)
+    throw invalid('comment.attachments', 'Some of these attachments do not belong here.', details);
+  return [...new Set(ids)];
 }
 
 function checkedAudience(ctx: Ctx, isInternal: boolean): Audience {

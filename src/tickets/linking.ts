@@ -1,7 +1,7 @@
 // Links between tickets, told from both ends: what one calls its parent calls it its child. The side that was written
 // first is right; the other is made to agree with it.
 import { z } from 'zod';
-import type { Ctx } from '../context.ts';
+import { type Ctx, withoutCause } from '../context.ts';
 import { conflict, forbidden, unknown } from '../errors.ts';
 import { may } from '../people/access.ts';
 import { change } from './change.ts';
@@ -89,7 +89,8 @@ async function checkParent(ctx: Ctx, child: Ticket, parent: Ticket): Promise<voi
 }
 
 /** The second half: the other side is made to agree with this one. Idempotent, for the verbs and for the relay. */
-export async function finishLinks(ctx: Ctx, here: string, there: string): Promise<void> {
+export async function finishLinks(by: Ctx, here: string, there: string): Promise<void> {
+  const ctx = withoutCause(by);
   const mine = await find(ctx, here);
   const due = mine.links.filter((one) => one.ticket === there).map((one) => INVERSE[one.kind]);
   await change(

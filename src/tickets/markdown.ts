@@ -17,4 +17,10 @@ const SAFE: sanitize.IOptions = {
   transformTags: { a: sanitize.simpleTransform('a', { rel: 'noopener noreferrer nofollow' }) },
 };
 
-export const toHtml = (markdown: string): string => sanitize(parser.render(markdown), SAFE).trim();
+/** Longer texts are pasted logs, or made to keep us busy: they are shown as they are. */
+const LONGEST_PARSED = 20_000;
+
+export function toHtml(markdown: string): string {
+  if (markdown.length > LONGEST_PARSED) return `<pre>${parser.utils.escapeHtml(markdown)}</pre>`;
+  return sanitize(parser.render(markdown), SAFE).trim();
+}

@@ -1,7 +1,7 @@
 // Merging: one ticket becomes part of another. Its key leads there, its thread is read with the other's, its watchers
 // and conversations go over. First it gives itself up, in one write that nobody can repeat; then the other takes it in.
 import { z } from 'zod';
-import type { Ctx } from '../context.ts';
+import { type Ctx, withoutCause } from '../context.ts';
 import { conflict, forbidden } from '../errors.ts';
 import type { Entry } from '../history/entry.ts';
 import { may } from '../people/access.ts';
@@ -56,7 +56,8 @@ export async function merge(
 }
 
 /** The second half: idempotent, for the verb itself and for the relay. */
-export async function finishMerge(ctx: Ctx, source: string): Promise<void> {
+export async function finishMerge(by: Ctx, source: string): Promise<void> {
+  const ctx = withoutCause(by);
   const given = await load(ctx, source, { follow: false });
   const entry = (await entriesOf(given)).findLast((one) => one.action === 'merged' && one.facts?.into);
   if (!entry || given.mergedInto === null || entry.facts?.into !== given.mergedInto) return;
@@ -109,9 +110,8 @@ async function leadsBack(ctx: Ctx, given: StoredTicket): Promise<boolean> {
 }
 
 async function takeBack(ctx: Ctx, given: StoredTicket, entry: Entry): Promise<void> {
-  const { cause: _, ...plain } = ctx;
   await change(
-    plain,
+    ctx,
     given._id,
     (ticket) =>
       ticket.mergedInto === null

@@ -1,7 +1,7 @@
 // Splitting: chosen comments leave for a ticket of their own, with their authors, times and audiences. First the new
 // ticket is born with them; then the old one lets go of them.
 import { z } from 'zod';
-import type { Ctx } from '../context.ts';
+import { type Ctx, withoutCause } from '../context.ts';
 import { findDesk } from '../desks/desks.ts';
 import { forbidden, invalid } from '../errors.ts';
 import { newId } from '../id.ts';
@@ -52,7 +52,7 @@ export async function split(ctx: Ctx, ref: string, given: z.output<typeof splitI
     chosen.map(carried),
     { facts: { splitFrom: source._id, splitFromKey: source.key, comments: wanted } },
   );
-  await finishSplit({ ...ctx, cause }, born._id);
+  await finishSplit(ctx, born._id);
   return born;
 }
 
@@ -73,7 +73,8 @@ const carried = ({
 });
 
 /** The second half: idempotent, for the verb itself and for the relay. */
-export async function finishSplit(ctx: Ctx, born: string): Promise<void> {
+export async function finishSplit(by: Ctx, born: string): Promise<void> {
+  const ctx = withoutCause(by);
   const ticket = await load(ctx, born, { follow: false });
   const facts = (await entriesOf(ticket))[0]?.facts;
   if (typeof facts?.splitFrom !== 'string') return;

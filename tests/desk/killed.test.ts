@@ -23,7 +23,7 @@ let token = '';
 
 beforeAll(async () => {
   child = await childOf({
-    ...{ SWITCHBOARD_ENV: 'test', DATA_DIR: dataDir, ROLES: 'api,worker', LOG_LEVEL: 'warn' },
+    ...{ SWITCHBOARD_ENV: 'test', DATA_DIR: dataDir, ROLES: 'api,worker', LOG_LEVEL: 'debug' },
     ...{ MONGODB_URI: `${uri.replace(/\/$/, '')}/${database}`, REDIS_URL: process.env.TEST_REDIS_URL ?? '' },
     ...{ REDIS_PREFIX: database, ADMIN_EMAIL: 'admin@company.com', ADMIN_PASSWORD: 'correct horse battery' },
   });
@@ -109,12 +109,15 @@ test(
     const deeds: Deed[] = [];
     let over = false;
     const clients = Array.from({ length: CLIENTS }, (_, client) => work(client, deeds, () => over));
-    for (let kill = 0; kill < KILLS; kill++) {
-      await progress(deeds);
-      await child.kill();
-      await child.start();
+    try {
+      for (let kill = 0; kill < KILLS; kill++) {
+        await progress(deeds);
+        await child.kill();
+        await child.start();
+      }
+    } finally {
+      over = true;
     }
-    over = true;
     await Promise.all(clients);
 
     expect(deeds.length).toBeGreaterThan(KILLS * 2);

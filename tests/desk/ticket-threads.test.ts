@@ -146,6 +146,25 @@ describe('a comment', () => {
     expect(html).not.toMatch(/<script|href="javascript|<img/i);
   });
 
+  test('carries attachments of its ticket, and nothing internal in public', async () => {
+    const { id } = await filed();
+    const { id: other } = await filed();
+    const upload = async (ticket: string, who: Person) => {
+      const form = new FormData();
+      form.append('file', new Blob(['it broke at nine']), 'notes.txt');
+      const answer = await who.upload(`tickets/${ticket}/attachments`, form);
+      return String(answer.body.id);
+    };
+    const mine = await upload(id, staff.customer);
+    const elsewhere = await upload(other, staff.customer);
+    const reply = (attachment_ids: string[]) =>
+      staff.agent.call('POST', `tickets/${id}/comments`, { content: 'see', attachment_ids });
+    expect((await reply([mine])).body.attachments).toEqual([mine]);
+    expect((await reply([elsewhere])).status).toBe(400);
+    const full = (await staff.customer.call('GET', `tickets/${id}?include=attachments`)).body;
+    expect(full.attachments.map((one: { id: string }) => one.id)).toEqual([mine]);
+  });
+
   test('that calls an agent by name makes them a watcher', async () => {
     const { id } = await filed();
     const { body } = await say(staff.agent, id, 'What do you think, @abel?', true);

@@ -59,7 +59,7 @@ export async function childOf(env: Record<string, string>): Promise<Child> {
         stream?.on('data', (bytes) => {
           said = (said + bytes).slice(-20_000);
         });
-      for (const until = Date.now() + 30_000; Date.now() < until; await pause(25)) {
+      for (const until = Date.now() + 60_000; Date.now() < until; await pause(25)) {
         if (await isReady()) return;
         if (child.exitCode !== null) throw new Error(`Switchboard ended by itself:\n${said}`);
       }

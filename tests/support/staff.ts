@@ -16,6 +16,8 @@ export interface Person {
   name: string;
   /** Calls the API as this person; paths begin after /api/v1/. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  /** Posts a form with files. */
+  upload(path: string, form: FormData): Promise<Answer>;
 }
 
 export async function hire(
@@ -37,6 +39,11 @@ export async function hire(
   return {
     id,
     name,
+    async upload(path, form) {
+      const headers = { authorization: `Bearer ${as}`, connection: 'close' };
+      const answer = await fetch(`${world.url}/api/v1/${path}`, { method: 'POST', headers, body: form });
+      return { status: answer.status, headers: answer.headers, body: await answer.json() };
+    },
     call: (method, path, body, headers = {}) =>
       world.call(method, `/api/v1/${path}`, { as, headers, ...(body === undefined ? {} : { body }) }),
   };
