@@ -1,6 +1,6 @@
 // One process that is Switchboard: sees to its stores, runs the roles, says where everything is, and stops in order.
 // `npm start` comes here once packages and build stand; a container starts it directly.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -54,25 +54,36 @@ function obituary(error: unknown): string {
 
 function banner(config: Config, stores: Stores): string {
   const data = path.resolve(config.DATA_DIR);
-  const own = (store: string, where: string) => `  ${store.padEnd(9)}${where}`;
-  const password = config.passwordIsNew
-    ? `password ${config.ADMIN_PASSWORD} (made just now, shown only this once; kept in ${path.join(data, 'secrets.json')})`
-    : `the password you set, or the one in ${path.join(data, 'secrets.json')}`;
+  const fact = (name: string, words: string) => `  ${name.padEnd(9)}${words}`;
+  const listens = config.ROLES.includes('api');
   return [
     '',
-    `Switchboard ${config.version} is ready at ${config.PUBLIC_URL}`,
-    own('Sign in', `${config.ADMIN_EMAIL}, ${password}`),
-    own('API', `${config.PUBLIC_URL}/docs`),
-    own('Roles', config.ROLES.join(', ')),
-    own('Data', stores.ownMongodb || stores.ownRedis ? data : 'in your MongoDB'),
-    own(
+    `Switchboard ${config.version} ${listens ? `is ready at ${config.PUBLIC_URL}` : 'works'}`,
+    ...(listens
+      ? [
+          fact('Sign in', `${config.ADMIN_EMAIL}, ${password(config)}`),
+          fact('API', `${config.PUBLIC_URL}/docs`),
+        ]
+      : []),
+    fact('Roles', config.ROLES.join(', ')),
+    fact('Data', stores.ownMongodb || stores.ownRedis ? data : 'in your stores'),
+    fact(
       'MongoDB',
-      stores.ownMongodb ? 'embedded, for one machine; MONGODB_URI moves to a real one' : 'MONGODB_URI',
+      stores.ownMongodb ? 'embedded, for one machine; MONGODB_URI moves to a real one' : 'yours',
     ),
-    own('Redis', stores.ownRedis ? 'our own redis-server' : 'REDIS_URL'),
+    fact('Redis', stores.ownRedis ? 'our own redis-server' : 'yours'),
     'Ctrl-C stops it.',
     '',
   ].join('\n');
+}
+
+function password(config: Config): string {
+  const kept = path.join(path.resolve(config.DATA_DIR), 'secrets.json');
+  if (config.passwordIsNew)
+    return `password ${config.ADMIN_PASSWORD} (made just now, shown only this once; kept in ${kept})`;
+  return existsSync(kept)
+    ? `password in ${kept}, unless you set or changed it`
+    : 'with the password that you set';
 }
 
 async function stopAll(stops: Stop[]): Promise<void> {

@@ -27,6 +27,13 @@ describe('.env.example', () => {
   });
 });
 
+const Check = z.strictObject({
+  test: z.tuple([z.literal('CMD')], z.string()),
+  interval: z.string(),
+  timeout: z.string(),
+  retries: z.number(),
+  start_period: z.string().optional(),
+});
 const Service = z.strictObject({
   image: z.string(),
   build: z.string().optional(),
@@ -37,15 +44,7 @@ const Service = z.strictObject({
   depends_on: z.record(z.string(), z.strictObject({ condition: z.literal('service_healthy') })).optional(),
   ports: z.array(z.string()).optional(),
   volumes: z.array(z.string().regex(/^[a-z]+:\//)),
-  healthcheck: z
-    .strictObject({
-      test: z.tuple([z.literal('CMD')], z.string()),
-      interval: z.string(),
-      timeout: z.string(),
-      retries: z.number(),
-      start_period: z.string().optional(),
-    })
-    .optional(),
+  healthcheck: z.union([Check, z.strictObject({ disable: z.literal(true) })]).optional(),
   stop_grace_period: z.string().optional(),
   read_only: z.boolean().optional(),
   tmpfs: z.array(z.string()).optional(),
@@ -78,7 +77,7 @@ describe('docker-compose.yml', () => {
 
   test('gives MongoDB a replica set and Redis a file and no eviction', () => {
     expect(services.mongo?.command).toEqual(expect.arrayContaining(['--replSet', 'rs0']));
-    expect(services.mongo?.healthcheck?.test.join(' ')).toMatch(/rs\.initiate.*isWritablePrimary/);
+    expect(JSON.stringify(services.mongo?.healthcheck)).toMatch(/rs\.initiate.*isWritablePrimary/);
     expect(services.redis?.command?.join(' ')).toMatch(/--appendonly yes .*--maxmemory-policy noeviction/);
     for (const one of ours)
       expect(one.environment).toMatchObject({ MONGODB_URI: expect.stringContaining('replicaSet=rs0') });
