@@ -87,8 +87,12 @@ export const Environment = z.object({
 type Variables = z.infer<typeof Environment>;
 
 export interface Config
-  extends Omit<Variables, 'HOST' | 'SECRET_KEY' | 'ADMIN_PASSWORD' | 'MONGODB_URI' | 'REDIS_URL'> {
+  extends Omit<
+    Variables,
+    'HOST' | 'SECRET_KEY' | 'ADMIN_PASSWORD' | 'MONGODB_URI' | 'REDIS_URL' | 'START_PATIENCE_SECONDS'
+  > {
   HOST: string;
+  START_PATIENCE_SECONDS: number;
   MONGODB_URI: string;
   REDIS_URL: string;
   SECRET_KEY: string;
@@ -190,6 +194,8 @@ export function loadConfig(given: Words = process.env, folder = process.cwd()): 
   return Object.freeze({
     ...value,
     HOST: value.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
+    // At a terminal somebody waits for a word; in production the stores may come up after us.
+    START_PATIENCE_SECONDS: value.START_PATIENCE_SECONDS ?? (production ? Number.POSITIVE_INFINITY : 40),
     PUBLIC_URL: value.PUBLIC_URL ?? `http://127.0.0.1:${value.PORT}`,
     MONGODB_URI: value.MONGODB_URI ?? '',
     REDIS_URL: value.REDIS_URL ?? '',

@@ -55,7 +55,7 @@ export async function run(
     useSecretKey(config.SECRET_KEY);
     useTicketSettings({ reopenWindowDays: config.TICKET_REOPEN_WINDOW_DAYS });
     useSla(config.SLA_ENABLED);
-    const patienceMs = (config.START_PATIENCE_SECONDS ?? Number.POSITIVE_INFINITY) * 1_000;
+    const patienceMs = config.START_PATIENCE_SECONDS * 1_000;
     const redis = openRedis(REDIS_URL, log, { enableOfflineQueue: false, maxRetriesPerRequest: 1 });
     stops.push(async () => redis.disconnect());
     const queues = openQueues({ redis, prefix, log });
