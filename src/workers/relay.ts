@@ -14,7 +14,7 @@ import { isAway } from '../store.ts';
 import { strike, unfiled, unseen } from '../tickets/change.ts';
 import { finishPending } from '../tickets/followups.ts';
 import type { StoredTicket } from '../tickets/ticket.ts';
-import { poisonedTotal, relayedTotal, relayLag } from './metrics.ts';
+import { breachesTotal, poisonedTotal, relayedTotal, relayLag } from './metrics.ts';
 
 const BATCH = 200;
 const LOOK_EVERY_MS = 2_000;
@@ -125,6 +125,7 @@ async function relay(tickets: readonly StoredTicket[], options: RelayOptions): P
   for (const { _id, company, ticket } of entries) signal('change', { company, ticket, id: _id });
   signalNotifications(plans.flatMap((plan) => plan.notifications));
   relayedTotal.inc(entries.length);
+  breachesTotal.inc(entries.filter((entry) => entry.action === 'sla_breach').length);
 }
 
 /** Writes what was planned. Returns what can be sent at once. */

@@ -65,6 +65,21 @@ test('workers are killed in the middle of sending, again and again, and each mes
   expect(doubled(peer.heard)).toEqual([]);
 }, 180_000);
 
+test('several relays and workers at once say everything once', async () => {
+  await Promise.all([worker(), worker(), worker()]);
+  const places = Array.from({ length: 10 }, (_, n) => `many-${n}`);
+  const tickets = await Promise.all(places.map(talkedAbout));
+  const said = Array.from({ length: 8 }, (_, n) => `word ${n}`);
+  await Promise.all(
+    tickets.map(async (ticket) => {
+      for (const word of said) await say(world, ticket, word);
+    }),
+  );
+  await until(() => places.every((place) => words(place).length >= said.length), 60_000);
+  for (const place of places) expect(words(place)).toEqual(said);
+  expect(doubled(peer.heard)).toEqual([]);
+}, 120_000);
+
 test('a worker that froze while sending finds on waking that another has seen to it', async () => {
   const ticket = await talkedAbout('frozen');
   const sleeper = await worker();

@@ -1,0 +1,131 @@
+// Being told: the list, the mail, one message for several things, quiet hours, and leaving it all.
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type MailSink, openMailSink } from '../support/mail-sink.ts';
+import { file, say, until } from '../support/talk.ts';
+import { openWorld, type World } from '../support/world.ts';
+
+let world: World;
+let mail: MailSink;
+let admin: string;
+const api = '/api/v1';
+beforeAll(async () => {
+  mail = await openMailSink();
+  world = await openWorld({
+    env: {
+      SMTP_URL: mail.url,
+      MAIL_FROM: 'Support <support@desk.example>',
+      MAIL_DOMAIN: 'desk.example',
+      NOTIFY_BUNDLE_SECONDS: '2',
+    },
+  });
+  admin = await world.admin();
+});
+afterAll(async () => {
+  await world?.close();
+  await mail?.close();
+});
+
+interface Person {
+  id: string;
+  email: string;
+  token: string;
+}
+async function person(name: string, role = 'agent'): Promise<Person> {
+  const email = `${name}@desk.example`;
+  const password = 'correct horse battery';
+  const made = await world.call('POST', `${api}/users`, {
+    as: admin,
+    body: { email, username: name, password, role },
+  });
+  expect(made.status).toBe(201);
+  const { body } = await world.call('POST', `${api}/auth/login`, { body: { email, password } });
+  return { id: made.body.id, email, token: body.access_token };
+}
+const list = async ({ token }: Person) =>
+  (await world.call('GET', `${api}/notifications`, { as: token })).body;
+const lettersTo = ({ email }: { email: string }) => mail.letters.filter((one) => one.to.includes(email));
+const plain = (raw: string) => raw.replaceAll(/=\r\n/g, '');
+
+test('several things on one ticket become one letter, that threads and can be left', async () => {
+  const ann = await person('ann');
+  const ticket = await file(world, 'It\u2028burns', { assignee_id: ann.id });
+  await say(world, ticket, 'Please **hurry**, @ann');
+  const letter = await until(() => lettersTo(ann)[0], 20_000);
+  await world.drain();
+  expect(lettersTo(ann)).toHaveLength(1);
+  expect(letter?.header('Subject')).toBe(`[${ticket.key}] It burns`);
+  expect(letter?.header('Message-ID')).toMatch(/^<delivery\.[0-9a-f]{24}@desk\.example>$/);
+  expect(letter?.header('References')).toContain(`<ticket.${ticket.id}@desk.example>`);
+  expect(letter?.header('Auto-Submitted')).toBe('auto-generated');
+  expect(letter?.header('List-Unsubscribe-Post')).toBe('List-Unsubscribe=One-Click');
+  expect(plain(letter?.raw ?? '')).toContain('<strong>hurry</strong>');
+  expect(plain(letter?.raw ?? '')).toContain('mentioned you');
+  expect(plain(letter?.raw ?? '')).toContain('filed a ticket that is assigned to you');
+
+  const link = /<(.*)>/.exec(letter?.header('List-Unsubscribe') ?? '')?.[1] ?? '';
+  const { pathname } = new URL(link);
+  expect((await world.call('GET', pathname)).status).toBe(200);
+  expect((await world.call('POST', `${pathname.slice(0, -1)}_`)).status).toBe(404);
+  expect((await world.call('POST', pathname)).status).toBe(200);
+  const { body } = await world.call('GET', `${api}/notifications/preferences`, { as: ann.token });
+  expect(body).toMatchObject({ unsubscribed: true, events: { assigned: { email: false, in_app: true } } });
+}, 40_000);
+
+test('what is read in the list is not sent any more', async () => {
+  const ben = await person('ben');
+  await file(world, 'Read me', { assignee_id: ben.id });
+  const [one] = (await until(async () => (await list(ben)).items.length > 0 && (await list(ben)), 10_000))
+    .items;
+  expect(one).toMatchObject({ event: 'assigned', ticket_title: 'Read me', read: false });
+  const { body } = await world.call('POST', `${api}/notifications/${one.id}/read`, { as: ben.token });
+  expect(body.read).toBe(true);
+  expect((await list(ben)).unread).toBe(0);
+  const after = await file(world, 'The next one', { assignee_id: ben.id });
+  await until(() => lettersTo(ben).length > 0, 20_000);
+  await world.drain();
+  expect(lettersTo(ben).map((letter) => letter.header('Subject'))).toEqual([`[${after.key}] The next one`]);
+  const all = await world.call('POST', `${api}/notifications/read-all`, { as: ben.token });
+  expect(all.body).toEqual({ read: 1 });
+}, 40_000);
+
+test('in quiet hours nothing is sent, but for a breach', async () => {
+  const cas = await person('cas');
+  const clock = (ms: number) => new Date(Date.now() + ms).toISOString().slice(11, 16);
+  const quietHours = { from: clock(-3_600_000), to: clock(3_600_000), time_zone: 'UTC' };
+  const set = await world.call('PUT', `${api}/notifications/preferences`, {
+    as: cas.token,
+    body: { quiet_hours: quietHours, events: { note: { email: true } } },
+  });
+  expect(set.body).toMatchObject({
+    quiet_hours: quietHours,
+    events: { note: { email: true, in_app: true } },
+  });
+  const ticket = await file(world, 'At night', { assignee_id: cas.id });
+  await say(world, ticket, 'psst', true);
+  await until(async () => (await list(cas)).items.length === 2, 10_000);
+  const loud = await file(world, 'The canary', { assignee_id: (await person('dee')).id });
+  await until(() => mail.letters.some((one) => one.header('Subject').includes(loud.key)), 20_000);
+  await world.drain();
+  expect(lettersTo(cas)).toEqual([]);
+}, 40_000);
+
+test("nobody reads another's notifications", async () => {
+  const [eve, fay] = [await person('eve'), await person('fay')];
+  await file(world, 'Mine', { assignee_id: eve.id });
+  const [one] = (await until(async () => (await list(eve)).items.length > 0 && (await list(eve)), 10_000))
+    .items;
+  const read = await world.call('POST', `${api}/notifications/${one.id}/read`, { as: fay.token });
+  expect(read.status).toBe(404);
+  expect((await list(fay)).items).toEqual([]);
+});
+
+test('a mailbox that is gone is final and stands in the receipts', async () => {
+  const gone = await person('gone');
+  const ticket = await file(world, 'To nowhere', { assignee_id: gone.id });
+  const failed = await until(async () => {
+    const { body } = await world.call('GET', `${api}/tickets/${ticket.id}/deliveries`, { as: admin });
+    return body.items.find((one: { state: string }) => one.state === 'failed');
+  }, 20_000);
+  expect(failed).toMatchObject({ surface: 'email', kind: 'notice', attempts: [{}] });
+  expect(failed.error).toContain('no such mailbox');
+}, 40_000);
