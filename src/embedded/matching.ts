@@ -256,9 +256,10 @@ function topLevel(name: string, spec: unknown, env: MatchEnv): Predicate | undef
 export function compileFilter(filter: Doc, env: MatchEnv = {}): Predicate {
   const tests: Predicate[] = [];
   for (const name of Object.keys(filter)) {
-    const test = name.startsWith('$')
-      ? topLevel(name, filter[name], env)
-      : fieldTest(name, filter[name], env);
+    const test =
+      name.startsWith('$') && !REFERENCE.has(name)
+        ? topLevel(name, filter[name], env)
+        : fieldTest(name, filter[name], env);
     if (test) tests.push(test);
   }
   return all(tests);

@@ -103,6 +103,9 @@ describe('a filter', () => {
     [{ $expr: { $gt: ['$a', '$b'] } }, { a: 2, b: 1 }, true],
     [{ $expr: '$a' }, { a: 0 }, false],
     [{ _id: id }, { _id: new ObjectId(id.toHexString()) }, true],
+    // references
+    [{ a: { $elemMatch: { $id: 7 } } }, { a: [{ $ref: 'x', $id: 7 }] }, true],
+    [{ a: { $ref: 'x', $id: 7 } }, { a: { $ref: 'x', $id: 7 } }, true],
     // names that every object inherits
     [{ constructor: { $exists: true } }, {}, false],
     [{ 'constructor.name': 'Object' }, {}, false],
