@@ -95,7 +95,12 @@ function refusalsOf(one: Route): number[] {
 
 function success(one: Route, schemas: Schemas): Json {
   if (one.produces)
-    return { description: one.summary, content: { [one.produces]: { schema: { type: 'string' } } } };
+    return {
+      description: one.summary,
+      content: {
+        [one.produces]: { schema: { type: one.produces === 'application/json' ? 'object' : 'string' } },
+      },
+    };
   if (!one.answer) return { description: 'Done.' };
   return {
     description: one.summary,

@@ -98,7 +98,7 @@ export async function openWorld({
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await answer.text();
-    const json = /json/.test(answer.headers.get('content-type') ?? '');
+    const json = /application\/json|\+json/.test(answer.headers.get('content-type') ?? '');
     return { status: answer.status, headers: answer.headers, body: json && text ? JSON.parse(text) : text };
   };
 
