@@ -3,7 +3,7 @@
 import { forgetUnfinished, hasGarbage, openCatalogue, sweep } from './catalogue.ts';
 import { execute } from './changing.ts';
 import { createCursors } from './cursors.ts';
-import { checkFile } from './integrity.ts';
+import { checkFile, markClean } from './integrity.ts';
 import { createReaders } from './readers.ts';
 import type { Engine } from './requests.ts';
 import { type Listening, type Serving, startServer } from './server.ts';
@@ -83,6 +83,7 @@ export async function startEngine(options: EngineOptions): Promise<Running> {
       await serving.stop();
       await engine.readers.stop();
       await storage.close();
+      markClean(dataDir);
     },
   };
 }

@@ -109,12 +109,12 @@ export function listenerOf(socket: string, waitMs = 300): Promise<string | undef
     line.on('data', (chunk) => {
       words += chunk;
     });
-    let connected = false;
-    line.on('connect', () => {
-      connected = true;
+    // Only a refusal means that nobody is there: one who is too busy to answer in time still holds the lock.
+    let refused = false;
+    line.on('error', () => {
+      refused = true;
     });
-    line.on('error', () => {});
-    line.on('close', () => resolve(connected ? words : undefined));
+    line.on('close', () => resolve(refused && words === '' ? undefined : words));
   });
 }
 
@@ -128,7 +128,7 @@ async function holdLock(socket: string, folder: string, until: number): Promise<
       await pause(100);
       if (
         statSync(socket, { throwIfNoEntry: false })?.ino === mine &&
-        (await listenerOf(socket)) === String(process.pid)
+        (await listenerOf(socket, 5_000)) === String(process.pid)
       )
         return server;
       server.close();

@@ -177,7 +177,7 @@ export function isThere(c: Collection, spec: Doc): boolean {
     const sameKey =
       JSON.stringify(Object.entries(known.key as Doc).map(direct)) ===
         JSON.stringify(Object.entries(spec.key as Doc).map(direct)) &&
-      alike(known, spec, ['collation', 'partialFilterExpression']);
+      alike(known, spec, ['collation', 'partialFilterExpression', 'unique', 'sparse']);
     if (sameName && sameKey && alike(known, spec, OPTIONS)) return true;
     const both = `Requested index: ${show(spec)}, existing index: ${show(known)}`;
     if (sameName && sameKey)

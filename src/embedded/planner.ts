@@ -9,6 +9,7 @@ import { bad, MongoFault } from './errors.ts';
 import { implies } from './implication.ts';
 import type { Index } from './indexes.ts';
 import { highBound, lowBound } from './keys.ts';
+import { isIndex } from './paths.ts';
 import type { Range, Storage } from './storage.ts';
 import { type Collation, equal, isNumber, toNumber } from './values.ts';
 
@@ -48,6 +49,9 @@ const LONG = 1800;
 const usableIn = (index: Index, known: Condition[] | undefined, asked: Collation | undefined): Condition[] =>
   (known ?? []).filter((condition) => answers(condition, index.collation, asked));
 
+/** A path like a.0 means an element or a field called 0; which of them a key holds is not known. */
+const isPositional = (index: Index, at: number): boolean => index.paths[at]?.some(isIndex) === true;
+
 type Bounds = {
   ranges: Range[];
   merge: number[];
@@ -82,6 +86,7 @@ function boundsOf(index: Index, fields: Map<string, Condition[]>, asked: Collati
   const bounds: Bounds = { ranges: [], merge: [], points: 0, single: new Set(), bounded: 0, used: [] };
   for (let i = 0; i < index.fields.length; i++) {
     const name = index.fields[i] as string;
+    if (isPositional(index, i)) break;
     const usable = usableIn(index, fields.get(name), asked);
     const conditions = inGroup(index, i, usable, bounds.used, bounds.bounded);
     const shape = { descending: index.descending[i] === true, collation: index.collation };
@@ -131,7 +136,8 @@ function orderOf(
   for (const [name, direction] of sort) {
     const at = index.fields.indexOf(name);
     if (bounds.single.has(name) && !index.multikey[at]) continue;
-    if (index.fields[position] !== name || index.multikey[position]) return 'no';
+    if (index.fields[position] !== name || index.multikey[position] || isPositional(index, position))
+      return 'no';
     const flip = index.descending[position] !== direction < 0;
     if (flipped !== undefined && flipped !== flip) return 'no';
     flipped = flip;
