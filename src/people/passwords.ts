@@ -1,12 +1,9 @@
-// Passwords: argon2id. A wrong password and an unknown account cost the same time. Only so many are worked out at once,
-// because each takes a processor for a twentieth of a second, and the others wait: for a while, not for ever.
-import { hash, verify } from '@node-rs/argon2';
+// Passwords: argon2id. A wrong password and an unknown account cost the same time.
 import { z } from 'zod';
-import { busy } from '../errors.ts';
+import { inTurn } from './hashing.ts';
 
-const COST = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
-const AT_ONCE = 2;
-const MOST_WAITING = 64;
+const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+const welcome = async () => {};
 
 export const newPassword = z
   .string()
@@ -14,25 +11,8 @@ export const newPassword = z
   .max(1_000)
   .meta({ format: 'password', example: 'correct horse battery' });
 
-let running = 0;
-const waiting: (() => void)[] = [];
-
-async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  if (running >= AT_ONCE) {
-    if (waiting.length >= MOST_WAITING)
-      throw busy('auth.busy', 'Too many people are signing in just now. Try again in a moment.', 2);
-    await new Promise<void>((resolve) => waiting.push(resolve));
-  } else running += 1;
-  try {
-    return await work();
-  } finally {
-    const next = waiting.shift();
-    if (next) next();
-    else running -= 1;
-  }
-}
-
-export const hashPassword = (password: string): Promise<string> => inTurn(() => hash(password, COST));
+export const hashPassword = async (password: string): Promise<string> =>
+  String(await inTurn({ hashed: null, password, cost }, welcome));
 
 let stranger: Promise<string> | undefined;
 
@@ -40,13 +20,12 @@ let stranger: Promise<string> | undefined;
 export async function passwordFits(
   hashed: string | null,
   password: string,
-  stillWelcome: () => Promise<void> = async () => {},
+  stillWelcome: () => Promise<void> = welcome,
 ): Promise<boolean> {
-  stranger ??= hash('nobody has this password', COST);
-  const known = hashed ?? (await stranger);
-  return inTurn(async () => {
-    await stillWelcome();
-    const fits = await verify(known, password);
-    return fits && hashed !== null;
+  stranger ??= hashPassword('nobody has this password').catch((error) => {
+    stranger = undefined;
+    throw error;
   });
+  const fits = await inTurn({ hashed: hashed ?? (await stranger), password, cost }, stillWelcome);
+  return fits === true && hashed !== null;
 }

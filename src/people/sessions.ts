@@ -10,19 +10,18 @@ import { remembered } from '../memory.ts';
 import { fingerprint, sameSecret, signFor } from '../secrets.ts';
 import { userActor } from './actors.ts';
 import { note } from './audit.ts';
+import { refuseWhenCrowded } from './hashing.ts';
 import { type Member, member } from './members.ts';
 import { type StoredSession, sessionCollection, userCollection } from './model.ts';
 import { passwordFits } from './passwords.ts';
 import {
   countFailure,
   emptyBuckets,
-  type Filled,
-  isKnownPlace,
   LOGIN_ACCOUNT,
-  LOGIN_ADDRESS,
   network,
   notThrottled,
   rememberPlace,
+  welcomeToSignIn,
 } from './throttle.ts';
 import { signAccess, verifyAccess } from './tokens.ts';
 import { drawUser, type ShownUser } from './user.ts';
@@ -65,8 +64,8 @@ export async function signIn(
 ): Promise<SignedIn> {
   const name = (input.email ?? input.username ?? '').trim().toLowerCase();
   const place = network(from);
-  const buckets = await bucketsFor(ctx, name, place);
-  await notThrottled(ctx, buckets, slowDown);
+  refuseWhenCrowded();
+  const { buckets, isKnown, hasFailures } = await welcomeToSignIn(ctx, name, place, slowDown);
   const stored = name ? await userCollection().findOne({ $or: [{ email: name }, { username: name }] }) : null;
   const fits = await passwordFits(stored?.password ?? null, input.password, () =>
     notThrottled(ctx, buckets, slowDown),
@@ -80,18 +79,9 @@ export async function signIn(
     throw wrongPair();
   }
   await userActor(user);
-  await emptyBuckets(buckets.filter(([bucket]) => bucket === LOGIN_ACCOUNT));
-  if (buckets.length > 1) await rememberPlace(ctx, name, place);
+  if (hasFailures) await emptyBuckets(buckets.filter(([bucket]) => bucket === LOGIN_ACCOUNT));
+  if (!isKnown) await rememberPlace(ctx, name, place);
   return open(ctx, user, life);
-}
-
-/** A place that the account is known from has a bucket of its own, which a stranger elsewhere cannot fill. */
-async function bucketsFor(ctx: Ctx, name: string, place: string): Promise<Filled[]> {
-  if (await isKnownPlace(ctx, name, place)) return [[LOGIN_ACCOUNT, `${name}\n${place}`]];
-  return [
-    [LOGIN_ACCOUNT, name],
-    [LOGIN_ADDRESS, place],
-  ];
 }
 
 async function open(ctx: Ctx, user: Member, life: TokenLife): Promise<SignedIn> {

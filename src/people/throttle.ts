@@ -4,7 +4,7 @@ import type { Ctx } from '../context.ts';
 import { busy } from '../errors.ts';
 import { fingerprint } from '../secrets.ts';
 import { isDuplicate } from '../store.ts';
-import { attemptCollection } from './model.ts';
+import { attemptCollection, type StoredAttempt } from './model.ts';
 
 export type Moment = Pick<Ctx, 'now'>;
 
@@ -27,17 +27,31 @@ const idOf = ([bucket, of]: Filled): string => `${bucket.name}:${fingerprint(of)
 export const network = (ip: string | undefined): string =>
   ip?.includes(':') && !ip.startsWith('::ffff:') ? ip.split(':').slice(0, 4).join(':') : (ip ?? 'unknown');
 
-export async function notThrottled(ctx: Moment, buckets: readonly Filled[], sentence: string): Promise<void> {
-  const now = ctx.now().getTime();
+/** What is known of some buckets, and of a place, in one look. */
+async function look(buckets: readonly Filled[], more: string[] = []) {
+  const ids = [...buckets.map(idOf), ...more];
   const found = await attemptCollection()
-    .find({ _id: { $in: buckets.map(idOf) } })
+    .find({ _id: { $in: ids } })
     .toArray();
-  let wait = 0;
-  for (const filled of buckets) {
-    const [bucket] = filled;
-    const fullUntil = found.find((one) => one._id === idOf(filled))?.emptyAt ?? 0;
-    wait = Math.max(wait, fullUntil - now - (bucket.burst - 1) * bucket.everyMs);
-  }
+  return new Map(found.map((one) => [one._id, one]));
+}
+
+export async function notThrottled(ctx: Moment, buckets: readonly Filled[], sentence: string): Promise<void> {
+  refuse(ctx, buckets, await look(buckets), sentence);
+}
+
+function refuse(
+  ctx: Moment,
+  buckets: readonly Filled[],
+  found: Map<string, StoredAttempt>,
+  sentence: string,
+): void {
+  const now = ctx.now().getTime();
+  const waits = buckets.map((filled) => {
+    const [{ burst, everyMs }] = filled;
+    return (found.get(idOf(filled))?.emptyAt ?? 0) - now - (burst - 1) * everyMs;
+  });
+  const wait = Math.max(...waits);
   if (wait > 0) throw busy('auth.throttled', sentence, wait / 1_000);
 }
 
@@ -74,10 +88,29 @@ export const emptyBuckets = async (buckets: readonly Filled[]): Promise<void> =>
 const KNOWN_DAYS = 30;
 const placeId = (account: string, place: string) => `known:${fingerprint(`${account}\n${place}`)}`;
 
-/** Whether this account signed in from there of late: then strangers elsewhere cannot lock it out. */
-export const isKnownPlace = async (ctx: Moment, account: string, place: string): Promise<boolean> =>
-  (await attemptCollection().findOne({ _id: placeId(account, place), expiresAt: { $gt: ctx.now() } })) !==
-  null;
+/**
+ * The buckets that count for signing in. A place from which the account signed in of late has one of its own, which
+ * strangers elsewhere cannot fill. Throws when they are full; says whether there is anything to empty afterwards.
+ */
+export async function welcomeToSignIn(
+  ctx: Moment,
+  account: string,
+  place: string,
+  sentence: string,
+): Promise<{ buckets: Filled[]; isKnown: boolean; hasFailures: boolean }> {
+  const own: Filled = [LOGIN_ACCOUNT, `${account}\n${place}`];
+  const strangers: Filled[] = [
+    [LOGIN_ACCOUNT, account],
+    [LOGIN_ADDRESS, place],
+  ];
+  const known = placeId(account, place);
+  const found = await look([own, ...strangers], [known]);
+  const isKnown = (found.get(known)?.expiresAt.getTime() ?? 0) > ctx.now().getTime();
+  const buckets = isKnown ? [own] : strangers;
+  refuse(ctx, buckets, found, sentence);
+  const hasFailures = buckets.some((one) => one[0] === LOGIN_ACCOUNT && found.has(idOf(one)));
+  return { buckets, isKnown, hasFailures };
+}
 
 export async function rememberPlace(ctx: Moment, account: string, place: string): Promise<void> {
   const expiresAt = new Date(ctx.now().getTime() + KNOWN_DAYS * 86_400_000);

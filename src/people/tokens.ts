@@ -1,6 +1,6 @@
 // Access tokens: RS256, 15 minutes, verifiable by anybody with our public keys. The signing key is made once, kept
 // sealed in the store and shared by all processes; a retired key still verifies until its last token has expired.
-import { createHash, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import jwt from 'jsonwebtoken';
 import { unauthorised } from '../errors.ts';
@@ -26,7 +26,7 @@ export interface Claims {
 
 interface Keyring {
   kid: string;
-  privatePem: string;
+  signing: KeyObject;
   known: Map<string, { key: KeyObject; publicPem: string }>;
 }
 let keyring: Promise<Keyring> | undefined;
@@ -40,7 +40,7 @@ async function readKeyring(): Promise<Keyring> {
   }
   return {
     kid: current._id,
-    privatePem: unseal('signing key', current.sealed),
+    signing: createPrivateKey(unseal('signing key', current.sealed)),
     known: new Map(
       stored.map((one) => [one._id, { key: createPublicKey(one.publicPem), publicPem: one.publicPem }]),
     ),
@@ -92,8 +92,8 @@ export async function signAccess(
   claims: Omit<Claims, 'iat' | 'exp' | 'type'>,
   minutes: number,
 ): Promise<string> {
-  const { kid, privatePem } = await ring();
-  return jwt.sign({ ...claims, type: 'access' }, privatePem, {
+  const { kid, signing } = await ring();
+  return jwt.sign({ ...claims, type: 'access' }, signing, {
     algorithm: 'RS256',
     keyid: kid,
     issuer: ISSUER,
