@@ -188,7 +188,7 @@ export interface Background {
 }
 
 /** Acknowledging comes first: only so much is worked on at once, or a burst would hold up the answers to the next. */
-const ABREAST = 8;
+const ABREAST = 32;
 let working = 0;
 const turns: (() => void)[] = [];
 

@@ -7,6 +7,7 @@ import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
 import type { Workspace } from '../../src/places/place.ts';
 import { installWorkspace, markWorkspace, workspaceOf } from '../../src/places/workspaces.ts';
+import { listen } from '../../src/signals.ts';
 
 /** One workspace as this adapter needs it: whose it is, and how to speak there. */
 export interface Room {
@@ -35,6 +36,7 @@ export interface Host {
   /** For an app with one token: learns whose it is. Throws while Slack does not say. */
   ready: () => Promise<void>;
   ticketUrl: (key: string) => string;
+  close: () => void;
 }
 
 /** Fresh each time: Bolt and the Socket Mode client write into the options that they are given. */
@@ -84,6 +86,10 @@ export function slackError(error: unknown): string | undefined {
 
 export const isTokenLost = (error: unknown): boolean => LOST.has(slackError(error) ?? '');
 
+const FRESH_MS = 1_000;
+const STALE_MS = 30_000;
+const MOST_ROOMS = 5_000;
+
 export function openHost(
   config: Config,
   log: Logger,
@@ -119,7 +125,38 @@ export function openHost(
     return own;
   }
 
+  const rooms = new Map<string, { room: Room | undefined; at: number; asking: boolean }>();
+  const unlisten = listen('stale', ({ kind, id }) => {
+    if (kind === 'workspace') rooms.delete(id.replace(/^slack:/, ''));
+  });
+  /**
+   * Asked on every request. What was known a moment ago answers at once and is looked up again beside it: a slow store
+   * must not add its time to every acknowledgement.
+   */
   async function room(team: string): Promise<Room | undefined> {
+    const known = rooms.get(team);
+    const age = known ? performance.now() - known.at : Number.POSITIVE_INFINITY;
+    if (known && age < FRESH_MS) return known.room;
+    const canWait = known?.room !== undefined && age < STALE_MS;
+    if (canWait && known.asking) return known.room;
+    if (known) known.asking = true;
+    const asked = lookUp(team).then(
+      (found) => {
+        if (rooms.size > MOST_ROOMS) rooms.clear();
+        rooms.set(team, { room: found, at: performance.now(), asking: false });
+        return found;
+      },
+      (error) => {
+        if (known) known.asking = false;
+        throw error;
+      },
+    );
+    if (!canWait) return asked;
+    asked.catch((error) => log.debug({ reason: String(error) }, 'a workspace could not be looked up'));
+    return known.room;
+  }
+
+  async function lookUp(team: string): Promise<Room | undefined> {
     const single = config.SLACK_BOT_TOKEN;
     let installed: Installed | undefined;
     if (single) {
@@ -150,6 +187,7 @@ export function openHost(
     log,
     now,
     first,
+    close: unlisten,
     room,
     ready: async () => {
       if (config.SLACK_BOT_TOKEN) await ownWorkspace(config.SLACK_BOT_TOKEN);

@@ -67,6 +67,7 @@ export async function startSlack({ config, log, first, now }: SlackOptions): Pro
     channel: slackChannel(host),
     doors: http ? [{ path: '/slack', handler: door(http.router as unknown as RequestHandler) }] : [],
     stop: async () => {
+      host.close();
       if (!http) await inner.stop();
     },
   };
