@@ -23,14 +23,21 @@ import { type Command, docOf, flagOf, numberOf, type Reply, type Request, unsupp
 import { show } from './showing.ts';
 import { equal, isNumber, toNumber } from './values.ts';
 
-const OPTIONS = ['validator', 'validationLevel', 'validationAction', 'collation', 'viewOn', 'pipeline'];
+const OPTIONS = [
+  'validator',
+  'validationLevel',
+  'validationAction',
+  'collation',
+  'clusteredIndex',
+  'viewOn',
+  'pipeline',
+];
 const IGNORED = ['indexOptionDefaults', 'storageEngine', 'autoIndexId', 'flags', 'temp'];
 const LACKING = [
   'capped',
   'size',
   'max',
   'timeseries',
-  'clusteredIndex',
   'expireAfterSeconds',
   'encryptedFields',
   'changeStreamPreAndPostImages',
@@ -47,6 +54,8 @@ function createCollection({ engine, database, body }: Request): Promise<Doc> {
   if (body.viewOn !== undefined) unsupported('a view');
   const options: Doc = {};
   for (const option of OPTIONS) if (body[option] !== undefined) options[option] = body[option];
+  const clustered = clustering(docOf(body, 'create', 'clusteredIndex'));
+  if (clustered) options.clusteredIndex = clustered;
   if (options.validator !== undefined && !isDoc(options.validator))
     bad("BSON field 'create.validator' is the wrong type, expected type 'object'", 14, 'TypeMismatch');
   validatorOf(options);
@@ -61,6 +70,24 @@ function createCollection({ engine, database, body }: Request): Promise<Doc> {
     if (!known) create(engine.catalogue, database, name, options);
     return { ok: 1 };
   });
+}
+
+/** Documents are found by _id at once in any case: the wish is kept, and told to those who ask. */
+function clustering(wanted: Doc | undefined): Doc | undefined {
+  if (!wanted) return undefined;
+  if (!equal(wanted.key, { _id: 1 }))
+    bad(
+      'The clusteredIndex option is only supported for key: {_id: 1}',
+      197,
+      'InvalidIndexSpecificationOption',
+    );
+  if (wanted.unique !== true)
+    bad(
+      'The clusteredIndex option requires unique: true to be specified',
+      197,
+      'InvalidIndexSpecificationOption',
+    );
+  return { v: 2, key: wanted.key, name: wanted.name ?? '_id_', unique: true };
 }
 
 function dropCollection({ engine, database, body }: Request): Promise<Doc> {
@@ -168,7 +195,12 @@ function collectionOf({ engine, database }: Request, name: unknown): Collection 
 
 function listIndexes(request: Request): Reply {
   const c = collectionOf(request, request.body.listIndexes);
-  const specs = c.indexes.filter(({ building }) => !building).map(({ spec }) => encode(spec));
+  const { clusteredIndex } = c.options;
+  const specs = c.indexes
+    .filter(({ building }) => !building)
+    .map(({ spec }, i) =>
+      encode(i === 0 && isDoc(clusteredIndex) ? { ...clusteredIndex, clustered: true } : spec),
+    );
   return listReply(request, namespace(c), specs);
 }
 

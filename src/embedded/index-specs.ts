@@ -125,12 +125,20 @@ function checkLifetime(spec: Doc, key: Doc): void {
     );
 }
 
+/** The texts as one field among the others, which only order the key: their conditions are asked of what is found. */
+function textKey(key: Doc): Doc {
+  const shown: Doc = {};
+  for (const [path, direction] of Object.entries(key)) {
+    if (direction === 'text') Object.assign(shown, { _fts: 'text', _ftsx: 1 });
+    else shown[path] = direction;
+  }
+  return shown;
+}
+
 function asText(spec: Doc, key: Doc): Doc {
-  if (Object.values(key).some((direction) => direction !== 'text'))
-    unsupported('a text index with other fields');
   if (spec.unique) cannot('A text index cannot be unique');
   const weights: Doc = {};
-  for (const path of Object.keys(key)) weights[path] = 1;
+  for (const path of Object.keys(key)) if (key[path] === 'text') weights[path] = 1;
   for (const [path, weight] of Object.entries((spec.weights ?? {}) as Doc)) {
     if (!isNumber(weight) || toNumber(weight) < 1 || toNumber(weight) > 99999)
       cannot('text index weight must be in the exclusive interval (0,100000)');
@@ -140,7 +148,7 @@ function asText(spec: Doc, key: Doc): Doc {
   if (!['english', 'en', 'none'].includes(String(language))) unsupported(`text search in ${language}`);
   return {
     ...spec,
-    key: { _fts: 'text', _ftsx: 1 },
+    key: textKey(key),
     weights,
     default_language: language,
     language_override: spec.language_override ?? 'language',
