@@ -3,12 +3,12 @@ import type { Entry } from '../history/entry.ts';
 import { remembered } from '../memory.ts';
 import { atLeast } from '../people/access.ts';
 import { type Member, member } from '../people/members.ts';
-import { answerable, membersOf, userNamed } from '../people/roster.ts';
+import { answerable, managersOf, membersOf, userNamed } from '../people/roster.ts';
 import type { Ticket } from '../tickets/ticket.ts';
 import type { Names } from './messages.ts';
 import { preferencesCollection } from './model.ts';
 import { NO_PREFERENCES, type Preferences } from './preferences.ts';
-import { type Crowd, eventOf, mentions, type Person } from './recipients.ts';
+import { type Crowd, called, eventOf, mentions, type Person } from './recipients.ts';
 
 export interface Audience {
   crowd: Crowd;
@@ -20,12 +20,14 @@ export async function audienceOf(ticket: Ticket, entry: Entry): Promise<Audience
   const { company, team } = ticket;
   const event = eventOf(entry);
   const mentioned = event && entry.comment?.text ? mentions(entry.comment.text) : [];
-  const [found, members, leads] = await Promise.all([
+  const wanted = called(entry);
+  const [found, members, leads, managers] = await Promise.all([
     Promise.all(mentioned.map((name) => userNamed(company, name))),
     team && event ? membersOf(company, team) : [],
     event === 'sla_breach' || event === 'escalated' || event === 'sla_warning'
       ? answerable(company, team)
       : [],
+    wanted.includes('managers') ? managersOf(company) : [],
   ]);
   const named = found.filter((id) => id !== null);
   const touched = [
@@ -35,6 +37,8 @@ export async function audienceOf(ticket: Ticket, entry: Entry): Promise<Audience
     ...((entry.fields.assignee ?? []) as (string | null)[]),
     ...members,
     ...leads,
+    ...managers,
+    ...wanted,
     ...named,
   ].filter((id) => typeof id === 'string');
   const people = new Map(
@@ -52,6 +56,7 @@ export async function audienceOf(ticket: Ticket, entry: Entry): Promise<Audience
       isActive: (id) => who(id) !== null,
       members,
       leads,
+      managers,
       mentioned: named,
     },
     names: (id) => who(id)?.fullName ?? who(id)?.username ?? 'somebody',

@@ -54,6 +54,7 @@ export async function planFor(
     if (!ticket.deletedAt)
       for (const conversation of ticket.conversations)
         plan.deliveries.push(...forConversation(ticket, entry, conversation, names, options, at));
+    plan.deliveries.push(...forPage(ticket, entry, names, options, at));
     if (!options.notifies || ticket.deletedAt) continue;
     for (const hearer of hearers(entry, ticket, crowd)) {
       const zone = hearer.person.kind === 'user' ? (member(hearer.person.id)?.timeZone ?? null) : null;
@@ -128,6 +129,26 @@ function forConversation(
       at,
     }),
   ];
+}
+
+/** The step of an escalation may page a channel (sla/duties): `slack:<workspace>:<channel>`. */
+function forPage(
+  ticket: Ticket,
+  entry: Entry,
+  names: Names,
+  { channels }: PlanOptions,
+  at: Date,
+): StoredDelivery[] {
+  const page = entry.action === 'escalated' ? entry.facts?.page : null;
+  if (typeof page !== 'string') return [];
+  const [surface = '', workspace = '', channel = ''] = page.split(':');
+  const message = messageFor('post', ticket, entry, false, 'escalated', names);
+  if (!message) return [];
+  const _id = idFrom('page', entry._id, page);
+  const to: Destination = { at: { workspace, channel } };
+  const lane = `${ticket._id}/${page}`;
+  const rest = { _id, ticket, entry: entry._id, surface, to, message, lane, order: entry.seq, at };
+  return [delivery(channels.get(surface), rest)];
 }
 
 function messageFor(

@@ -28,6 +28,8 @@ export interface Crowd {
   members: readonly string[];
   /** Leads among them; the company's managers when there are none. */
   leads: readonly string[];
+  /** The company's managers, where the entry calls them. */
+  managers: readonly string[];
   /** Users whose names were mentioned in the comment. */
   mentioned: readonly string[];
 }
@@ -72,6 +74,11 @@ export function eventOf(entry: Pick<Entry, 'action' | 'comment' | 'silent'>): Ev
     default:
       return entry.action satisfies never;
   }
+}
+
+/** Whom the step of an escalation names: assignee, team, lead, managers, or users by id (sla/duties). */
+export function called({ facts }: Pick<Entry, 'facts'>): string[] {
+  return Array.isArray(facts?.notify) ? facts.notify.filter((who) => typeof who === 'string') : [];
 }
 
 /** Of these, and nothing else, the one who asked is told. */
@@ -125,6 +132,9 @@ export function hearers(entry: Entry, ticket: Ticket, crowd: Crowd): Hearer[] {
     case 'escalated':
       users([ticket.assignee], event);
       users(crowd.leads, event);
+      users(called(entry), event);
+      if (called(entry).includes('team')) users(crowd.members, event);
+      if (called(entry).includes('managers')) users(crowd.managers, event);
       break;
     default:
       users(ticket.assignee ? [ticket.assignee] : event === 'reply' ? crowd.members : [], event);

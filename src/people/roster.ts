@@ -53,6 +53,7 @@ export async function answerable(company: string, team: string | null): Promise<
   const found = team ? await leads(`${company}/${team}`) : [];
   return found.length ? found : managers(company);
 }
+export const managersOf = (company: string): Promise<string[]> => managers(company);
 /** The user called so, when it is exactly one. */
 export async function userNamed(company: string, name: string): Promise<string | null> {
   const found = await named(`${company}/${name}`);

@@ -1,7 +1,6 @@
 // The sweep: finds what is due by index, by the database's time, oldest first, and writes it by the same optimistic
 // change as everything else. So any number of workers may sweep at once: each deadline fires once, and never early.
 
-import { setTimeout as pause } from 'node:timers/promises';
 import { storeTime } from '../clock.ts';
 import { type Ctx, systemCtx } from '../context.ts';
 import type { Logger } from '../log.ts';
@@ -55,24 +54,6 @@ async function spreadNow(log: Logger): Promise<void> {
   if (performance.now() - spreadAt < SPREAD_EVERY_MS) return;
   spreadAt = performance.now();
   await spreadDue(await storeTime(), log);
-}
-
-/**
- * Sweeps for `ms`: at once, and again at the very instant at which the next deadline falls due. A round that repeats
- * every second and sweeps for most of it is late by milliseconds; one that only looked in would be late by up to it.
- */
-export async function sweepFor(ms: number, given: { log: Logger }): Promise<Swept> {
-  const end = performance.now() + ms;
-  const total: Swept = { fired: 0, lateMs: 0 };
-  for (;;) {
-    const { fired, lateMs, next } = await sweep(given);
-    total.fired += fired;
-    total.lateMs = Math.max(total.lateMs, lateMs);
-    if (next) total.next = next;
-    const wait = next ? next.getTime() - (await storeTime()).getTime() : Number.POSITIVE_INFINITY;
-    if (performance.now() + Math.max(0, wait) >= end) return total;
-    await pause(Math.max(1, wait));
-  }
 }
 
 function setAside(): string[] {

@@ -5,6 +5,7 @@ import { findDesk } from '../desks/desks.ts';
 import { conflict, invalid, unknown } from '../errors.ts';
 import { newId } from '../id.ts';
 import { findMember, teamOf } from '../people/members.ts';
+import { workspaces } from '../places/workspaces.ts';
 import { changeRules, need } from './changes.ts';
 import type { StoredRules } from './model.ts';
 import {
@@ -88,12 +89,28 @@ function checkPlace(rules: StoredRules, policy: Policy): void {
 
 const ROLES = ['assignee', 'team', 'lead', 'managers'];
 
-/** Desk, teams and people that it names exist; the desk is kept by its id. */
+/** Desk, teams, people and channels that it names exist; desk and channels are kept by their full ids. */
 async function checked<T extends PolicyPatch>(ctx: Ctx, given: T): Promise<T> {
   need(ctx, 'sla.manage');
-  for (const step of given.escalation ?? []) {
+  const { escalation } = given;
+  for (const step of escalation ?? []) {
     if (step.reassign && step.reassign !== 'lead') await teamOf(ctx, step.reassign.team);
     for (const who of step.notify) if (!ROLES.includes(who)) await findMember(ctx, who);
+    if (step.page) step.page = await pageOf(ctx, step.page);
   }
   return given.desk ? { ...given, desk: (await findDesk(ctx.actor.company, given.desk)).id } : given;
+}
+
+/** `slack:C1` in the only workspace of that surface, or `slack:T1:C1`. */
+async function pageOf(ctx: Ctx, page: string): Promise<string> {
+  const [surface, ...rest] = page.split(':');
+  const known = (await workspaces(ctx)).filter((one) => one.surface === surface && one.state === 'active');
+  const channel = rest.at(-1);
+  const [only, ...others] = rest.length > 1 ? known.filter((one) => one.external === rest[0]) : known;
+  if (only && channel && !others.length && rest.length <= 2) return `${only.id}:${channel}`;
+  const path = 'escalation.page';
+  const hint = 'such as slack:C0123, or slack:T0123:C0123 where there are several workspaces';
+  throw invalid('sla_policy.page', `${page} is no channel of a workspace that is connected.`, [
+    { path, message: `must be a channel of a connected workspace, ${hint}` },
+  ]);
 }

@@ -6,6 +6,7 @@ import type { Role } from '../../src/people/access.ts';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { explainTicket } from '../../src/sla/explanations.ts';
 import { listPolicies, removePolicy } from '../../src/sla/policies.ts';
+import { hireStaff, type Person } from '../support/staff.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -129,6 +130,53 @@ describe("a desk's own policy and calendar", () => {
     expect(second.body.items[0].id).not.toBe(body.items[1].id);
     const last = await call('GET', `/calendars?page_size=2&cursor=${second.body.next_cursor}`);
     expect([last.body.items.length, last.body.next_cursor]).toEqual([1, null]);
+  });
+});
+
+describe('the clocks of a ticket, as people work on it', () => {
+  test('wait with the customer, are kept by answers and ends, and begin again when it comes back', async () => {
+    const staff = await hireStaff(world);
+    const { id } = (await staff.customer.call('POST', 'tickets', { title: 'No light', priority: 'high' }))
+      .body;
+    const states = async (): Promise<Record<string, string>> => {
+      const { clocks } = (await staff.agent.call('GET', `tickets/${id}`)).body.sla;
+      return Object.fromEntries(clocks.map((one: Record<string, string>) => [one.target, one.state]));
+    };
+    const say = (who: Person, content: string, is_internal = false) =>
+      who.call('POST', `tickets/${id}/comments`, { content, is_internal });
+    const move = (status: string) => staff.agent.call('PATCH', `tickets/${id}/status`, { status });
+
+    await say(staff.customer, 'Anybody?');
+    await say(staff.agent, 'Looking at it.', true);
+    expect(await states()).toEqual({ first_response: 'running', resolution: 'running' });
+    await say(staff.agent, 'Which lamp is it?');
+    await move('pending');
+    expect(await states()).toEqual({ first_response: 'met', resolution: 'paused' });
+    await say(staff.customer, 'The red one.');
+    expect(await states()).toEqual({
+      ...{ first_response: 'met', resolution: 'running', next_response: 'running' },
+    });
+    await say(staff.agent, 'New bulb is in.');
+    await staff.agent.call('POST', `tickets/${id}/resolve`, { resolution_notes: 'new bulb' });
+    expect(await states()).toEqual({ first_response: 'met', resolution: 'met', next_response: 'met' });
+    await say(staff.customer, 'It failed again.');
+    expect(await states()).toEqual({
+      ...{ first_response: 'met', resolution: 'running', next_response: 'running' },
+    });
+    const told = (await staff.agent.call('GET', `tickets/${id}/sla/explain`)).body;
+    const resolution = told.clocks.find((one: { target: string }) => one.target === 'resolution');
+    expect(resolution.changes.map((one: { sentence: string }) => one.sentence.split(',')[0])).toEqual([
+      'Started',
+      'Paused (status pending)',
+      'Resumed',
+      'Met (status resolved)',
+      'Started again from zero (reopened)',
+    ]);
+    expect((await staff.customer.call('GET', `tickets/${id}/sla/explain`)).status).toBe(403);
+    expect((await staff.customer.call('GET', `tickets/${id}`)).body.sla).toBeNull();
+
+    await staff.agent.call('POST', `tickets/${id}/snooze`, { until: '2030-01-01T00:00:00Z' });
+    expect((await states()).resolution).toBe('paused');
   });
 });
 

@@ -6,7 +6,9 @@ import { storeTime } from '../../src/clock.ts';
 import { type Actor, type Ctx, systemCtx } from '../../src/context.ts';
 import { type Entry, fold, same } from '../../src/history/entry.ts';
 import { openLog } from '../../src/log.ts';
+import { planFor } from '../../src/notify/plan.ts';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
+import { installWorkspace } from '../../src/places/workspaces.ts';
 import { sweep } from '../../src/sla/deadlines.ts';
 import { updatePolicy } from '../../src/sla/policies.ts';
 import { policyPatch } from '../../src/sla/policy.ts';
@@ -211,6 +213,7 @@ describe('an escalation', () => {
       email: 'l@x',
     };
     await users.insertOne(lead as never);
+    await installWorkspace('slack', 'T0', 'Acme', null, { company });
     const step = (afterMinutes: number, more: Record<string, unknown>) => ({
       afterMinutes,
       targets: ['resolution'],
@@ -250,8 +253,15 @@ describe('an escalation', () => {
     expect(last).toMatchObject({
       action: 'escalated',
       fields: { assignee: [null, 'lena'] },
-      facts: { step: 3, after_minutes: 20, page: 'slack:C0FIRE', reassigned: 'lead' },
+      facts: { step: 3, after_minutes: 20, page: 'slack:T0:C0FIRE', reassigned: 'lead' },
     });
     expect(await isFoldOfItsEntries(later)).toBe(true);
+
+    const options = { channels: new Map(), now: () => new Date(), bundleMs: 0, notifies: true };
+    const plan = await planFor(await load(admin(), later._id), last ? [last] : [], options);
+    expect(plan.deliveries).toMatchObject([
+      { surface: 'slack', to: { at: { workspace: 'T0', channel: 'C0FIRE' } }, audience: 'internal' },
+    ]);
+    expect(plan.notifications.map((one) => [one.person.id, one.event])).toEqual([['lena', 'escalated']]);
   });
 });
