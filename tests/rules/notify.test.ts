@@ -42,6 +42,7 @@ const crowd: Crowd = {
   isActive: () => true,
   members: ['ann', 'bob', 'mia'],
   leads: ['lea'],
+  managers: [],
   mentioned: [],
 };
 const heard = (given: Entry, of = ticket(), among = crowd) =>
@@ -51,6 +52,16 @@ const heard = (given: Entry, of = ticket(), among = crowd) =>
 const note = (audience: 'public' | 'internal') => ({ id: 'k', audience, text: 'Marker' }) as const;
 
 describe('who hears', () => {
+  test('an escalation: assignee, leads, and whom its step names, but no customer who slipped in', () => {
+    const given = (notify: string[]) => entry({ action: 'escalated', facts: { notify } });
+    const usual = heard(given([]));
+    expect(usual).toContain('lea escalated internal');
+    expect(heard(given(['mia', 'eve']))).toEqual([...new Set([...usual, 'mia escalated internal'])].sort());
+    const boss = { ...crowd, isAgent: () => true, managers: ['max'] };
+    expect(heard(given(['managers']), ticket(), boss)).toContain('max escalated internal');
+    expect(heard(given(['team']))).toContain('ann escalated internal');
+  });
+
   test('a note: assignee and watching agents, never a customer, never its author', () => {
     const given = entry({ action: 'comment_added', comment: note('internal') });
     expect(heard(given)).toEqual(['ann note internal', 'wim note internal']);
