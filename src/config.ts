@@ -134,7 +134,11 @@ export function checkEnvironment(words: Words, open: string[] = ['MONGODB_URI', 
   const problems = read.success
     ? []
     : read.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-  const needed = words.SWITCHBOARD_ENV === 'production' ? { ...NEEDED, ...NEEDED_IN_PRODUCTION } : NEEDED;
+  const production = words.SWITCHBOARD_ENV === 'production';
+  const needed = production ? { ...NEEDED, ...NEEDED_IN_PRODUCTION } : NEEDED;
+  if (production)
+    for (const [name, isUnfit, mend] of UNFIT_IN_PRODUCTION)
+      if (isUnfit(words[name] ?? '')) problems.push(`  ${name}: ${mend}`);
   for (const [name, mend] of Object.entries(needed))
     if (words[name] === undefined && !open.includes(name)) problems.push(`  ${name}: is missing: ${mend}`);
   if (read.success && !problems.length) return read.data;
@@ -151,6 +155,19 @@ const NEEDED_IN_PRODUCTION = {
   ADMIN_PASSWORD: 'the password of the first administrator',
   PUBLIC_URL: 'the address at which people reach Switchboard',
 };
+const UNFIT_IN_PRODUCTION: [name: string, isUnfit: (value: string) => boolean, mend: string][] = [
+  [
+    'SECRET_KEY',
+    (value) => value !== '' && new Set(value).size < 12,
+    'is too easy to guess: use random characters, for example `openssl rand -base64 48`',
+  ],
+  [
+    'ADMIN_PASSWORD',
+    (value) => /^(admin|password|passw0rd|changeme|change-me|secret|letmein|qwerty|12345678)/i.test(value),
+    'is one that everybody tries first: choose another',
+  ],
+  ['LOG_LEVEL', (value) => /^(debug|trace)$/.test(value), 'debug and trace are not for production: use info'],
+];
 
 const Kept = z.object({ SECRET_KEY: secret, ADMIN_PASSWORD: z.string().min(8) });
 

@@ -45,6 +45,21 @@ describe('a variable that is wrong', () => {
       expect(said).toContain(`${name}: is missing`);
   });
 
+  test('in production a secret that is easy to guess is refused, and so is a log of everything', async () => {
+    const said = await refusal({
+      env: {
+        ...NOWHERE,
+        SWITCHBOARD_ENV: 'production',
+        PUBLIC_URL: 'https://desk.example.com',
+        SECRET_KEY: 'a'.repeat(40),
+        ADMIN_PASSWORD: 'changeme!',
+        LOG_LEVEL: 'debug',
+      },
+    });
+    for (const name of ['SECRET_KEY', 'ADMIN_PASSWORD', 'LOG_LEVEL']) expect(said).toContain(`  ${name}: `);
+    expect(said).not.toMatch(/aaaa|changeme/);
+  });
+
   test('.env is read, and the environment stands above it', async () => {
     const cwd = emptyFolder();
     writeFileSync(path.join(cwd, '.env'), 'ROLES=cook\nLOG_LEVEL=loud\n');
