@@ -67,6 +67,7 @@ export async function open(
     const there = await ticketCollection().findOne({ _id });
     if (there) return strip(there);
   }
+  if (!desk.active) throw conflict('desk.closed', `The desk ${desk.key} is closed: it takes no new tickets.`);
   const [number, rules] = await Promise.all([nextNumber(desk.id), rulesOf(ctx.actor.company)]);
   const first = consequences(null, { ...beginning(desk), ...given }, desk.workflow, at);
   const born = {
