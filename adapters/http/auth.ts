@@ -3,10 +3,10 @@ import type { Request } from 'express';
 import { z } from 'zod';
 import type { Config } from '../../src/config.ts';
 import type { Actor, Ctx } from '../../src/context.ts';
-import { unauthorised, unknown } from '../../src/errors.ts';
+import { forbidden, unauthorised, unknown } from '../../src/errors.ts';
 import { pageOf } from '../../src/lists.ts';
 import { DEEDS, type Deed, may, permissions, ROLES, SCOPES } from '../../src/people/access.ts';
-import { auditQuery, auditTrail } from '../../src/people/audit.ts';
+import { auditQuery, auditTrail, note } from '../../src/people/audit.ts';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { recogniseKey } from '../../src/people/keys.ts';
 import {
@@ -18,7 +18,7 @@ import {
   signIn,
   signOut,
 } from '../../src/people/sessions.ts';
-import { publicKeys } from '../../src/people/tokens.ts';
+import { publicKeys, rotateSigningKey } from '../../src/people/tokens.ts';
 import { userShape } from '../../src/people/user.ts';
 import { readUser, register, registerInput } from '../../src/people/users.ts';
 import { type Route, route } from './route.ts';
@@ -149,6 +149,27 @@ export function authRoutes(config: Config): Route[] {
       deed: 'anyone',
       answer: z.object({ keys: z.array(jwk) }),
       run: () => publicKeys(),
+    }),
+    route({
+      method: 'post',
+      path: '/api/v1/auth/rotate-signing-key',
+      tag: 'Auth',
+      summary: 'Sign access tokens with a new key from now on',
+      description: 'Tokens signed before stay good until they expire. Operators only.',
+      deed: 'company.manage',
+      body: z.strictObject({}),
+      answer: z.object({ keys: z.array(jwk) }),
+      refuses: [403],
+      run: async ({ ctx }) => {
+        if (!ctx.actor.operator)
+          throw forbidden(
+            'auth.operator',
+            'Only administrators of the first company rotate the signing key.',
+          );
+        await rotateSigningKey(ctx.now());
+        await note(ctx, 'auth.signing_key_rotated', null);
+        return publicKeys();
+      },
     }),
     route({
       method: 'get',

@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts';
 import { isDuplicate } from '../store.ts';
 import { companyCollection, type StoredCompany, userCollection } from './model.ts';
 import { hashPassword } from './passwords.ts';
+import { tendSigningKeys } from './tokens.ts';
 
 /** The company `Default` has the same id in every installation, so that two processes starting at once agree. */
 export const FIRST_COMPANY = idFrom('company', 'Default');
@@ -51,6 +52,7 @@ export async function firstStart(config: Config, log: Logger): Promise<boolean> 
     preset: 'support',
     isDefault: true,
   });
+  await tendSigningKeys(at);
   const email = config.ADMIN_EMAIL.toLowerCase();
   if (await userCollection().findOne({ company: FIRST_COMPANY, role: 'admin' })) return false;
   return unlessThere(

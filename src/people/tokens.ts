@@ -29,10 +29,22 @@ interface Keyring {
   signing: KeyObject;
   known: Map<string, { key: KeyObject; publicPem: string }>;
 }
+/** Another process may have made a new key. */
+const KEYRING_MS = 60_000;
+/** A strange key id has us look again, but not for every one that somebody makes up. */
+const STRANGE_MS = 2_000;
+/** Longer than any access token lives. */
+const RETIRED_MS = 25 * 3_600_000;
+const KEY_DAYS = 90;
 let keyring: Promise<Keyring> | undefined;
+let readAt = 0;
 
 async function readKeyring(): Promise<Keyring> {
-  const stored = await signingKeyCollection().find().sort({ createdAt: -1 }).toArray();
+  const since = new Date(Date.now() - RETIRED_MS);
+  const stored = await signingKeyCollection()
+    .find({ $or: [{ retiredAt: null }, { retiredAt: { $gt: since } }] })
+    .sort({ createdAt: -1 })
+    .toArray();
   const current = stored.find((one) => one.retiredAt === null);
   if (!current) {
     await addSigningKey();
@@ -64,7 +76,9 @@ async function addSigningKey(first = true): Promise<void> {
   }
 }
 
-const ring = (): Promise<Keyring> => {
+const ring = (atMostOld = KEYRING_MS): Promise<Keyring> => {
+  if (performance.now() - readAt > atMostOld) keyring = undefined;
+  if (!keyring) readAt = performance.now();
   keyring ??= readKeyring().catch((error) => {
     keyring = undefined;
     throw error;
@@ -88,6 +102,14 @@ export async function rotateSigningKey(now: Date): Promise<void> {
   keyring = undefined;
 }
 
+/** At each start: a key that has signed for a season is replaced, and long retired ones are forgotten. */
+export async function tendSigningKeys(now: Date): Promise<void> {
+  const before = new Date(now.getTime() - KEY_DAYS * 86_400_000);
+  const current = await signingKeyCollection().findOne({ retiredAt: null }, { sort: { createdAt: -1 } });
+  if (current && current.createdAt < before) await rotateSigningKey(now);
+  await signingKeyCollection().deleteMany({ retiredAt: { $lt: new Date(now.getTime() - 2 * RETIRED_MS) } });
+}
+
 export async function signAccess(
   claims: Omit<Claims, 'iat' | 'exp' | 'type'>,
   minutes: number,
@@ -108,11 +130,7 @@ const wrong = () => unauthorised('auth.token', 'This access token is not valid (
 export async function verifyAccess(token: string): Promise<Claims> {
   const kid = jwt.decode(token, { complete: true })?.header.kid;
   if (!kid) throw wrong();
-  let known = (await ring()).known.get(kid);
-  if (!known) {
-    keyring = undefined;
-    known = (await ring()).known.get(kid);
-  }
+  const known = (await ring()).known.get(kid) ?? (await ring(STRANGE_MS)).known.get(kid);
   if (!known) throw wrong();
   try {
     const claims = jwt.verify(token, known.key, {

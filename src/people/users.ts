@@ -10,6 +10,7 @@ import { may, ROLES } from './access.ts';
 import { note } from './audit.ts';
 import { address, containing, phone } from './contacts.ts';
 import { revokeKeysOf } from './keys.ts';
+import { handBack } from './leaving.ts';
 import { forgetMember, type Member, member } from './members.ts';
 import {
   companyCollection,
@@ -285,6 +286,8 @@ async function write(ctx: Ctx, before: Member, given: UserChange): Promise<Shown
   forgetMember(before.id);
   if (!after) throw unknown('user');
   if (password !== undefined || after.active === false) await endSessions(ctx, before.id, 'account_changed');
+  if (before.role !== 'customer' && (after.active === false || after.role === 'customer'))
+    await handBack(ctx, before.company, before.id);
   await tell(ctx, before, after, password !== undefined);
   return drawStored(after);
 }
@@ -329,6 +332,7 @@ export async function removeUser(ctx: Ctx, id: string): Promise<void> {
   forgetMember(id);
   await endSessions(ctx, id, 'account_removed');
   await revokeKeysOf(ctx, id);
+  await handBack(ctx, before.company, id);
   await identityCollection().deleteMany({ company: before.company, 'person.id': id });
   await note(ctx, 'user.removed', id, {}, before.company);
 }

@@ -16,6 +16,17 @@ export async function requestedBy(
   return found.map((one) => one._id);
 }
 
+/** Ids of the tickets that somebody works on and that are not done, in order of id. */
+export async function workedOnBy(company: string, user: string, after = '', limit = 500): Promise<string[]> {
+  const open = { statusKind: { $in: ['new' as const, 'open' as const, 'pending' as const] } };
+  const found = await ticketCollection()
+    .find({ company, assignee: user, ...open, _id: { $gt: after } }, { projection: { _id: 1 } })
+    .sort({ _id: 1 })
+    .limit(limit)
+    .toArray();
+  return found.map((one) => one._id);
+}
+
 /** Which of these states any ticket of the desk stands in. */
 export async function statesInUse(
   company: string,

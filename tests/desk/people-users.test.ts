@@ -141,7 +141,10 @@ describe('users', () => {
     const { id } = await add({ email, password: PASSWORD, role: 'agent', full_name: 'Leaver' });
     const leaver = await signedIn(email);
     const key = (await leaver.call('POST', 'api-keys', { name: 'mine' })).body.key;
+    const ticket = (await staff.manager.call('POST', 'tickets', { title: 'In hand', assignee_id: id })).body;
+    expect(ticket.assignee_id).toBe(id);
     expect((await staff.admin.call('DELETE', `users/${id}`)).status).toBe(204);
+    expect((await staff.agent.call('GET', `tickets/${ticket.id}`)).body.assignee_id).toBeNull();
     expect((await leaver.call('GET', 'users/me')).status).toBe(401);
     const withKey = await world.call('GET', '/api/v1/users', { headers: { 'x-api-key': key } });
     expect(withKey.status).toBe(401);
