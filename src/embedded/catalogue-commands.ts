@@ -1,5 +1,6 @@
 // Collections, databases and indexes: made, listed, changed, dropped and measured.
 import { UUID } from 'bson';
+import { cappedOptions } from './capping.ts';
 import {
   type Collection,
   checkName,
@@ -33,15 +34,8 @@ const OPTIONS = [
   'pipeline',
 ];
 const IGNORED = ['indexOptionDefaults', 'storageEngine', 'autoIndexId', 'flags', 'temp'];
-const LACKING = [
-  'capped',
-  'size',
-  'max',
-  'timeseries',
-  'expireAfterSeconds',
-  'encryptedFields',
-  'changeStreamPreAndPostImages',
-];
+const CAPPED = ['capped', 'size', 'max'];
+const LACKING = ['timeseries', 'expireAfterSeconds', 'encryptedFields', 'changeStreamPreAndPostImages'];
 
 function createCollection({ engine, database, body }: Request): Promise<Doc> {
   const name = body.create;
@@ -52,7 +46,7 @@ function createCollection({ engine, database, body }: Request): Promise<Doc> {
     if (!off) unsupported(`the collection option ${option}`);
   }
   if (body.viewOn !== undefined) unsupported('a view');
-  const options: Doc = {};
+  const options: Doc = cappedOptions(body);
   for (const option of OPTIONS) if (body[option] !== undefined) options[option] = body[option];
   const clustered = clustering(docOf(body, 'create', 'clusteredIndex'));
   if (clustered) options.clusteredIndex = clustered;
@@ -321,7 +315,7 @@ export function statistics(request: Request, c: Collection | undefined, database
     nindexes: c?.indexes.length ?? 0,
     indexSizes,
     totalIndexSize: Object.values(indexSizes).reduce((sum: number, each) => sum + Number(each), 0),
-    capped: false,
+    capped: c?.options.capped === true,
   };
 }
 
@@ -356,7 +350,7 @@ function dbStats(request: Request): Doc {
 }
 
 export const CATALOGUE_COMMANDS: Record<string, Command> = {
-  create: { run: createCollection, fields: [...OPTIONS, ...IGNORED, ...LACKING, 'idIndex'] },
+  create: { run: createCollection, fields: [...OPTIONS, ...CAPPED, ...IGNORED, ...LACKING, 'idIndex'] },
   drop: { run: dropCollection, fields: [] },
   dropDatabase: { run: dropDatabase, fields: [] },
   renameCollection: { run: renameCollection, fields: ['to', 'dropTarget', 'stayTemp'] },

@@ -1,5 +1,6 @@
 // Insertion: documents are stored as the bytes they came in, with _id first.
 import { ObjectId } from 'bson';
+import { trimCapped } from './capping.ts';
 import { type Catalogue, type Collection, create, find } from './catalogue.ts';
 import { checkBson, type Doc, decodeFields, eachElement, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
@@ -58,6 +59,7 @@ export function insertRaw(catalogue: Catalogue, c: Collection, sent: Buffer, wri
   const raw = withId(sent);
   checkId(raw);
   insertRecord(catalogue, c, raw, writing);
+  trimCapped(catalogue, c, raw.length);
   return raw;
 }
 

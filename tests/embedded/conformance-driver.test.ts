@@ -72,6 +72,28 @@ describe('documents', () => {
   });
 });
 
+describe('collections', () => {
+  test('that are capped keep the newest', async () => {
+    const log = await db.createCollection<Document>('log', { capped: true, size: 4096, max: 3 });
+    await log.createIndex({ n: 1 });
+    for (let n = 1; n <= 5; n++) await log.insertOne({ n });
+    expect((await log.find().toArray()).map((doc) => doc.n)).toEqual([3, 4, 5]);
+    expect(await log.countDocuments({ n: { $lt: 4 } })).toBe(1);
+    expect(await log.isCapped()).toBe(true);
+    const small = await db.createCollection<Document>('small', { capped: true, size: 4096 });
+    await small.insertMany(Array.from({ length: 10 }, (_, n) => ({ n, text: 'x'.repeat(1000) })));
+    expect((await small.find().toArray()).at(-1)?.n).toBe(9);
+    expect(await small.estimatedDocumentCount()).toBeLessThanOrEqual(4);
+  });
+
+  test('that are clustered say so', async () => {
+    await db.createCollection('clustered', { clusteredIndex: { key: { _id: 1 }, unique: true } });
+    expect(await db.collection('clustered').indexes()).toEqual([
+      expect.objectContaining({ key: { _id: 1 }, clustered: true }),
+    ]);
+  });
+});
+
 describe('searches', () => {
   test('come sorted, skipped, limited and projected, in batches', async () => {
     await insert(...Array.from({ length: 250 }, (_, i) => ({ _id: i, n: (i * 7) % 250, odd: i % 2 === 1 })));
@@ -133,6 +155,16 @@ describe('searches', () => {
       1, 2,
     ]);
     expect(await ids({ $text: { $search: 'printer -jams' } })).toEqual([2]);
+  });
+
+  test('by text within what another field of the index says', async () => {
+    await c.createIndex({ desk: 1, title: 'text' });
+    await insert({ _id: 1, desk: 'it', title: 'printer' }, { _id: 2, desk: 'hr', title: 'printer' });
+    expect(await ids({ desk: 'hr', $text: { $search: 'printers' } })).toEqual([2]);
+    expect((await c.indexes())[1]).toMatchObject({
+      key: { desk: 1, _fts: 'text', _ftsx: 1 },
+      weights: { title: 1 },
+    });
   });
 
   test('compare by a collation', async () => {
