@@ -122,7 +122,14 @@ export function slackChannel(host: Host): Channel {
       ...(thread ? { thread_ts: thread } : {}),
       unfurl_links: false,
       unfurl_media: false,
-      metadata: { event_type: EVENT, event_payload: { delivery: delivery._id } },
+      metadata: {
+        event_type: EVENT,
+        event_payload: {
+          delivery: delivery._id,
+          audience: delivery.audience,
+          ...(delivery.ticket ? { ticket: delivery.ticket } : {}),
+        },
+      },
     });
     const ts = answer.ts ?? '';
     if (delivery.message.attachments.length)

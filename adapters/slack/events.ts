@@ -11,13 +11,22 @@ import { claim } from '../../src/tickets/assigning.ts';
 import { ticketIn } from '../../src/tickets/conversations.ts';
 import { patch } from '../../src/tickets/editing.ts';
 import { resolve } from '../../src/tickets/moving.ts';
+import { read } from '../../src/tickets/tickets.ts';
 import { saying } from './blocks.ts';
 import { answering, type Call, callFor, hearing } from './call.ts';
 import type { Background, Body } from './door.ts';
 import { publishHome } from './home.ts';
 import type { Host, Room } from './host.ts';
 import { askToFile } from './nudges.ts';
-import { conversationAt, fileFromMessage, hearDeletion, hearEdit, hearReply, type Said } from './threads.ts';
+import {
+  conversationAt,
+  fileFromMessage,
+  hearDeletion,
+  hearEdit,
+  hearReply,
+  type Said,
+  thread,
+} from './threads.ts';
 import { unfurl } from './unfurls.ts';
 import { forgetProfile, whoIs } from './who.ts';
 
@@ -64,9 +73,24 @@ async function hearMessage(
     const bound = ticket.conversations.find((one) => one.id === conversation.id) ?? conversation;
     return hearReply(host, room, ticket, bound, said, ctx);
   }
-  if (event.channel_type === 'im') return hearDirect(host, room, body, background);
+  if (event.channel_type === 'im') {
+    if (!(await hearAnswer(host, room, channel, said, ctx))) await hearDirect(host, room, body, background);
+    return;
+  }
   if (said.thread_ts && said.thread_ts !== said.ts) return;
   await maybeFile(host, room, body, background, said);
+}
+
+/** An answer below something that we told somebody directly belongs to the ticket that it was about. */
+async function hearAnswer(host: Host, room: Room, channel: string, said: Said, ctx: Ctx): Promise<boolean> {
+  if (!said.thread_ts || said.thread_ts === said.ts) return false;
+  const [first] = await thread(room, channel, said.thread_ts);
+  const { ticket: about, audience } = first?.metadata?.event_payload ?? {};
+  if (typeof about !== 'string' || first?.bot_id !== room.botId) return false;
+  const ticket = await read(ctx, about);
+  const inner = audience === 'internal' ? 'internal' : 'public';
+  await hearReply(host, room, ticket, conversationAt(room, channel, said.thread_ts, inner), said, ctx);
+  return true;
 }
 
 /** A direct word to us is a private request, unless it is a greeting. */

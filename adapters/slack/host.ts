@@ -3,11 +3,14 @@
 import type { Logger as SlackLogger } from '@slack/bolt';
 import { LogLevel, WebClient, type WebClientOptions } from '@slack/web-api';
 import type { Config } from '../../src/config.ts';
+import { systemCtx } from '../../src/context.ts';
 import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
+import { userQuery, users } from '../../src/people/users.ts';
 import type { Workspace } from '../../src/places/place.ts';
 import { installWorkspace, markWorkspace, workspaceOf } from '../../src/places/workspaces.ts';
 import { listen } from '../../src/signals.ts';
+import { create, createInput } from '../../src/tickets/tickets.ts';
 
 /** One workspace as this adapter needs it: whose it is, and how to speak there. */
 export interface Room {
@@ -196,13 +199,20 @@ export function openHost(
   };
 }
 
-/** The token was refused: the workspace waits for an administrator, who is told once. */
+/** The token was refused: the workspace waits for an administrator, who is told once, by a ticket of their own. */
 export async function loseToken(host: Host, room: Room, error: unknown): Promise<void> {
   const reason = slackError(error) ?? 'refused';
-  const changed = await markWorkspace('slack', room.workspace.external, 'needs_attention', reason);
-  if (changed)
-    host.log.error(
-      { workspace: room.workspace.id, name: room.workspace.name, reason },
-      'slack refuses our token: install the app again',
-    );
+  const { name, id, external } = room.workspace;
+  if (!(await markWorkspace('slack', external, 'needs_attention', reason))) return;
+  host.log.error({ workspace: id, name, reason }, 'slack refuses our token: install the app again');
+  const ctx = systemCtx({ log: host.log, now: host.now }, room.company, 'system');
+  const admins = await users(ctx, userQuery.parse({ role: 'admin', active: 'true', pageSize: 1 }));
+  const input = createInput.parse({
+    title: `Slack workspace ${name} needs attention`,
+    description: `Slack refuses our token (${reason}). Nothing is sent there until the app is installed again: ${String(host.config.PUBLIC_URL).replace(/\/$/, '')}/slack/install`,
+    priority: 'urgent',
+    private: true,
+    ...(admins.items[0] ? { assigneeId: admins.items[0].id } : {}),
+  });
+  await create(ctx, input);
 }

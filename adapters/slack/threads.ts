@@ -12,7 +12,7 @@ import { requesterCard, STATE_MARKS } from './blocks.ts';
 import type { Call } from './call.ts';
 import { factsOf } from './facts.ts';
 import { attachFiles } from './files.ts';
-import { type Host, type Room, slackError } from './host.ts';
+import { type Host, isTokenLost, type Room, slackError } from './host.ts';
 import { clipPlain, toMarkdown } from './text.ts';
 import { known, namesIn, whoIs } from './who.ts';
 
@@ -80,7 +80,7 @@ export async function markdownOf(host: Host, room: Room, said: Said): Promise<st
   return toMarkdown(text, { user: (id) => called.get(id) ?? user(id) });
 }
 
-async function thread(room: Room, channel: string, ts: string): Promise<Said[]> {
+export async function thread(room: Room, channel: string, ts: string): Promise<Said[]> {
   const answer = await room.client.conversations.replies({
     channel,
     ts,
@@ -151,7 +151,7 @@ export function titleFrom(markdown: string, said: Said): string {
   return clipPlain(line ?? said.files?.[0]?.name ?? 'A message without words', 200);
 }
 
-/** The state of the ticket as an emoji on the message that it came from. */
+/** The state of the ticket as an emoji on the message that it came from. A mark is a courtesy: what Slack refuses is let be. */
 export async function markState(
   room: Room,
   { at }: Pick<Conversation, 'at'>,
@@ -159,24 +159,17 @@ export async function markState(
 ): Promise<void> {
   const { channel = '', thread: timestamp = '' } = at;
   const wanted = STATE_MARKS[kind];
-  await room.client.reactions
-    .add({ channel, timestamp, name: wanted })
-    .catch(unless('already_reacted', 'message_not_found', 'missing_scope', 'too_many_reactions'));
   const others = Object.values(STATE_MARKS).filter((name) => name !== wanted);
+  const { reactions } = room.client;
+  await reactions.add({ channel, timestamp, name: wanted }).catch(unlessRefused);
   await Promise.all(
-    others.map((name) =>
-      room.client.reactions
-        .remove({ channel, timestamp, name })
-        .catch(unless('no_reaction', 'message_not_found', 'missing_scope')),
-    ),
+    others.map((name) => reactions.remove({ channel, timestamp, name }).catch(unlessRefused)),
   );
 }
 
-const unless =
-  (...words: string[]) =>
-  (error: unknown): void => {
-    if (!words.includes(slackError(error) ?? '')) throw error;
-  };
+function unlessRefused(error: unknown): void {
+  if (slackError(error) === undefined || isTokenLost(error)) throw error;
+}
 
 const NOTE = /^\s*(?:note|private|internal)\s*:\s*/i;
 const REPLY = /^\s*reply\s*:\s*/i;

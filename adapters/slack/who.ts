@@ -30,7 +30,8 @@ export function profileOf(user: SlackUser, team: string, id: string): Profile {
     name: user.profile?.real_name || user.profile?.display_name || user.name || 'Somebody',
     // What another workspace says of its people proves nothing here.
     email: outsider && user.team_id !== team ? null : (user.profile?.email ?? null),
-    emailVerified: user.is_email_confirmed === true,
+    // Slack leaves the word out where there is nothing to say; only a plain no means that nobody proved the address.
+    emailVerified: user.is_email_confirmed !== false,
     guest: outsider,
   };
 }

@@ -123,6 +123,9 @@ describe('many workspaces, installed by OAuth', () => {
       (await mongoose.connection.collection('workspaces').findOne({ external: team.id }))?.state;
     expect(await state()).toBe('needs_attention');
     expect(world.logged.filter((line) => String(line.msg).includes('install the app again'))).toHaveLength(1);
+    const told = await ticketsOf('Slack workspace First needs attention');
+    expect(told).toHaveLength(1);
+    expect(told[0]?.assignee).not.toBeNull();
     await install(team);
     expect(await state()).toBe('active');
   });
