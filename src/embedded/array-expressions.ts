@@ -1,7 +1,7 @@
 // Operators over arrays, those that bind a variable to each element among them.
 import { average, sum } from './arithmetic-expressions.ts';
 import { type Doc, setField } from './documents.ts';
-import { fault } from './errors.ts';
+import { fault, MongoFault } from './errors.ts';
 import {
   ANY,
   arrayOf,
@@ -62,6 +62,8 @@ function indexIn(array: unknown, wanted: unknown, start: unknown = 0, end?: unkn
   return -1;
 }
 
+const LONGEST_RANGE = 1_000_000;
+
 function range(start: unknown, end: unknown, step: unknown = 1): unknown {
   const [from, to, by] = [
     int32('$range', start, 34444),
@@ -69,6 +71,9 @@ function range(start: unknown, end: unknown, step: unknown = 1): unknown {
     int32('$range', step, 34448),
   ];
   if (by === 0) fault(34449, '$range requires a non-zero step value');
+  if ((to - from) / by > LONGEST_RANGE) {
+    throw new MongoFault(146, 'ExceededMemoryLimit', `$range would make more than ${LONGEST_RANGE} numbers`);
+  }
   const found: number[] = [];
   for (let i = from; by > 0 ? i < to : i > to; i += by) found.push(i);
   return found;
@@ -210,6 +215,7 @@ const zipping: Form = (argument, scope, compile) => {
     if (missing(arrays) || (Array.isArray(arrays) && arrays.some(missing))) return null;
     if (!Array.isArray(arrays))
       fault(34461, `inputs must be an array of expressions, found ${typeName(arrays)}`);
+    if (arrays.length === 0) fault(34465, '$zip requires at least one input array');
     const sizes = arrays.map((array) => arrayOf('$zip', array, 34468).length);
     const length = spec.useLongestLength === true ? Math.max(...sizes) : Math.min(...sizes);
     const fill = (defaults(root) as unknown[]) ?? [];

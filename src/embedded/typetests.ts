@@ -70,6 +70,8 @@ export function bitTest(operator: BitOperator, spec: unknown): (value: unknown) 
   };
 }
 
+const HIGHEST_BIT = 8 * 1024 * 1024;
+
 function bitMask(operator: string, spec: unknown): bigint {
   if (Array.isArray(spec)) {
     return spec.reduce((mask: bigint, position) => {
@@ -77,6 +79,8 @@ function bitMask(operator: string, spec: unknown): bigint {
       if (!Number.isInteger(bit) || bit < 0) {
         bad(`Failed to parse bit position. Expected a non-negative number in: ${show(position)}`);
       }
+      if (bit > HIGHEST_BIT)
+        bad(`bit positions cannot be represented as a mask beyond ${HIGHEST_BIT}: ${bit}`);
       return mask | (1n << BigInt(bit));
     }, 0n);
   }

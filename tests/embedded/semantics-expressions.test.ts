@@ -219,6 +219,8 @@ describe('an expression', () => {
   });
 
   test.each<[unknown, number, string]>([
+    [{ $range: [0, 2000000000] }, 146, '$range would make more than'],
+    [{ $zip: { inputs: [] } }, 34465, 'at least one input array'],
     [{ $foo: 1 }, 168, "Unrecognized expression '$foo'"],
     [{ $function: {} }, 115, '$function is not supported by the embedded engine'],
     [{ $add: ['a'] }, 14, '$add only supports numeric or date types, not string'],
