@@ -17,6 +17,6 @@ export default {
   },
   globalSetup: '<rootDir>/tests/support/servers.ts',
   globalTeardown: '<rootDir>/tests/support/servers-down.ts',
-  testTimeout: 20_000,
+  testTimeout: 60_000,
   maxWorkers: 2,
 };
