@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Actor, Ctx } from '../context.ts';
 import { conflict, invalid, unknown } from '../errors.ts';
 import { idFrom } from '../id.ts';
-import { fingerprint } from '../secrets.ts';
+import { signFor } from '../secrets.ts';
 import { isDuplicate } from '../store.ts';
 import { contactActor, userActor } from './actors.ts';
 import { note } from './audit.ts';
@@ -143,7 +143,7 @@ async function newCode(ctx: Ctx, half: Pick<StoredLinkCode, 'user' | 'external'>
   const letters = Array.from({ length: 8 }, () => LETTERS[randomInt(LETTERS.length)]).join('');
   const expiresAt = new Date(ctx.now().getTime() + CODE_MINUTES * 60_000);
   await linkCodeCollection().insertOne({
-    _id: fingerprint(`${ctx.actor.company}:${letters}`),
+    _id: signFor('link code', `${ctx.actor.company}:${letters}`),
     company: ctx.actor.company,
     ...half,
     expiresAt,
@@ -170,7 +170,7 @@ async function takeCode(
   await notThrottled(ctx, buckets, 'There were too many wrong codes. Wait a moment, then ask for a new one.');
   const letters = code.toUpperCase().replaceAll(/[^A-Z0-9]/g, '');
   const found = await linkCodeCollection().findOneAndDelete({
-    _id: fingerprint(`${ctx.actor.company}:${letters}`),
+    _id: signFor('link code', `${ctx.actor.company}:${letters}`),
     company: ctx.actor.company,
     expiresAt: { $gt: ctx.now() },
     [side]: { $ne: null },

@@ -6,19 +6,23 @@ import { Registry } from 'prom-client';
 import { Agent, fetch } from 'undici';
 import type { Route } from '../../adapters/http/route.ts';
 import { allRoutes } from '../../adapters/http/routes.ts';
+import { openStreams } from '../../adapters/http/stream.ts';
 import type { Config } from '../../src/config.ts';
+import { openLog } from '../../src/log.ts';
 import { type DEEDS, may, type Role, type Scope } from '../../src/people/access.ts';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { signAccess } from '../../src/people/tokens.ts';
 import { sampleOf } from '../support/samples.ts';
 import { openWorld, type World } from '../support/world.ts';
 
-const routes = allRoutes({
+const streams = openStreams(openLog('silent'), () => Promise.reject(new Error('never asked')));
+const operations = {
   config: { version: '0', BODY_LIMIT: 1_000_000, UPLOAD_MAX_FILE_SIZE: 1_000_000 } as Config,
   checks: {},
   registry: new Registry(),
   isDraining: () => false,
-});
+};
+const routes = allRoutes(operations, [streams.route]);
 const guarded = routes.filter((one) => one.deed !== 'anyone');
 const named = (one: Route) => `${one.method.toUpperCase()} ${one.path}`;
 const UNKNOWN = 'f'.repeat(24);
