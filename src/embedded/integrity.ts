@@ -74,7 +74,8 @@ function pageReader(descriptor: number, pageSize: number): (page: number) => Buf
   };
 }
 
-type Walk = { file: string; meta: Meta; page: (number: number) => Buffer };
+/** `documents`: the tree holds them. The other tree tells which pages are free, by keys that look like any. */
+type Walk = { file: string; meta: Meta; page: (number: number) => Buffer; documents: boolean };
 
 function checkHead({ file, meta, page }: Walk, number: number, wanted: number): Buffer {
   if (number > meta.lastPage) damaged(file, `it refers to page ${number} of ${meta.lastPage}`);
@@ -110,7 +111,7 @@ function checkPage(walk: Walk, number: number, next: number[], big: number[]): v
     const flags = bytes.readUInt16LE(node + 4);
     if (branch) next.push(low + flags * 4294967296);
     else if (flags & BIG) big.push(bytes.readUInt32LE(node + NODE + bytes.readUInt16LE(node + 6)));
-    else if (bytes[node + NODE] === SPACE.records) checkRecord(walk, bytes, node, low);
+    else if (walk.documents && bytes[node + NODE] === SPACE.records) checkRecord(walk, bytes, node, low);
   }
 }
 
@@ -136,8 +137,11 @@ export function checkFile(directory: string): void {
   const descriptor = openSync(file, 'r');
   try {
     const meta = latestMeta(file, descriptor, statSync(file).size);
-    const walk = { file, meta, page: pageReader(descriptor, meta.pageSize) };
-    if (!clean) for (const root of meta.roots) if (root !== NOWHERE) checkTree(walk, Number(root));
+    const page = pageReader(descriptor, meta.pageSize);
+    if (!clean)
+      meta.roots.forEach((root, which) => {
+        if (root !== NOWHERE) checkTree({ file, meta, page, documents: which === 1 }, Number(root));
+      });
   } finally {
     closeSync(descriptor);
   }
