@@ -35,13 +35,11 @@ function checkKey(key: unknown): asserts key is Doc {
         .some((part) => part.startsWith('$') && part !== '$**' && !['$id', '$ref', '$db'].includes(part))
     )
       cannot(`Index key contains an illegal field name: field name starts with '$'. key: ${show(key)}`);
-    if (
-      ['2d', '2dsphere', '2dsphere_bucket', 'geoHaystack', 'hashed', 'columnstore'].includes(
-        String(direction),
-      )
-    )
+    if (['2d', '2dsphere', '2dsphere_bucket', 'geoHaystack', 'columnstore'].includes(String(direction)))
       unsupported(`an index of type ${direction}`);
     if (path.endsWith('$**') && direction !== 'text') unsupported('a wildcard index');
+    // A hashed index finds equal values, which one in order does as well.
+    if (direction === 'hashed') continue;
     if (typeof direction === 'string' && direction !== 'text') cannot(`Unknown index plugin '${direction}'`);
     if (direction === 'text') continue;
     if (!isNumber(direction))
@@ -101,6 +99,8 @@ export function normalise(c: Collection | undefined, wanted: unknown): Doc {
   if (spec.collation === undefined && c?.options.collation) spec.collation = c.options.collation;
   if (isDoc(spec.collation) && spec.collation.locale === 'simple') delete spec.collation;
   collator(spec.collation);
+  if (spec.unique && Object.values(key).includes('hashed'))
+    bad('Currently hashed indexes cannot guarantee uniqueness. Use a regular index.', 16764, 'Location16764');
   checkPartial(spec);
   checkLifetime(spec, key);
   return Object.values(key).includes('text') ? asText(spec, key) : spec;
