@@ -3,9 +3,10 @@ import { z } from 'zod';
 import type { Ctx } from '../../src/context.ts';
 import { pageOf } from '../../src/lists.ts';
 import { type ListInput, list, listInput, statistics } from '../../src/tickets/lists.ts';
+import { similar } from '../../src/tickets/similar.ts';
 import { ticketShape } from '../../src/tickets/view.ts';
 import { type Route, route } from './route.ts';
-import { drawTickets } from './tickets.ts';
+import { byId, drawTickets } from './tickets.ts';
 
 const answer = pageOf(ticketShape);
 
@@ -61,5 +62,26 @@ export const listRoutes: Route[] = [
       avgResolutionTimeHours: z.number().nullable(),
     }),
     run: ({ ctx }) => statistics(ctx),
+  }),
+  route({
+    method: 'get',
+    path: '/api/v1/tickets/{id}/similar',
+    tag: 'Tickets',
+    summary: 'Tickets that speak of the same',
+    deed: 'ticket.read',
+    params: byId,
+    answer: z.object({
+      items: z.array(z.object({ ticket: ticketShape, score: z.number() })),
+      total: z.int(),
+    }),
+    run: async ({ ctx, params }) => {
+      const found = await similar(ctx, params.id);
+      const drawn = await drawTickets(
+        ctx,
+        found.map((one) => one.ticket),
+      );
+      const items = drawn.map((ticket, at) => ({ ticket, score: found[at]?.score ?? 0 }));
+      return { items, total: items.length };
+    },
   }),
 ];

@@ -339,7 +339,7 @@ const strip = ({ pending: _, pendingAt: __, words: ___, ...ticket }: StoredTicke
 /** For the relay: tickets with entries that are not filed, oldest first. */
 export function unfiled(limit: number): Promise<StoredTicket[]> {
   return ticketCollection()
-    .find({ pendingAt: { $type: 'date' } })
+    .find({ pendingAt: { $type: 'date', $gt: new Date(0) } })
     .sort({ pendingAt: 1 })
     .limit(limit)
     .toArray();

@@ -15,7 +15,10 @@ export function due(now: Date, limit: number, except: readonly string[] = []): P
 /** The earliest instant at which anything is due, past or to come. */
 export async function nextDue(except: readonly string[] = []): Promise<Date | null> {
   const [first] = await ticketCollection()
-    .find({ nextDeadlineAt: { $type: 'date' }, ...other(except) }, { projection: { nextDeadlineAt: 1 } })
+    .find(
+      { nextDeadlineAt: { $type: 'date', $gt: new Date(0) }, ...other(except) },
+      { projection: { nextDeadlineAt: 1 } },
+    )
     .sort({ nextDeadlineAt: 1 })
     .limit(1)
     .toArray();

@@ -9,7 +9,10 @@ import { type StoredTicket, searchWords, type Ticket } from './ticket.ts';
 import { NOTE, wordsOf } from './words.ts';
 
 const MOST_TERMS = 8;
-const COUNT_TO = 2_000;
+/** To tell a rare word from a common one, no more need be counted. */
+const COUNT_TO = 200;
+/** A beginning of a word stands for the words with it that are met first. */
+const MOST_EXPANSIONS = 20;
 const MOST_UNFILED = 200;
 type Filter = Record<string, unknown>;
 type Found = Ticket & { words?: string[] };
@@ -27,10 +30,25 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
   const terms = searchWords([q.slice(0, 500)], MOST_TERMS);
   const last = /[\p{L}\p{N}]$/u.test(q.trim()) ? terms.at(-1) : undefined;
   const whole = (term: string) => ({ words: withNotes ? { $in: [term, NOTE + term] } : term });
-  // Letters and digits only, so that it is a plain prefix of the index; two bounds would be met by two different words.
-  const begins = (term: string) => ({ words: { $regex: `^${term}` } });
-  const beginning = (term: string): Filter =>
-    withNotes ? { $or: [begins(term), begins(NOTE + term)] } : begins(term);
+  /** Words that begin so. Letters and digits only, hence a plain prefix of the index. */
+  const expansions = async (begin: string): Promise<string[]> => {
+    const { company } = ctx.actor;
+    const begins = [begin, ...(withNotes ? [NOTE + begin] : [])];
+    const met = await Promise.all(
+      begins.map((prefix) =>
+        ticketCollection()
+          .find({ company, words: { $regex: `^${prefix}` } }, { projection: { words: 1 }, limit: COUNT_TO })
+          .toArray()
+          .then((rows) => rows.flatMap((row) => row.words ?? []).filter((word) => word.startsWith(prefix))),
+      ),
+    );
+    return [...new Set([begin, ...met.flat()])].slice(0, MOST_EXPANSIONS);
+  };
+  const beginning = async (term: string): Promise<Filter> => {
+    const words = await expansions(term);
+    const plain = words.map((word) => (word.startsWith(NOTE) ? word.slice(NOTE.length) : word));
+    return { words: { $in: [...new Set(withNotes ? plain.flatMap((word) => [word, NOTE + word]) : plain)] } };
+  };
 
   return {
     async narrow(base) {
@@ -49,7 +67,7 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
       const conditions: Filter[] = rarest.filter((term) => term !== last).map(whole);
       if (last) {
         const isCommon = (counted.find(({ term }) => term === last)?.n ?? 0) >= COUNT_TO;
-        conditions.push(last.length < 2 || isCommon ? whole(last) : beginning(last));
+        conditions.push(last.length < 2 || isCommon ? whole(last) : await beginning(last));
       }
       if (missing.some(({ term }) => term !== last)) return { words: '' };
       const own = base.$and;
@@ -58,7 +76,7 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
 
     async unfiled(base) {
       const rows = await ticketCollection()
-        .find({ pendingAt: { $type: 'date' } })
+        .find({ pendingAt: { $type: 'date', $gt: new Date(0) } })
         .sort({ pendingAt: -1 })
         .limit(MOST_UNFILED)
         .toArray();

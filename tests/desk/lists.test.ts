@@ -104,3 +104,13 @@ describe('a search', () => {
     expect(titles(await list('?q=coffee'))[0]).toBe('Coffee machine');
   });
 });
+
+test('a ticket is shown others that speak of the same', async () => {
+  await file({ title: 'Badge reader rejects every card', description: 'at the north gate' });
+  const second = (await file({ title: 'The badge reader rejects my card' })).body;
+  await world.drain();
+  const { body } = await world.call('GET', `/api/v1/tickets/${second.id}/similar`, { as: admin });
+  expect(body.items.map((one: { ticket: { title: string } }) => one.ticket.title)).toEqual([
+    'Badge reader rejects every card',
+  ]);
+});
