@@ -28,9 +28,10 @@ beforeAll(async () => {
     ...{ REDIS_PREFIX: database, ADMIN_EMAIL: 'admin@company.com', ADMIN_PASSWORD: 'correct horse battery' },
   });
   await child.start();
-  const { body } = await ask('auth/login', { email: 'admin@company.com', password: 'correct horse battery' });
+  const account = { email: 'admin@company.com', password: 'correct horse battery' };
+  const { body } = await insist('auth/login', account, 'login');
   token = String(body.access_token);
-}, 60_000);
+}, PATIENCE_MS);
 
 afterAll(async () => {
   await child.kill();

@@ -1,7 +1,6 @@
 // Switchboard as a program of its own (dist), to be killed and started again on the same port with the same stores.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -14,14 +13,20 @@ export interface Child {
   stop(): Promise<number | null>;
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+/** Below the range from which the system hands out ports: nobody takes it over while its owner is dead. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 export async function childOf(env: Record<string, string>): Promise<Child> {
@@ -30,9 +35,10 @@ export async function childOf(env: Record<string, string>): Promise<Child> {
   let process_: ChildProcess | null = null;
   let said = '';
 
-  const isReady = async () => {
+  /** Up is enough: whoever asks too early is told so, and asks again. */
+  const isUp = async () => {
     try {
-      return (await fetch(`${url}/ready`, { headers: { connection: 'close' } })).ok;
+      return (await fetch(`${url}/health`, { headers: { connection: 'close' } })).ok;
     } catch {
       return false;
     }
@@ -60,10 +66,10 @@ export async function childOf(env: Record<string, string>): Promise<Child> {
           said = (said + bytes).slice(-20_000);
         });
       for (const until = Date.now() + 60_000; Date.now() < until; await pause(25)) {
-        if (await isReady()) return;
         if (child.exitCode !== null) throw new Error(`Switchboard ended by itself:\n${said}`);
+        if (await isUp()) return;
       }
-      throw new Error(`Switchboard does not become ready:\n${said}`);
+      throw new Error(`Switchboard does not come up:\n${said}`);
     },
     kill: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),
