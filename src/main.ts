@@ -75,6 +75,7 @@ export async function run(
             if (!started) throw new Error('still starting');
           },
         },
+        isStarting: () => !started,
         queues: () => queueNames(channels).map((name) => queues.queue(name)),
       });
     await connectStore({ uri: config.MONGODB_URI, log, patienceMs, ...(database ? { database } : {}) });

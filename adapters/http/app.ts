@@ -19,6 +19,8 @@ export interface AppOptions {
   trustProxy: number;
   log: Logger;
   isDraining: () => boolean;
+  /** Stores, indexes and the first administrator are still being seen to: nothing is read or written yet. */
+  isStarting: () => boolean;
   observe: (method: string, route: string, status: number, seconds: number) => void;
 }
 
@@ -54,6 +56,9 @@ export function buildApp(options: AppOptions): Express {
   return app;
 }
 
+/** What answers while it starts. */
+const ALWAYS: ReadonlySet<string> = new Set(['/', '/health', '/ready', '/metrics', '/openapi.json']);
+
 const begin =
   (options: AppOptions): RequestHandler =>
   (req, res, next) => {
@@ -81,6 +86,11 @@ const begin =
           retryAfter: 2,
         }),
       );
+      return;
+    }
+    if (options.isStarting() && !ALWAYS.has(req.path)) {
+      const words = 'This server is still starting: ask again in a moment.';
+      sendProblem(res, new Refusal('away', 'server.starting', words, { retryAfter: 2 }));
       return;
     }
     next();

@@ -24,6 +24,8 @@ export interface HttpOptions {
   doors?: Doors;
   /** For the queue board. */
   queues?: () => readonly BoardQueue[];
+  /** Until it says no, only questions about the process itself are answered. */
+  isStarting?: () => boolean;
   now?: () => Date;
 }
 
@@ -55,6 +57,7 @@ export async function startHttp({
   checks,
   doors = [],
   queues,
+  isStarting = () => false,
   now = () => new Date(),
 }: HttpOptions): Promise<HttpServer> {
   const latency = requestSeconds();
@@ -79,6 +82,7 @@ export async function startHttp({
     trustProxy: config.TRUST_PROXY,
     log,
     isDraining: () => draining,
+    isStarting,
     observe: (method, route, status, seconds) =>
       latency.observe({ method, route, status: String(status) }, seconds),
   });
