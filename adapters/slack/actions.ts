@@ -148,14 +148,13 @@ export function hearActions(app: App, host: Host): void {
     answering(host, async (call, args) => {
       const body = args.body as unknown as Body;
       if (pressIn(body).choice !== 'refuse') return press(call, body);
-      await args.ack?.();
       await openForm(call, body, reasonForm);
     }),
   );
   for (const [name, draw] of Object.entries(FORMS))
     app.action(
       name,
-      acknowledged(host, (call, body) => openForm(call, body, draw)),
+      answering(host, (call, { body }) => openForm(call, body as Body, draw)),
     );
   app.action(
     'ticket_show',
@@ -168,9 +167,9 @@ export function hearActions(app: App, host: Host): void {
   );
   app.action(
     'home_new',
-    acknowledged(host, async (call, body) => {
+    answering(host, async (call, { body }) => {
       await call.client.views.open({
-        trigger_id: word(body.trigger_id),
+        trigger_id: word((body as Body).trigger_id),
         view: await newTicketForm(call, {}),
       });
     }),
@@ -182,8 +181,8 @@ export function hearActions(app: App, host: Host): void {
   for (const name of ['form_desk', 'form_category'])
     app.action(
       name,
-      acknowledged(host, async (call, body) => {
-        const view = record(body.view);
+      answering(host, async (call, { body }) => {
+        const view = record((body as Body).view);
         await call.client.views.update({
           view_id: word(view.id),
           hash: word(view.hash),
@@ -196,13 +195,6 @@ export function hearActions(app: App, host: Host): void {
     answering(host, (call, { body }) => answerNudge(call, body as unknown as Body)),
   );
 }
-
-/** Acknowledged first: what follows only opens or redraws a form. */
-const acknowledged = (host: Host, work: (call: Call, body: Body) => Promise<void>) =>
-  answering(host, async (call, args) => {
-    await args.ack?.();
-    await work(call, args.body as Body);
-  });
 
 /**
  * A form comes twice: first from Slack, to be checked while its sender waits, stored and acknowledged; then from the

@@ -25,12 +25,6 @@ export interface Call {
   redraw: (drawing: Drawing) => Promise<void>;
 }
 
-/** The part of a ctx that names one of several effects of the same message. */
-export const effect = (call: Call, name: string): Ctx => ({
-  ...call.ctx,
-  cause: `${call.ctx.cause}/${name}`,
-});
-
 const text = (value: unknown): string | undefined => (typeof value === 'string' && value ? value : undefined);
 const part = (body: Body, name: string): Body => (body[name] as Body | undefined) ?? {};
 
@@ -127,6 +121,8 @@ export function isPassing(error: unknown): boolean {
 /** Words for the person, and a reference where it was our fault. */
 export function sayError(host: Host, error: unknown): Drawing {
   if (error instanceof Refusal) return trouble(error.message);
+  if (isPassing(error))
+    return trouble('The desk cannot be reached at this moment. Nothing was changed: please try again.');
   const reference = randomBytes(5).toString('hex');
   host.log.error({ err: error, reference, slack: slackError(error) }, 'something in slack went wrong');
   return trouble('Something went wrong on our side. Nothing is lost; we have been told.', reference);
@@ -150,6 +146,8 @@ export const answering =
     const background = args.context as Partial<Background>;
     let call: Call | undefined;
     try {
+      // Whoever waits hears at once that they were heard; looking up who they are may take a slow store its time.
+      if (!background.stored) await args.ack?.();
       call = await callFor(host, body, background);
       await work(call, args);
     } catch (error) {

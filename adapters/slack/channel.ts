@@ -5,7 +5,7 @@ import { Refusal } from '../../src/errors.ts';
 import type { Channel, Delivery, Destination, Receipt, Sending } from '../../src/notify/channel.ts';
 import { later } from '../../src/notify/channel.ts';
 import { identitiesOf } from '../../src/people/identities.ts';
-import { triageChannels } from '../../src/places/channels.ts';
+import { triageChannels, whereIs } from '../../src/places/channels.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
 import { read } from '../../src/tickets/tickets.ts';
 import { type Drawing, requesterCard, saying, speech, triageCard } from './blocks.ts';
@@ -112,6 +112,11 @@ const receiptOf = (channel: string, ts: string, thread?: string): Receipt => ({
   ids: { channel, ts, ...(thread ? { thread } : {}) },
 });
 
+/** A channel may want no notices of ours, only what people say. */
+async function isSilent(room: Room, { audience, to }: Delivery): Promise<boolean> {
+  return audience === 'public' && (await whereIs(room.workspace, to.at.channel)).settings.silent;
+}
+
 export function slackChannel(host: Host): Channel {
   async function post(room: Room, delivery: Delivery, drawing: Drawing): Promise<Receipt> {
     const channel = await channelOf(room, delivery.to);
@@ -155,6 +160,7 @@ export function slackChannel(host: Host): Channel {
         : undefined);
     const isPublic = delivery.audience === 'public';
     if (isPublic && thread) await markState(room, delivery.to, ticket.statusKind);
+    if (isPublic && (await isSilent(room, delivery))) return receiptOf('', '');
     if (known?.channel && known.ts) {
       try {
         await room.client.chat.update({ channel: known.channel, ts: known.ts, ...drawing });
@@ -183,6 +189,7 @@ export function slackChannel(host: Host): Channel {
     return translated(host, room, async () => {
       switch (delivery.kind) {
         case 'post':
+          if (!delivery.message.comment && (await isSilent(room, delivery))) return receiptOf('', '');
           return post(room, delivery, await drawPost(host, delivery));
         case 'notice':
           return post(room, delivery, await drawNotice(host, delivery));

@@ -14,8 +14,6 @@ import type {
 } from '@slack/types';
 import { clip, clipPlain, escaped, link } from './text.ts';
 
-export const MOST_BLOCKS = 50;
-export const MOST_VIEW_BLOCKS = 100;
 const MOST_OPTIONS = 100;
 
 export const plain = (text: string, most: number): PlainTextElement => ({

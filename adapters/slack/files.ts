@@ -1,9 +1,9 @@
 // Files, both ways: what people share becomes attachments through the attachment rules, and attachments go along with
 // what is said. Slack answers a wrong token with a sign-in page instead of an error: that is never taken for the file.
 import { Readable } from 'node:stream';
-import { systemCtx } from '../../src/context.ts';
+import { type Ctx, systemCtx } from '../../src/context.ts';
 import { Refusal } from '../../src/errors.ts';
-import { add, openAttachment } from '../../src/files/attachments.ts';
+import { add, attachmentsOf, openAttachment } from '../../src/files/attachments.ts';
 import type { Audience } from '../../src/history/entry.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
 import type { Call } from './call.ts';
@@ -43,6 +43,9 @@ async function download(host: Host, room: Room, file: SlackFile): Promise<Readab
   return Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0]);
 }
 
+const from = (id: string): string => `Shared in Slack as ${id}`;
+const asDesk = (ctx: Ctx): Ctx => ({ ...ctx, actor: { ...ctx.actor, kind: 'system' } });
+
 /** Attaches Slack files to a ticket; what the rules refuse is said to the log, and the rest goes on. */
 export async function attachFiles(
   { host, room, ctx }: Pick<Call, 'host' | 'room' | 'ctx'>,
@@ -51,16 +54,24 @@ export async function attachFiles(
   audience: Audience = 'public',
 ): Promise<string[]> {
   const attached: string[] = [];
+  // Done again after a crash: what came from Slack carries its id there, and is not taken twice.
+  const there = ctx.redo && ids.length ? await attachmentsOf(asDesk(ctx), ticket._id) : [];
   for (const id of ids.slice(0, MOST_FILES)) {
+    const before = there.find((one) => one.description === from(id));
+    if (before) {
+      attached.push(before.id);
+      continue;
+    }
     try {
       const { file } = await room.client.files.info({ file: id });
       const found = (file ?? {}) as SlackFile;
       const bytes = await download(host, room, found);
-      const kept = await add(
-        { ...ctx, actor: { ...ctx.actor, kind: 'system' }, cause: `slack:file:${id}` },
-        ticket._id,
-        { name: found.name ?? 'file', bytes, audience },
-      );
+      const kept = await add({ ...asDesk(ctx), cause: `slack:file:${id}` }, ticket._id, {
+        name: found.name ?? 'file',
+        bytes,
+        audience,
+        description: from(id),
+      });
       attached.push(kept.id);
     } catch (error) {
       if (!(error instanceof Refusal) || error.kind === 'away') throw error;

@@ -13,19 +13,29 @@ import { factsOf } from './facts.ts';
 import { newTicketForm } from './forms.ts';
 import type { Host, Room } from './host.ts';
 import { conversationAt, markdownOf, type Said, titleFrom } from './threads.ts';
+import { waitingView } from './views.ts';
 import { whoIs } from './who.ts';
 
 const record = (value: unknown): Body => (typeof value === 'object' && value !== null ? (value as Body) : {});
 const word = (value: unknown): string => (typeof value === 'string' ? value : '');
 
+const QUICK_MS = 1_000;
+
+/** A trigger is good for three seconds: a form that is not ready soon is opened empty and filled when it is. */
 async function open(call: Call, body: Body, given: Parameters<typeof newTicketForm>[1]): Promise<void> {
-  await call.client.views.open({ trigger_id: word(body.trigger_id), view: await newTicketForm(call, given) });
+  const { views } = call.client;
+  const form = newTicketForm(call, given);
+  const trigger_id = word(body.trigger_id);
+  const late = new Promise<null>((resolve) => setTimeout(resolve, QUICK_MS, null).unref());
+  const ready = await Promise.race([form, late]);
+  if (ready) return void (await views.open({ trigger_id, view: ready }));
+  const { view } = await views.open({ trigger_id, view: waitingView('New ticket') });
+  await views.update({ view_id: view?.id ?? '', view: await form });
 }
 
-async function command(call: Call, body: Body, ack: (() => Promise<void>) | undefined): Promise<void> {
+async function command(call: Call, body: Body): Promise<void> {
   const text = word(body.text);
   if (!isForm(text)) return answerCommand(call, { command: word(body.command) || '/ticket', text });
-  await ack?.();
   await open(call, body, {
     title: titleIn(text),
     origin: call.channel ? { channel: call.channel } : {},
@@ -88,26 +98,23 @@ async function step(host: Host, room: Room, body: Body, cause: string): Promise<
 export function hearShortcuts(app: App, host: Host): void {
   app.command(
     /^\/ticket/,
-    answering(host, (call, { body, ack }) => command(call, body as Body, ack)),
+    answering(host, (call, { body }) => command(call, body as Body)),
   );
   app.shortcut(
     'ticket_new',
-    answering(host, async (call, { body, ack }) => {
-      await ack?.();
+    answering(host, async (call, { body }) => {
       await open(call, body as Body, {});
     }),
   );
   app.shortcut(
     'ticket_from_message',
-    answering(host, async (call, { body, ack }) => {
-      await ack?.();
+    answering(host, async (call, { body }) => {
       await fromMessage(call, body as Body);
     }),
   );
   app.shortcut(
     'ticket_why',
-    answering(host, async (call, { body, ack }) => {
-      await ack?.();
+    answering(host, async (call, { body }) => {
       await explain(call, call.channel ?? '', word(record((body as Body).message).ts));
     }),
   );

@@ -222,8 +222,8 @@ export const reasonForm = (key: string, origin: Origin): View =>
     origin,
   );
 
-/** A modal that only says something: the form of an error in answer to a modal. */
-export const messageView = (title: string, mrkdwn: string): View => ({
+/** A modal that only says something. */
+const messageView = (title: string, mrkdwn: string): View => ({
   type: 'modal',
   callback_id: 'message',
   title: plain(title, 24),
