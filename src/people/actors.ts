@@ -8,18 +8,8 @@ import { companyCollection, contactCollection, type StoredContact } from './mode
 
 const company = remembered('company', async (id: string) => {
   const found = await companyCollection().findOne({ _id: id });
-  return found
-    ? {
-        root: found.root,
-        active: found.active,
-        autoPrioritize: found.autoPrioritize,
-        autoCategorize: found.autoCategorize,
-        autoAssign: found.autoAssign,
-      }
-    : null;
+  return found ? { root: found.root, active: found.active } : null;
 });
-/** What is asked of a company on every request. */
-export const companyFacts = (id: string) => company(id);
 export const forgetCompany = (id: string): void => company.forget(id);
 
 export async function userActor(user: Member, scopes?: readonly Scope[]): Promise<Actor> {

@@ -1,17 +1,13 @@
-// Erasing a contact: name, addresses and numbers go from everywhere, the tickets stay. Other rooms that keep words of
-// people (published knowledge, stored mail) say so here, and are told.
+// Erasing a contact: name, addresses and numbers go from everywhere, the tickets stay. Another room that keeps words of
+// people for longer than a week has its own step here; each is repeatable, for a crash half-way has it done again.
 import { type Ctx, systemCtx } from '../context.ts';
 import { conflict } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { eraseFromMessages } from '../notify/erasing.ts';
 import { ERASED, type Erased, eraseFromTickets } from '../tickets/erasing.ts';
 import { note } from './audit.ts';
 import { type Contact, drawContact, loadContact } from './contacts.ts';
 import { contactCollection, identityCollection, mergeCollection, type StoredContact } from './model.ts';
-
-type Eraser = (ctx: Ctx, erased: Erased) => Promise<void>;
-const erasers = new Map<string, Eraser>();
-/** Must be repeatable: a crash half-way has it done again. */
-export const whenErased = (room: string, erase: Eraser): void => void erasers.set(room, erase);
 
 export async function eraseContact(ctx: Ctx, id: string): Promise<Contact> {
   const contact = await loadContact(ctx, id);
@@ -47,8 +43,7 @@ async function finish(ctx: Ctx, id: string): Promise<void> {
     ...merges.flatMap((one) => one.emails),
   ];
   const erased: Erased = { company, ids, words: [...new Set(words)] };
-  await eraseFromTickets(erased);
-  for (const erase of erasers.values()) await erase(ctx, erased);
+  await eraseFromMessages(erased, await eraseFromTickets(erased));
   await identityCollection().deleteMany({ company, 'person.id': { $in: ids } });
   await mergeCollection().deleteMany({ company, from: { $in: ids } });
   const blank = { name: ERASED, emails: [], phoneNumber: null, notes: null };

@@ -56,8 +56,8 @@ const KEPT = [
   'team',
 ];
 
-/** Every ticket that the person asked for or spoke on. Doing it again changes nothing more. */
-export async function eraseFromTickets(erased: Erased): Promise<number> {
+/** Every ticket that the person asked for or spoke on; returns their ids. Doing it again changes nothing more. */
+export async function eraseFromTickets(erased: Erased): Promise<string[]> {
   const tickets = new Set<string>();
   for (const id of erased.ids) {
     for (const company of [erased.company, `${erased.company} (deleted)`]) {
@@ -69,7 +69,7 @@ export async function eraseFromTickets(erased: Erased): Promise<number> {
     for (const ticket of await ticketsTouchedBy(erased.company, id)) tickets.add(ticket);
   }
   for (const id of tickets) await eraseFromTicket(id, erased);
-  return tickets.size;
+  return [...tickets];
 }
 
 async function eraseFromTicket(id: string, erased: Erased): Promise<void> {

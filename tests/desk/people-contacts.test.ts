@@ -5,7 +5,9 @@ import { systemCtx } from '../../src/context.ts';
 import { fold } from '../../src/history/entry.ts';
 import { openLog } from '../../src/log.ts';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
+import { finishErasures } from '../../src/people/erasure.ts';
 import { confirmLink, link, meet, personFor, startLink, unlink } from '../../src/people/identities.ts';
+import { finishMerges } from '../../src/people/merging.ts';
 import { hireStaff, type Staff } from '../support/staff.ts';
 import { openWorld, type World } from '../support/world.ts';
 
@@ -141,6 +143,38 @@ describe('contacts', () => {
     expect((await staff.agent.call('POST', `contacts/${from}/unmerge`, {})).status).toBe(409);
   });
 
+  test('whose merge or erasure broke off half-way are finished at the next start', async () => {
+    const from = await addContact('Half', 'half@home.example');
+    const into = await addContact('Half Way', 'half@work.example');
+    const key = await file(from);
+    const broken = await addContact('Gone Soon', 'gone@soon.example');
+    const db = mongoose.connection;
+    const merge = {
+      company: FIRST_COMPANY,
+      from,
+      into,
+      emails: ['half@home.example'],
+      identities: [],
+      tickets: [],
+    };
+    const begun = { ...merge, state: 'merging', by: 'x', at: new Date() };
+    await db.collection('merges').insertOne({ _id: 'm1' as never, ...begun });
+    const erasing = { erasing: true, erasedAt: new Date() };
+    await db.collection('contacts').updateOne({ _id: broken as never }, { $set: erasing });
+    for (let start = 0; start < 2; start++) {
+      await finishMerges(ctx.log);
+      await finishErasures(ctx.log);
+    }
+    expect((await contact(into)).emails).toEqual(['half@work.example', 'half@home.example']);
+    expect(await contact(from)).toMatchObject({ merged_into_id: into, emails: [] });
+    expect(await requesterOf(key)).toMatchObject({ id: into });
+    expect(await contact(broken)).toMatchObject({ name: '[erased]', emails: [] });
+    expect((await staff.agent.call('POST', `contacts/${from}/unmerge`, {})).body.emails).toEqual([
+      'half@home.example',
+    ]);
+    expect(await requesterOf(key)).toMatchObject({ id: from });
+  });
+
   test('erased are gone from tickets, history and search; the tickets stay, and are still what their history says', async () => {
     const id = await addContact('Quentin Zauberberg', 'quentin@zauberberg.example', {
       phone_number: '+49 89 998877',
@@ -165,7 +199,16 @@ describe('contacts', () => {
     expect(erased.body).toMatchObject({ name: '[erased]', emails: [], phone_number: null, notes: null });
     await world.drain();
     const db = mongoose.connection;
-    for (const room of ['tickets', 'history', 'contacts', 'identities', 'merges', 'audit']) {
+    for (const room of [
+      'tickets',
+      'history',
+      'contacts',
+      'identities',
+      'merges',
+      'audit',
+      'deliveries',
+      'notifications',
+    ]) {
       const text = JSON.stringify(await db.collection(room).find().toArray());
       expect({ room, found: text.match(/zauberberg|998877|q@old|likes tea|Quentin/i)?.[0] }).toEqual({
         room,
