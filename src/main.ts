@@ -5,7 +5,9 @@ import { startEmail } from '../adapters/email/index.ts';
 import { type HttpServer, startHttp } from '../adapters/http/index.ts';
 import { startSlack } from '../adapters/slack/index.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
+import { systemCtx } from './context.ts';
 import { Refusal } from './errors.ts';
+import { followAttachments, sweepFiles } from './files/attachments.ts';
 import { openStorage } from './files/choosing.ts';
 import { settleInbox } from './inbox.ts';
 import { type Logger, openLog } from './log.ts';
@@ -108,6 +110,10 @@ export async function run(
         channels,
         bundleMs: config.NOTIFY_BUNDLE_SECONDS * 1_000,
         notifies: config.NOTIFICATIONS_ENABLED,
+        followers: [followAttachments],
+        rounds: [
+          { name: 'files', everyMs: 60_000, run: () => sweepFiles(systemCtx({ log }, FIRST_COMPANY)) },
+        ],
       });
       stops.push(workers.stop);
       drain = workers.drain;

@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream';
 import type { Ctx } from '../context.ts';
 import { conflict, forbidden, Refusal, unknown } from '../errors.ts';
-import type { Audience } from '../history/entry.ts';
+import type { Audience, Entry } from '../history/entry.ts';
 import { idFrom, newId } from '../id.ts';
 import { may, maySeeNotes } from '../people/access.ts';
 import { change } from '../tickets/change.ts';
@@ -140,12 +140,16 @@ export async function discard(kept: readonly Kept[]): Promise<void> {
   }
 }
 
-/** For the relay: an entry says that these are attached, whatever happened to the process that wrote it. */
-export async function settleAttachments(ids: readonly string[]): Promise<void> {
-  if (ids.length)
+/** For the relay: an entry says that a file is attached, whatever happened to the process that wrote it. */
+export async function followAttachments(_ticket: unknown, entries: readonly Entry[]): Promise<void> {
+  const ids = entries.flatMap(({ action, facts }) =>
+    action === 'attachment_added' && typeof facts?.attachment === 'string' ? [facts.attachment] : [],
+  );
+  const [first] = entries;
+  if (first && ids.length)
     await attachmentCollection().updateMany(
-      { _id: { $in: [...ids] }, state: 'loose' },
-      { $set: { state: 'attached' } },
+      { _id: { $in: ids }, state: 'loose' },
+      { $set: { state: 'attached', ticket: first.ticket } },
     );
 }
 
