@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { startEngine } from './engine.ts';
 import { openFolder } from './folder.ts';
+import { isCommitFailure } from './storage.ts';
 
 const LEAST_FREE_MB = 0;
 /** Started again after a kill -9, we may meet our former self, still closing. */
@@ -49,6 +50,12 @@ async function main(): Promise<void> {
   }
   say({ ready: true, pid: process.pid, socket: values.socket, port: running.port });
 }
+
+process.on('unhandledRejection', (reason) => {
+  if (isCommitFailure(reason)) return;
+  process.stderr.write(`${reason instanceof Error ? reason.stack : String(reason)}\n`);
+  process.exit(1);
+});
 
 main().catch((error: unknown) => {
   say({ ready: false, reason: error instanceof Error ? error.message : String(error) });

@@ -36,11 +36,28 @@ export type Storage = {
   close(): Promise<void>;
 };
 
-function asFault(error: unknown): unknown {
-  const text = error instanceof Error ? error.message : String(error);
-  if (/MDB_MAP_FULL|ENOSPC|No space left|MDB_PANIC|Input\/output error/i.test(text))
-    return new MongoFault(14031, 'OutOfDiskSpace', `The disk is full: nothing was written (${text})`);
-  return error;
+const COMMIT_FAILED = /^Commit failed/;
+const FULL = /MDB_MAP_FULL|ENOSPC|No space left|Input\/output error|File too large|Disk quota/i;
+
+/** lmdb also leaves promises of a failed commit that nobody can wait for; whoever owns the process knows them by this. */
+export const isCommitFailure = (error: unknown): boolean =>
+  error instanceof Error && (COMMIT_FAILED.test(error.message) || FULL.test(error.message));
+
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error;
+  return Promise.resolve(error.commitError).catch((cause: unknown) => cause);
+}
+
+async function asFault(error: unknown): Promise<unknown> {
+  if (error instanceof MongoFault) return error;
+  const cause = await causeOf(error);
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (!FULL.test(text)) return cause;
+  return new MongoFault(
+    14031,
+    'OutOfDiskSpace',
+    `The disk is full or failing, nothing of this was written (${text}). Reading goes on; make room and write again`,
+  );
 }
 
 export function openStorage(directory: string): Storage {
@@ -100,7 +117,7 @@ export function openStorage(directory: string): Storage {
       try {
         await db.childTransaction(work);
       } catch (error) {
-        throw asFault(error);
+        throw await asFault(error);
       }
     },
     refresh: () => db.resetReadTxn(),
