@@ -150,5 +150,5 @@ export function checkFile(directory: string): void {
 
 /** To be called when the file is closed and nothing will be written to it. */
 export function markClean(directory: string): void {
-  writeFileSync(markIn(directory), mark(fileIn(directory)));
+  if (existsSync(fileIn(directory))) writeFileSync(markIn(directory), mark(fileIn(directory)));
 }

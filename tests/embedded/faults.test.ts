@@ -185,6 +185,40 @@ describe('a data folder', () => {
   });
 });
 
+describe('a full disk', () => {
+  test('is an error to the write, while reading goes on', async () => {
+    const data = newFolder();
+    const program = `ulimit -f 12000; exec "${process.execPath}" "${PROGRAM}" --data "${data}" --port 0 --keep`;
+    const child = spawn('bash', ['-c', program], { stdio: ['pipe', 'pipe', 'ignore'] });
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+    const { port } = JSON.parse(line) as Word;
+    await withClient(`mongodb://127.0.0.1:${port}/?directConnection=true`, async (client) => {
+      const docs = client.db('faults').collection<{ n: number; text?: string }>('docs');
+      await docs.createIndex({ n: 1 });
+      let acknowledged = 0;
+      const fill = async (): Promise<never> => {
+        for (;;) {
+          await docs.insertMany(
+            Array.from({ length: 50 }, (_, i) => ({ n: acknowledged + i, text: 'x'.repeat(1000) })),
+          );
+          acknowledged += 50;
+        }
+      };
+      await expect(fill()).rejects.toMatchObject({
+        code: 14031,
+        message: expect.stringMatching(/disk is full/),
+      });
+      expect(await docs.findOne({ n: acknowledged - 1 })).toMatchObject({ n: acknowledged - 1 });
+      const walked = await docs.find({}, { hint: { $natural: 1 } }).toArray();
+      expect(walked.length).toBeGreaterThanOrEqual(acknowledged);
+      expect(await docs.find({}, { hint: { n: 1 } }).toArray()).toHaveLength(walked.length);
+      expect(await docs.estimatedDocumentCount()).toBe(walked.length);
+    });
+  }, 60_000);
+});
+
 const closed = (socket: Socket): Promise<unknown> =>
   socket.destroyed ? Promise.resolve() : new Promise((done) => socket.once('close', done));
 
