@@ -10,6 +10,7 @@ import {
   indexRange,
   namespace,
   notFound,
+  refuseView,
   rename,
   saveCollection,
   validatorOf,
@@ -23,6 +24,7 @@ import { listReply } from './read-commands.ts';
 import { type Command, docOf, flagOf, numberOf, type Reply, type Request, unsupported } from './requests.ts';
 import { show } from './showing.ts';
 import { equal, isNumber, toNumber } from './values.ts';
+import { checkView } from './views.ts';
 
 const OPTIONS = [
   'validator',
@@ -45,7 +47,7 @@ function createCollection({ engine, database, body }: Request): Promise<Doc> {
     const off = value === undefined || value === false || (isDoc(value) && value.enabled === false);
     if (!off) unsupported(`the collection option ${option}`);
   }
-  if (body.viewOn !== undefined) unsupported('a view');
+  checkView(engine.catalogue, database, body);
   const options: Doc = cappedOptions(body);
   for (const option of OPTIONS) if (body[option] !== undefined) options[option] = body[option];
   const clustered = clustering(docOf(body, 'create', 'clusteredIndex'));
@@ -137,10 +139,14 @@ function listCollections(request: Request): Reply {
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map((c) => ({
       name: c.name,
-      type: 'collection',
-      options: c.options,
-      info: { readOnly: false, uuid: new UUID(c.uuid) },
-      idIndex: c.indexes[0]?.spec ?? {},
+      ...(c.options.viewOn
+        ? { type: 'view', options: c.options, info: { readOnly: true } }
+        : {
+            type: 'collection',
+            options: c.options,
+            info: { readOnly: false, uuid: new UUID(c.uuid) },
+            idIndex: c.indexes[0]?.spec ?? {},
+          }),
     }))
     .filter(matches)
     .map((each) =>
@@ -184,6 +190,7 @@ function collectionOf({ engine, database }: Request, name: unknown): Collection 
   checkName(database, name);
   const c = find(engine.catalogue, database, name);
   if (!c) throw notFound(database, name);
+  refuseView(c);
   return c;
 }
 
@@ -336,7 +343,7 @@ function dbStats(request: Request): Doc {
   return {
     db: database,
     collections: collections.length,
-    views: 0,
+    views: collections.filter(({ options }) => options.viewOn).length,
     objects,
     avgObjSize: objects === 0 ? 0 : dataSize / objects,
     dataSize,

@@ -159,6 +159,12 @@ export function find(catalogue: Catalogue, database: string, name: string): Coll
   return catalogue.databases.get(database)?.get(name);
 }
 
+/** A view has no documents or indexes of its own to change. */
+export function refuseView(c: Collection | undefined): void {
+  if (c?.options.viewOn)
+    bad(`Namespace ${namespace(c)} is a view, not a collection`, 166, 'CommandNotSupportedOnView');
+}
+
 export function checkName(database: string, name: unknown): asserts name is string {
   if (typeof name !== 'string')
     bad(`collection name has invalid type ${name === null ? 'null' : typeof name}`, 73, 'InvalidNamespace');

@@ -6,6 +6,7 @@ import {
   create,
   discard,
   find,
+  refuseView,
   saveCollection,
   takeId,
 } from './catalogue.ts';
@@ -52,6 +53,7 @@ export async function addIndexes(
   wanted: readonly unknown[],
 ): Promise<Added> {
   const { catalogue, writer } = engine;
+  refuseView(find(catalogue, database, name));
   for (const each of wanted) normalise(find(catalogue, database, name), each);
   const { c, added, before, created, whole } = await writer.write(() => {
     const known = find(catalogue, database, name);
