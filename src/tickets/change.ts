@@ -2,7 +2,7 @@
 // and the entries that say so (`pending`). The relay files them into the history and only then strikes them off.
 // Whatever dies at whatever moment, there is no changed ticket without its entry and no entry without its change.
 // The sequence number is the lock: whoever wrote first wins, the other reads again and decides anew.
-import { together } from '../batch.ts';
+
 import type { Ctx } from '../context.ts';
 import { type Desk, ticketKey } from '../desks/desk.ts';
 import { findDesk } from '../desks/desks.ts';
@@ -11,6 +11,7 @@ import { conflict, Refusal } from '../errors.ts';
 import { applied, type Draft, differences, type Entry } from '../history/entry.ts';
 import { file, filed, filedCauses } from '../history/history.ts';
 import { idFrom, newId } from '../id.ts';
+import { insertsTogether } from '../inserts.ts';
 import { signal } from '../signals.ts';
 import type { Rules } from '../sla/policy.ts';
 import { rulesOf } from '../sla/rules.ts';
@@ -28,25 +29,7 @@ const ATTEMPTS = 40;
 /** More than this many entries waiting on one ticket (no relay running): file them here before adding more. */
 const MOST_PENDING = 50;
 
-const insertTogether = together<StoredTicket, true>(async (tickets) => {
-  try {
-    await ticketCollection().insertMany(tickets, { ordered: false });
-    return tickets.map(() => true as const);
-  } catch (error) {
-    const failed = new Map<number, Error>();
-    for (const one of writeErrors(error))
-      failed.set(one.index, Object.assign(new Error(one.errmsg), { code: one.code }));
-    if (!failed.size) throw error;
-    return tickets.map((_, at) => failed.get(at) ?? true);
-  }
-});
-
-function writeErrors(error: unknown): { index: number; code: number; errmsg: string }[] {
-  const list = (error as { writeErrors?: unknown }).writeErrors;
-  return Array.isArray(list)
-    ? list.map((one) => ({ index: one.index, code: one.code, errmsg: one.errmsg ?? String(one) }))
-    : [];
-}
+const insertTogether = insertsTogether(ticketCollection);
 
 /** What is known of a ticket when it is filed; the rest has its beginning. */
 export type NewTicket = Pick<Ticket, 'title' | 'requester'> & Partial<Ticket>;
