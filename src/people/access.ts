@@ -126,21 +126,6 @@ export function mayEdit(who: Who, ticket: Owned): boolean {
   return who.role === 'lead' && ticket.team !== null && who.teams.includes(ticket.team);
 }
 
-/** To oneself: any agent. To a member of one's own team, or to that team: a lead. To anybody: a manager. */
-export function mayAssign(
-  who: Who,
-  to: { user?: string | null; teams: readonly string[]; team?: string | null },
-): boolean {
-  if (may(who, 'ticket.assign_any')) return true;
-  if (may(who, 'ticket.assign_team')) {
-    const own = (team: string) => who.teams.includes(team);
-    const teamFine = to.team == null || own(to.team);
-    const userFine = to.user == null || to.user === who.id || to.teams.some(own);
-    if (teamFine && userFine) return true;
-  }
-  return may(who, 'ticket.take') && to.team == null && (to.user === who.id || to.user == null);
-}
-
 /** The table as the documentation shows it. */
 export const permissions = (): { deed: Deed; says: string; roles: Role[] }[] =>
   (Object.keys(DEEDS) as Deed[]).map((deed) => ({

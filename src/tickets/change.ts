@@ -19,7 +19,7 @@ import { datesAfter, type Happening } from '../sla/targets.ts';
 import { isDuplicate } from '../store.ts';
 import { load } from './find.ts';
 import { ticketCollection } from './model.ts';
-import { consequences, type StoredTicket, type Ticket } from './ticket.ts';
+import { beginning, consequences, type StoredTicket, type Ticket } from './ticket.ts';
 import { keptWords } from './words.ts';
 
 export type TicketDraft = Draft<Ticket>;
@@ -83,44 +83,6 @@ export async function open(
   signal('entry', { company: ticket.company });
   return ticket;
 }
-
-const beginning = (desk: Desk): Partial<Ticket> => ({
-  description: '',
-  status: desk.workflow.initial,
-  priority: desk.defaultPriority,
-  category: null,
-  tags: [],
-  environment: null,
-  affectedService: null,
-  impactLevel: null,
-  assignee: null,
-  assignedAt: null,
-  team: null,
-  watchers: [],
-  externalRef: null,
-  customFields: {},
-  private: false,
-  dueDate: null,
-  estimatedHours: null,
-  actualHours: null,
-  resolutionNotes: null,
-  conversations: [],
-  links: [],
-  mergedInto: null,
-  mergedFrom: [],
-  satisfaction: null,
-  snoozedUntil: null,
-  escalated: false,
-  sla: null,
-  nextDeadlineAt: null,
-  autoCloseAt: null,
-  replies: 0,
-  lastReplyAt: null,
-  firstRespondedAt: null,
-  resolvedAt: null,
-  closedAt: null,
-  deletedAt: null,
-});
 
 /** Numbers the drafts and folds them into the ticket: pure but for the clock it is given. */
 function write(

@@ -1,6 +1,6 @@
 // What a ticket is. Pure: its fields, the consequences that a change of it always has, how text becomes search words.
 import type { Via } from '../context.ts';
-import { PRIORITY_RANK, type Priority } from '../desks/desk.ts';
+import { type Desk, PRIORITY_RANK, type Priority } from '../desks/desk.ts';
 import type { Entry } from '../history/entry.ts';
 import type { TicketSla } from '../sla/targets.ts';
 import { kindOf, type StatusKind, type Workflow } from './workflow.ts';
@@ -95,6 +95,45 @@ export interface StoredTicket extends Ticket {
   /** The words by which it is found: kept by the relay. */
   words?: string[];
 }
+
+/** How a ticket of the desk begins, where nothing else is said. */
+export const beginning = (desk: Desk): Partial<Ticket> => ({
+  description: '',
+  status: desk.workflow.initial,
+  priority: desk.defaultPriority,
+  category: null,
+  tags: [],
+  environment: null,
+  affectedService: null,
+  impactLevel: null,
+  assignee: null,
+  assignedAt: null,
+  team: null,
+  watchers: [],
+  externalRef: null,
+  customFields: {},
+  private: false,
+  dueDate: null,
+  estimatedHours: null,
+  actualHours: null,
+  resolutionNotes: null,
+  conversations: [],
+  links: [],
+  mergedInto: null,
+  mergedFrom: [],
+  satisfaction: null,
+  snoozedUntil: null,
+  escalated: false,
+  sla: null,
+  nextDeadlineAt: null,
+  autoCloseAt: null,
+  replies: 0,
+  lastReplyAt: null,
+  firstRespondedAt: null,
+  resolvedAt: null,
+  closedAt: null,
+  deletedAt: null,
+});
 
 /** Fields that follow from others, whoever changes them. */
 export function consequences(
