@@ -123,7 +123,7 @@ export async function startHttp({
     mount: (given) => {
       for (const { path, handler } of given) late.use(path, handler);
     },
-    stop: async (graceMs = 8_000) => {
+    stop: async (graceMs = 5_000) => {
       draining = true;
       streams.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -49,7 +49,7 @@ const deliverQueue = (surface: string) => `deliver-${surface}`;
 
 const SWEEP_BATCH = 2_000;
 const CONCURRENCY = 200;
-const GRACE_MS = 5_000;
+const GRACE_MS = 4_000;
 
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const { queues, redis, prefix, log, bundleMs, notifies, isOnCall, followers = [] } = options;
