@@ -73,13 +73,14 @@ function shifted(value: unknown, ms: number): unknown {
 async function lateness(): Promise<number[]> {
   const start = await plant(1_000, (index) => 1_500 + index * 5);
   let fired = 0;
+  let end = start;
   while (fired < 1_000) {
     const swept = await sweep({ log });
+    end = (await storeTime()).getTime();
     fired += swept.fired;
-    const wait = swept.next ? swept.next.getTime() - (await storeTime()).getTime() : 20;
+    const wait = swept.next ? swept.next.getTime() - end : 20;
     await new Promise((resolve) => setTimeout(resolve, Math.min(1_000, Math.max(1, wait))));
   }
-  const end = (await storeTime()).getTime();
   const found = await tickets()
     .find(
       { 'pending.at': { $gte: new Date(start) }, 'pending.action': 'sla_warning' },
