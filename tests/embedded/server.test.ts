@@ -61,7 +61,7 @@ describe('hello', () => {
     [{ find: 'docs', tailable: true }, 115],
     [{ aggregate: 'docs', pipeline: [{ $nonsense: {} }], cursor: {} }, 40324],
     [{ aggregate: 'docs', pipeline: [{ $changeStream: {} }], cursor: {} }, 40573],
-    [{ create: 'c', capped: true, size: 1000 }, 115],
+    [{ create: 'c', timeseries: { timeField: 'at' } }, 115],
     [{ createIndexes: 'docs', indexes: [{ key: { a: '2dsphere' }, name: 'a' }] }, 115],
     [{ find: 'docs', filter: { $where: '1' } }, 115],
     [{ getMore: Long.fromNumber(7), collection: 'docs' }, 43],
