@@ -7,7 +7,7 @@ import '../src/main.ts';
 import { poison } from '../src/notify/poison.ts';
 import { countByState } from '../src/notify/receipts.ts';
 import { disconnectStore, missingIndexes } from '../src/store.ts';
-import { unfiled } from '../src/tickets/change.ts';
+import { unfiled } from '../src/tickets/unfiled.ts';
 import { openQueues } from '../src/workers/queues.ts';
 import { openRedis, reachRedis } from '../src/workers/redis.ts';
 import { queueNames } from '../src/workers/workers.ts';

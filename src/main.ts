@@ -19,6 +19,7 @@ import { useSecretKey } from './secrets.ts';
 import { useSla } from './sla/rules.ts';
 import { buildIndexes, connectStore, disconnectStore, pingStore } from './store.ts';
 import { useTicketSettings } from './tickets/settings.ts';
+import { startTracing } from './tracing.ts';
 import { openQueues } from './workers/queues.ts';
 import { openRedis, pingRedis, reachRedis } from './workers/redis.ts';
 import { carrySignals } from './workers/signals.ts';
@@ -57,6 +58,8 @@ export async function run(
     useSecretKey(config.SECRET_KEY);
     useTicketSettings({ reopenWindowDays: config.TICKET_REOPEN_WINDOW_DAYS });
     useSla(config.SLA_ENABLED);
+    if (config.OTEL_EXPORTER_OTLP_ENDPOINT)
+      stops.push(await startTracing(config.OTEL_EXPORTER_OTLP_ENDPOINT, config.version));
     const patienceMs = config.START_PATIENCE_SECONDS * 1_000;
     const redis = openRedis(REDIS_URL, log, { enableOfflineQueue: false, maxRetriesPerRequest: 1 });
     stops.push(async () => redis.disconnect());

@@ -5,6 +5,7 @@ import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
+import { traced } from '../../src/tracing.ts';
 import { isForm } from './forms.ts';
 import { problems, sendProblem } from './problem.ts';
 import { type Edge, expressPath, type Route, serve } from './route.ts';
@@ -126,7 +127,7 @@ function mount(app: Express, routes: Route[], json: RequestHandler[], edge: Edge
         spot[one.method](
           named(one),
           ...(one.consumes ? [] : one.form ? formOrJson(json) : json),
-          serve(one, edge),
+          spanned(one, serve(one, edge)),
         );
       spot.all((req, res, next) => {
         if (req.method === 'OPTIONS') return next();
@@ -137,6 +138,16 @@ function mount(app: Express, routes: Route[], json: RequestHandler[], edge: Edge
     app.use(room, router);
   }
 }
+
+const spanned =
+  (one: Route, handler: RequestHandler): RequestHandler =>
+  (req, res, next) =>
+    traced(
+      `${one.method.toUpperCase()} ${one.path}`,
+      { request: String(res.locals.requestId) },
+      async () => handler(req, res, next),
+      req.get('traceparent'),
+    );
 
 const named =
   (one: Route): RequestHandler =>

@@ -71,6 +71,8 @@ export interface Entry {
   facts?: Record<string, unknown>;
   /** Told to nobody (imports, back-fills). */
   silent?: boolean;
+  /** The trace that it belongs to (W3C traceparent). */
+  trace?: string;
 }
 
 /** What a verb wants to have written; sequence number, time and actor are added when it commits. */

@@ -3,6 +3,7 @@
 import type { Entry } from '../history/entry.ts';
 import { idFrom } from '../id.ts';
 import type { Conversation, StoredTicket, Ticket } from '../tickets/ticket.ts';
+import { traceparent } from '../tracing.ts';
 import { audienceOf, preferencesFor } from './audience.ts';
 import type { Channel, DeliveryKind, Destination, Message } from './channel.ts';
 import {
@@ -62,6 +63,8 @@ export async function planFor(
       if (one) plan.notifications.push(one);
     }
   }
+  const trace = traceparent();
+  if (trace) for (const one of plan.deliveries) one.trace = trace;
   const last = told.findLast((entry) => !isEcho(entry));
   if (last) plan.cards = await cardsOf(ticket, last, options, at);
   return plan;

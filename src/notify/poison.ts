@@ -1,8 +1,8 @@
 // What the relay could not digest, kept for a person to look at and to send through again.
 import { storeNow } from '../clock.ts';
 import { unknown } from '../errors.ts';
-import { unstrike } from '../tickets/change.ts';
 import type { StoredTicket } from '../tickets/ticket.ts';
+import { unstrike } from '../tickets/unfiled.ts';
 import { poisonCollection, type StoredPoison } from './model.ts';
 
 export async function setAside(ticket: StoredTicket, error: unknown): Promise<void> {

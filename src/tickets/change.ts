@@ -9,7 +9,7 @@ import { findDesk } from '../desks/desks.ts';
 import { nextNumber } from '../desks/numbers.ts';
 import { conflict, Refusal } from '../errors.ts';
 import { applied, type Draft, differences, type Entry } from '../history/entry.ts';
-import { file, filed, filedCauses } from '../history/history.ts';
+import { file, filedCauses } from '../history/history.ts';
 import { idFrom, newId } from '../id.ts';
 import { insertsTogether } from '../inserts.ts';
 import { signal } from '../signals.ts';
@@ -17,10 +17,10 @@ import type { Rules } from '../sla/policy.ts';
 import { rulesOf } from '../sla/rules.ts';
 import { datesAfter, type Happening } from '../sla/targets.ts';
 import { isDuplicate } from '../store.ts';
+import { traceparent } from '../tracing.ts';
 import { load } from './find.ts';
 import { ticketCollection } from './model.ts';
 import { beginning, consequences, type StoredTicket, type Ticket } from './ticket.ts';
-import { keptWords } from './words.ts';
 
 export type TicketDraft = Draft<Ticket>;
 export type Decide = (ticket: Ticket, desk: Desk) => TicketDraft | TicketDraft[] | null;
@@ -94,6 +94,7 @@ function write(
   at: Date,
 ): { ticket: Ticket; entries: Entry[] } {
   const entries: Entry[] = [];
+  const trace = traceparent();
   let ticket = before;
   for (const draft of drafts) {
     const isBirth = ticket.seq === 0;
@@ -131,6 +132,7 @@ function write(
       ...(draft.notes ? { notes: draft.notes } : {}),
       ...(draft.facts ? { facts: draft.facts } : {}),
       ...(draft.silent ? { silent: true } : {}),
+      ...(trace ? { trace } : {}),
     };
     entries.push(entry);
     ticket = applied(ticket, entry);
@@ -280,67 +282,3 @@ async function causesOf(ticket: Ticket, pending: readonly Entry[], cause: string
 }
 
 const strip = ({ pending: _, pendingAt: __, words: ___, ...ticket }: StoredTicket): Ticket => ticket;
-
-/** For the relay: tickets with entries that are not filed, oldest first. */
-export function unfiled(limit: number): Promise<StoredTicket[]> {
-  return ticketCollection()
-    .find({ pendingAt: { $type: 'date', $gt: new Date(0) } })
-    .sort({ pendingAt: 1 })
-    .limit(limit)
-    .toArray();
-}
-
-/** For the relay: these are filed and their people will be told. Entries written meanwhile stay for the next round. */
-export async function strike(tickets: readonly StoredTicket[]): Promise<void> {
-  if (!tickets.length) return;
-  const collection = ticketCollection();
-  const words = new Map<string, string[] | undefined>();
-  for (const ticket of tickets) words.set(ticket._id, await keptWords(ticket));
-  const result = await collection.bulkWrite(
-    tickets.map(({ _id, seq }) => {
-      const kept = words.get(_id);
-      return {
-        updateOne: {
-          filter: { _id, seq },
-          update: {
-            $set: { pending: [], ...(kept ? { words: kept } : {}) },
-            $unset: { pendingAt: '', untold: '' },
-          },
-        },
-      };
-    }),
-    { ordered: false },
-  );
-  if (result.matchedCount === tickets.length) return;
-  for (const { _id, seq, untold } of tickets)
-    if (untold) await collection.updateOne({ _id, untold: { $lte: seq } }, { $set: { untold: seq + 1 } });
-  await collection.bulkWrite(
-    tickets.map(({ _id, seq }) => {
-      const kept = words.get(_id);
-      return {
-        updateOne: {
-          filter: { _id, seq: { $gt: seq } },
-          update: { $pull: { pending: { seq: { $lte: seq } } }, ...(kept ? { $set: { words: kept } } : {}) },
-        },
-      };
-    }),
-    { ordered: false },
-  );
-}
-
-/** For the relay: all that it has not seen of a ticket, what others had to file for it included. */
-export async function unseen({ _id, seq, pending, untold }: StoredTicket): Promise<Entry[]> {
-  if (!untold) return pending;
-  const first = pending[0]?.seq ?? seq + 1;
-  const before = await filed(_id, { after: untold - 1 });
-  return [...before.filter((entry) => entry.seq < first), ...pending];
-}
-
-/** The relay is to see a ticket's entries again, from this number on. */
-export async function unstrike(ticket: string, from: number): Promise<void> {
-  await ticketCollection().updateOne(
-    { _id: ticket },
-    { $min: { untold: from }, $set: { pendingAt: new Date() } },
-  );
-  signal('entry', { company: '' });
-}

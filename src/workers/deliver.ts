@@ -22,6 +22,7 @@ import {
 } from '../notify/deliveries.ts';
 import { bindOpened, mourn, ticketForCard } from '../notify/failures.ts';
 import { isAway } from '../store.ts';
+import { traced } from '../tracing.ts';
 import type { Endpoints } from './endpoints.ts';
 import { deliveriesTotal, deliverySeconds } from './metrics.ts';
 
@@ -67,7 +68,7 @@ export async function deliver(options: DeliverOptions, due: Due): Promise<void> 
     if (since) return await postpone(due._id, new Date(since.getTime() + Math.random() * 500));
     for (let again = true; again; ) {
       const claimed = await claim(due._id);
-      const recorded = claimed && (await attempt(options, channel, claimed));
+      const recorded = claimed && (await underTrace(claimed, () => attempt(options, channel, claimed)));
       again = recorded === 'again';
       settled = claimed && recorded === 'done' ? claimed.delivery : null;
     }
@@ -79,6 +80,14 @@ export async function deliver(options: DeliverOptions, due: Due): Promise<void> 
     if (next) await options.enqueue([next]);
   }
 }
+
+const underTrace = <T>({ delivery }: Claim, work: () => Promise<T>): Promise<T> =>
+  traced(
+    `deliver ${delivery.surface}`,
+    { delivery: delivery._id, kind: delivery.kind, tries: delivery.tries },
+    work,
+    delivery.trace,
+  );
 
 /** `done` when it is settled for good. */
 async function attempt(

@@ -11,9 +11,10 @@ import { type Plan, type PlanOptions, planFor } from '../notify/plan.ts';
 import { setAside } from '../notify/poison.ts';
 import { listen, signal } from '../signals.ts';
 import { isAway } from '../store.ts';
-import { strike, unfiled, unseen } from '../tickets/change.ts';
 import { finishPending } from '../tickets/followups.ts';
 import type { StoredTicket } from '../tickets/ticket.ts';
+import { strike, unfiled, unseen } from '../tickets/unfiled.ts';
+import { traced } from '../tracing.ts';
 import { breachesTotal, poisonedTotal, relayedTotal, relayLag } from './metrics.ts';
 
 const BATCH = 200;
@@ -117,7 +118,9 @@ async function relay(tickets: readonly StoredTicket[], options: RelayOptions): P
   await finishPending(options.log, entries);
   const plans: Plan[] = [];
   for (const { ticket, entries } of news) {
-    plans.push(await planFor(ticket, entries, options.plan));
+    const plan = () => planFor(ticket, entries, options.plan);
+    const facts = { ticket: ticket.key, entries: entries.length };
+    plans.push(await traced('relay', facts, plan, entries.findLast((entry) => entry.trace)?.trace));
     for (const follow of options.followers) await follow(ticket, entries);
   }
   const due = await record(plans);

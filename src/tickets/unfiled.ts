@@ -1,0 +1,71 @@
+// Tickets with entries that the relay has not seen to yet: finding them, and striking off what was seen to.
+import type { Entry } from '../history/entry.ts';
+import { filed } from '../history/history.ts';
+import { signal } from '../signals.ts';
+import { ticketCollection } from './model.ts';
+import type { StoredTicket } from './ticket.ts';
+import { keptWords } from './words.ts';
+
+/** For the relay: tickets with entries that are not filed, oldest first. */
+export function unfiled(limit: number): Promise<StoredTicket[]> {
+  return ticketCollection()
+    .find({ pendingAt: { $type: 'date', $gt: new Date(0) } })
+    .sort({ pendingAt: 1 })
+    .limit(limit)
+    .toArray();
+}
+
+/** For the relay: these are filed and their people will be told. Entries written meanwhile stay for the next round. */
+export async function strike(tickets: readonly StoredTicket[]): Promise<void> {
+  if (!tickets.length) return;
+  const collection = ticketCollection();
+  const words = new Map<string, string[] | undefined>();
+  for (const ticket of tickets) words.set(ticket._id, await keptWords(ticket));
+  const result = await collection.bulkWrite(
+    tickets.map(({ _id, seq }) => {
+      const kept = words.get(_id);
+      return {
+        updateOne: {
+          filter: { _id, seq },
+          update: {
+            $set: { pending: [], ...(kept ? { words: kept } : {}) },
+            $unset: { pendingAt: '', untold: '' },
+          },
+        },
+      };
+    }),
+    { ordered: false },
+  );
+  if (result.matchedCount === tickets.length) return;
+  for (const { _id, seq, untold } of tickets)
+    if (untold) await collection.updateOne({ _id, untold: { $lte: seq } }, { $set: { untold: seq + 1 } });
+  await collection.bulkWrite(
+    tickets.map(({ _id, seq }) => {
+      const kept = words.get(_id);
+      return {
+        updateOne: {
+          filter: { _id, seq: { $gt: seq } },
+          update: { $pull: { pending: { seq: { $lte: seq } } }, ...(kept ? { $set: { words: kept } } : {}) },
+        },
+      };
+    }),
+    { ordered: false },
+  );
+}
+
+/** For the relay: all that it has not seen of a ticket, what others had to file for it included. */
+export async function unseen({ _id, seq, pending, untold }: StoredTicket): Promise<Entry[]> {
+  if (!untold) return pending;
+  const first = pending[0]?.seq ?? seq + 1;
+  const before = await filed(_id, { after: untold - 1 });
+  return [...before.filter((entry) => entry.seq < first), ...pending];
+}
+
+/** The relay is to see a ticket's entries again, from this number on. */
+export async function unstrike(ticket: string, from: number): Promise<void> {
+  await ticketCollection().updateOne(
+    { _id: ticket },
+    { $min: { untold: from }, $set: { pendingAt: new Date() } },
+  );
+  signal('entry', { company: '' });
+}
