@@ -22,6 +22,7 @@ const collector = createServer((req, res) => {
     for (const resource of JSON.parse(body).resourceSpans)
       for (const scope of resource.scopeSpans) spans.push(...scope.spans);
     res.setHeader('content-type', 'application/json');
+    res.setHeader('connection', 'close');
     res.end('{}');
   });
 });

@@ -121,7 +121,7 @@ test('a change that cannot be digested is set aside and told, and the rest flows
   );
   await client.close();
   expect(aside).toMatchObject({ entries: [`${sick.id}-99`], settledAt: null });
-  expect(desk.said()).toContain('set aside');
+  await until(() => desk.said().includes('set aside'));
 }, 120_000);
 
 test('a worker that is told to go leaves within ten seconds, in good order, and another finishes', async () => {
