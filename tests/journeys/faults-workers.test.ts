@@ -111,7 +111,7 @@ test('a change that cannot be digested is set aside and told, and the rest flows
   };
   await db
     .collection<{ _id: string }>('tickets')
-    .updateOne({ _id: sick.id }, { $set: { pending: [entry], pendingAt: new Date(0), seq: 99 } });
+    .updateOne({ _id: sick.id }, { $set: { pending: [entry], pendingAt: new Date(1), seq: 99 } });
   const desk = await worker();
   await say(world, well, 'still here');
   await until(() => words('well').length === 1, 40_000);
