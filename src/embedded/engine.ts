@@ -20,6 +20,8 @@ export type EngineOptions = Listening & {
 export type Running = { port: number | undefined; engine: Engine; stop(): Promise<void> };
 
 const SWEEP_KEYS = 500;
+/** A moment after the start, which should be quick. */
+const PREPARE_MS = 300;
 
 /** Deletes what a TTL index says is over. */
 export async function expire(engine: Engine): Promise<void> {
@@ -50,7 +52,9 @@ function housekeeping(engine: Engine, everyMs: number): () => void {
     if (!hasGarbage(engine.catalogue)) return;
     engine.writer.write(() => sweep(engine.catalogue, SWEEP_KEYS)).catch(failed);
   }, 50);
+  const preparing = setTimeout(() => engine.readers.prepare(), PREPARE_MS);
   return () => {
+    clearTimeout(preparing);
     clearInterval(expiring);
     clearInterval(sweeping);
   };

@@ -9,7 +9,7 @@ import { type Command, checkFields, docOf, type Reply, type Request, wholeOf } f
 import { openSearch, runSearch } from './searches.ts';
 import { cursorReply } from './wire.ts';
 
-const BUDGET_MS = 6;
+const BUDGET_MS = 4;
 
 export class TooLong extends Error {}
 

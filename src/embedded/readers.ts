@@ -1,5 +1,5 @@
-// Threads for searches that take long, so that nobody else waits for them. Started when first needed, ended when idle:
-// a process at rest has none.
+// Threads for searches that take long, so that nobody else waits for them. One is always ready, because starting it would
+// make others wait; a second is started when the first is busy, and ended when idle.
 import { Worker } from 'node:worker_threads';
 import { type Doc, decode } from './documents.ts';
 import { encode } from './encoding.ts';
@@ -26,6 +26,8 @@ type Thread = {
 export type Result = { reply: Buffer; open: boolean };
 
 export type Readers = {
+  /** Starts the first thread before it is needed. */
+  prepare(): void;
   run(command: string, database: string, body: Doc, cursor: bigint): Promise<Result>;
   next(cursor: bigint, batchSize: number | undefined): Promise<Result>;
   close(cursor: bigint): void;
@@ -38,6 +40,7 @@ const IDLE_MS = 20_000;
 export function createReaders(directory: string, log: (line: string) => void): Readers {
   const threads: Thread[] = [];
   let asked = 0;
+  let stopped = false;
 
   function start(): Thread {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: { directory } });
@@ -54,7 +57,8 @@ export function createReaders(directory: string, log: (line: string) => void): R
 
   function end(thread: Thread, reason: MongoFault): void {
     const at = threads.indexOf(thread);
-    if (at >= 0) threads.splice(at, 1);
+    if (at < 0) return;
+    threads.splice(at, 1);
     clearTimeout(thread.idle);
     for (const { failed } of thread.waiting.values()) failed(reason);
     thread.waiting.clear();
@@ -74,6 +78,7 @@ export function createReaders(directory: string, log: (line: string) => void): R
 
   function rest(thread: Thread): void {
     clearTimeout(thread.idle);
+    if (threads.length === 1) return;
     thread.idle = setTimeout(() => {
       end(thread, new MongoFault(11601, 'Interrupted', 'the search was interrupted'));
       void thread.worker.terminate();
@@ -99,6 +104,9 @@ export function createReaders(directory: string, log: (line: string) => void): R
   const holder = (cursor: bigint): Thread | undefined => threads.find(({ cursors }) => cursors.has(cursor));
 
   return {
+    prepare() {
+      if (threads.length === 0 && !stopped) start();
+    },
     async run(command, database, body, cursor) {
       const thread = leastBusy();
       thread.cursors.add(cursor);
@@ -127,6 +135,7 @@ export function createReaders(directory: string, log: (line: string) => void): R
       thread.worker.postMessage({ kind: 'close', cursor, id: ++asked } satisfies Asked);
     },
     async stop() {
+      stopped = true;
       await Promise.all(threads.map(({ worker }) => worker.terminate()));
     },
   };
