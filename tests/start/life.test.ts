@@ -1,5 +1,6 @@
 // Starting, stopping and being killed: the data stays, and nothing is left running.
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { descendants, emptyFolder, endAll, isAlive, type Started, start, until } from '../support/started.ts';
@@ -116,6 +117,20 @@ describe('a store that dies', () => {
     expect(await started.ended).toBe(0);
     expect(existsSync(path.join(folder, 'data', 'run', 'redis.sock'))).toBe(false);
   });
+});
+
+test('a request that never ends does not hold up the stop for more than ten seconds', async () => {
+  const started = await start();
+  await started.ready();
+  const line = connect(Number(new URL(started.url).port), '127.0.0.1');
+  line.on('error', () => {});
+  line.write('POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n');
+  line.write('Content-Length: 100\r\n\r\n{');
+  await until('the request is being read', async () => (await fetch(`${started.url}/health`)).ok);
+  const asked = Date.now();
+  started.child.kill('SIGTERM');
+  expect(await started.ended).toBe(0);
+  expect(Date.now() - asked).toBeLessThan(10_000);
 });
 
 test('a second one on the same folder is refused, by name of the folder and its owner', async () => {
