@@ -123,7 +123,9 @@ export function whole(raw: Buffer, record: number): Buffer {
       'UnknownError',
       `The stored document ${record} is damaged: restore the data from a dump`,
     );
-  return Buffer.from(Uint8Array.prototype.slice.call(raw, 0, length));
+  const copy = Buffer.allocUnsafe(length);
+  copy.set(raw.subarray(0, length));
+  return copy;
 }
 
 function* matching(storage: Storage, c: Collection, query: Query, chosen: Plan): Generator<Row, void> {

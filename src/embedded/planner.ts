@@ -276,6 +276,11 @@ function planAnd(
 ): IndexPlan | Extract<Plan, { kind: 'or' }> | undefined {
   const sort = sortFields(question.sort) ?? [];
   const conditions = conditionsOf(question.filter);
+  const byId =
+    conditions.fields.has('_id') && c.indexes[0]
+      ? planFor(c.indexes[0], question, conditions, sort, false)
+      : undefined;
+  if (byId?.unique) return byId;
   const plans: IndexPlan[] = [];
   for (const index of c.indexes) {
     const plan = planFor(index, question, conditions, sort, false);

@@ -65,9 +65,14 @@ const COMMON = new Set([
   'rawData',
 ]);
 
-export function checkFields(name: string, body: Doc, fields: readonly string[]): void {
+export function checkFields(name: string, body: Doc, fields: readonly string[] | ReadonlySet<string>): void {
+  const known = Array.isArray(fields) ? undefined : (fields as ReadonlySet<string>);
   for (const field of Object.keys(body))
-    if (field !== name && !COMMON.has(field) && !fields.includes(field))
+    if (
+      field !== name &&
+      !COMMON.has(field) &&
+      !(known ? known.has(field) : (fields as string[]).includes(field))
+    )
       bad(`BSON field '${name}.${field}' is an unknown field.`, 40415, 'Location40415');
 }
 

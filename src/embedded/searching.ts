@@ -29,10 +29,11 @@ export type Opened = {
   cheap: boolean;
 };
 
-export const FIND_FIELDS =
+export const FIND_FIELDS = new Set(
   'find filter sort projection hint skip limit batchSize singleBatch max min returnKey showRecordId tailable oplogReplay noCursorTimeout awaitData allowPartialResults collation allowDiskUse let ntoreturn'.split(
     ' ',
-  );
+  ),
+);
 
 export function lookUp({ catalogue }: Side, database: string, name: unknown): Collection | undefined {
   if (typeof name !== 'string' || name === '')
@@ -79,7 +80,6 @@ export function openFind(side: Side, database: string, body: Doc, tick: Tick): O
   const query: Query = { ...queryOf(c, body, 'find', 'filter'), tick };
   query.skip = wholeOf(body, 'find', 'skip');
   query.limit = wholeOf(body, 'find', 'limit');
-  checkFilter(query.filter, query.env);
   const projection = docOf(body, 'find', 'projection');
   const opened = {
     namespace: `${database}.${body.find}`,
@@ -87,8 +87,9 @@ export function openFind(side: Side, database: string, body: Doc, tick: Tick): O
     singleBatch: flagOf(body, 'find', 'singleBatch') === true,
   };
   const project = shaping(projection, query);
-  if (!c) return { ...opened, rows: ([] as Buffer[]).values(), cheap: true };
-  const chosen = plan(side.storage, c, query);
+  const chosen = c && plan(side.storage, c, query);
+  if (!chosen?.exact) checkFilter(query.filter, query.env);
+  if (!c || !chosen) return { ...opened, rows: ([] as Buffer[]).values(), cheap: true };
   const rows = shaped(read(side.storage, c, query, chosen), project);
   return { ...opened, rows, cheap: chosen.exact && chosen.sorted };
 }

@@ -128,7 +128,13 @@ export function createFramer(): (chunk: Buffer) => Buffer[] {
   };
 }
 
-const ZERO = Buffer.alloc(1);
+const DOCUMENT = 3;
+const ARRAY = 4;
+const OK = encode({ ok: 1 }).subarray(4);
+
+/** Names of the first elements of any array, with the type in front and the end behind. */
+const PLACES = Array.from({ length: 128 }, (_, i) => Buffer.from(`\x03${i}\0`, 'latin1'));
+const placeOf = (i: number): Buffer => PLACES[i] ?? Buffer.from(`\x03${i}\0`, 'latin1');
 
 /** A cursor's answer around documents that stay as they are stored. */
 export function cursorReply(
@@ -137,24 +143,28 @@ export function cursorReply(
   field: 'firstBatch' | 'nextBatch',
   batch: Buffer[],
 ): Buffer {
-  const items: Buffer[] = [];
-  let size = 5;
-  for (let i = 0; i < batch.length; i++) {
-    const raw = batch[i] as Buffer;
-    const name = Buffer.from(`\x03${i}\0`, 'latin1');
-    items.push(name, raw);
-    size += name.length + raw.length;
-  }
   const rest = encode({ id, ns: namespace });
-  const list = Buffer.from(`\x04${field}\0\0\0\0\0`, 'latin1');
-  list.writeInt32LE(size, list.length - 4);
-  const cursor = Buffer.from('\x03cursor\0\0\0\0\0', 'latin1');
-  const inside = 4 + list.length + (size - 4) + (rest.length - 5) + 1;
-  cursor.writeInt32LE(inside, cursor.length - 4);
-  const tail = encode({ ok: 1 });
-  const head = Buffer.alloc(4);
-  head.writeInt32LE(4 + cursor.length + (inside - 4) + (tail.length - 4), 0);
-  return Buffer.concat([head, cursor, list, ...items, ZERO, rest.subarray(4), tail.subarray(4)]);
+  let items = 5;
+  for (let i = 0; i < batch.length; i++) items += placeOf(i).length + (batch[i] as Buffer).length;
+  const inside = 4 + 2 + field.length + items + rest.length - 4;
+  const reply = Buffer.allocUnsafe(4 + 8 + inside + OK.length);
+  let at = reply.writeInt32LE(reply.length, 0);
+  reply[at++] = DOCUMENT;
+  at += reply.write('cursor\0', at, 'latin1');
+  at = reply.writeInt32LE(inside, at);
+  reply[at++] = ARRAY;
+  at += reply.write(`${field}\0`, at, 'latin1');
+  at = reply.writeInt32LE(items, at);
+  for (let i = 0; i < batch.length; i++) {
+    reply.set(placeOf(i), at);
+    at += placeOf(i).length;
+    reply.set(batch[i] as Buffer, at);
+    at += (batch[i] as Buffer).length;
+  }
+  reply[at++] = 0;
+  reply.set(rest.subarray(4), at);
+  reply.set(OK, at + rest.length - 4);
+  return reply;
 }
 
 /** The documents of such an answer again, and whether there are more. */
