@@ -52,7 +52,11 @@ export async function openFolder(
       `DATA_DIR: the disk under ${folder} is full (${freeMb} MB left, ${leastFreeMb} MB are needed). Make room, or set DATA_DIR to a folder on another disk.`,
     );
   const lock = await holdLock(path.join(run, 'lock.sock'), folder, Date.now() + patienceMs);
-  return { path: realpathSync(folder), run, release: () => void lock.close() };
+  const release = (): void => {
+    lock.close();
+    if (!run.startsWith(realpathSync(folder))) rmSync(run, { recursive: true, force: true });
+  };
+  return { path: realpathSync(folder), run, release };
 }
 
 function runFolder(folder: string): string {

@@ -40,6 +40,7 @@ describe('the data folder', () => {
     expect(folder.run.startsWith(dataDir)).toBe(false);
     await expect(openFolder(dataDir, 0)).rejects.toThrow(/in use/);
     folder.release();
+    expect(existsSync(folder.run)).toBe(false);
   });
 });
 
