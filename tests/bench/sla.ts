@@ -34,7 +34,7 @@ const said = <T>(what: string, figure: T): T => {
 };
 
 /** Copies of a real ticket, so many ms before or after their first warning is due. */
-async function plant(count: number, dueIn: (index: number) => number): Promise<number> {
+async function plant(count: number, dueIn: (index: number) => number, letter = 'B'): Promise<number> {
   const born = await create(ctx(), input);
   const model = await tickets().findOneAndDelete({ _id: born._id });
   if (!model) throw new Error('no model');
@@ -48,7 +48,7 @@ async function plant(count: number, dueIn: (index: number) => number): Promise<n
         ...moved,
         _id: newId(),
         number,
-        key: `B-${number}-${newId()}`,
+        key: `${letter}-${number}-${newId()}`,
         pending: [],
         pendingAt: undefined,
       } as never;
@@ -168,55 +168,84 @@ async function createRate(count = 1_500, abreast = 32): Promise<number> {
   return count / ((performance.now() - began) / 1_000);
 }
 
+interface Round {
+  create: number;
+  late: ReturnType<typeof told>;
+  rawLate: ReturnType<typeof told>;
+  drain: number;
+  raw: number;
+}
+
+async function round(queue: Queue, redis: string): Promise<Round> {
+  const late = said('ms late', told(await lateness()));
+  const rawLate = said('ms late, raw BullMQ', told(await rawLateness(queue, redis)));
+  const drain = said('drained a second', await drainRate());
+  const raw = said('drained a second, raw BullMQ', await rawRate(queue, redis));
+  const create = said('created a second', await createRate());
+  await tickets().deleteMany({ key: { $gte: 'B', $lt: 'V' } });
+  return { create, late, rawLate, drain, raw };
+}
+
+/** Two databases of one store, one with a crowd of waiting clocks, taken in turns: full, empty, empty, full ... */
 export async function benchSla(
   mongodb: string,
   redis: string,
-  waiting = 100_000,
+  { waiting = 100_000, rounds = 3 } = {},
 ): Promise<Record<string, unknown>> {
-  const database = `bench_sla_${newId()}`;
-  await connectStore({ uri: mongodb, database, log });
-  const queue = new Queue(database, { connection: connection(redis) });
-  try {
+  const mark = newId();
+  const config = loadConfig({
+    SWITCHBOARD_ENV: 'test',
+    MONGODB_URI: mongodb,
+    REDIS_URL: redis,
+    DATA_DIR: os.tmpdir(),
+  });
+  const queue = new Queue(`bench_${mark}`, { connection: connection(redis) });
+  const within = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    await connectStore({ uri: mongodb, database: `bench_${mark}_${name}`, log });
+    await new Promise((resolve) => setTimeout(resolve, 2_500)); // what was kept of the other database is forgotten
+    try {
+      return await work();
+    } finally {
+      await disconnectStore();
+    }
+  };
+  const prepare = async (count: number) => {
     await buildIndexes(log);
-    const config = loadConfig({
-      SWITCHBOARD_ENV: 'test',
-      MONGODB_URI: mongodb,
-      REDIS_URL: redis,
-      DATA_DIR: os.tmpdir(),
-    });
     await firstStart(config, log);
     await createRate(300);
-    const rounds = async () => {
-      const create = said('created a second', await createRate());
-      const late = said('ms late', told(await lateness()));
-      const rawLate = said('ms late, raw BullMQ', told(await rawLateness(queue, redis)));
-      const drain = said('drained a second', await drainRate());
-      const raw = said('drained a second, raw BullMQ', await rawRate(queue, redis));
-      return { create, late, rawLate, drain, raw };
-    };
-    const empty = await rounds();
-    await plant(waiting, (index) => 60 * MINUTE + index);
-    const full = await rounds();
-    return {
-      empty,
-      full,
-      waiting,
-      p11_lateness: full.late.p99 / full.rawLate.p99,
-      p11_drain: full.drain / full.raw,
-      p12_create: full.create / empty.create,
-      p12_timer: full.late.p99 / empty.late.p99,
-      load: os.loadavg(),
-    };
+    if (count) await plant(count, (index) => 60 * MINUTE + index, 'W');
+  };
+  const results: Record<'empty' | 'full', Round[]> = { empty: [], full: [] };
+  try {
+    await within('empty', () => prepare(0));
+    await within('full', () => prepare(waiting));
+    for (let turn = 0; turn < rounds; turn++)
+      for (const name of turn % 2 ? (['empty', 'full'] as const) : (['full', 'empty'] as const))
+        results[name].push(await within(said('database', name), () => round(queue, redis)));
   } finally {
+    for (const name of ['empty', 'full']) await within(name, () => mongoose.connection.dropDatabase());
     await queue.obliterate({ force: true });
     await queue.close();
-    await mongoose.connection.dropDatabase();
-    await disconnectStore();
   }
+  const { empty, full } = results;
+  const median = (ratio: (full: Round, empty: Round) => number): number =>
+    quantile(
+      full.flatMap((one, index) => (empty[index] ? ratio(one, empty[index]) : [])),
+      0.5,
+    );
+  return {
+    ...{ empty, full, waiting },
+    p11_lateness: median((one) => one.late.p99 / one.rawLate.p99),
+    p11_drain: median((one) => one.drain / one.raw),
+    p12_create: median((one, other) => one.create / other.create),
+    p12_timer: median((one, other) => one.late.p99 / other.late.p99),
+    load: os.loadavg(),
+  };
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { MONGODB_URI, REDIS_URL, WAITING } = process.env;
   if (!MONGODB_URI || !REDIS_URL) throw new Error('MONGODB_URI and REDIS_URL say which stores to measure');
-  console.log(JSON.stringify(await benchSla(MONGODB_URI, REDIS_URL, Number(WAITING ?? 100_000)), null, 2));
+  const results = await benchSla(MONGODB_URI, REDIS_URL, { waiting: Number(WAITING ?? 100_000) });
+  console.log(JSON.stringify(results, null, 2));
 }

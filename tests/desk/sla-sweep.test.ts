@@ -10,8 +10,9 @@ import { planFor } from '../../src/notify/plan.ts';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { installWorkspace } from '../../src/places/workspaces.ts';
 import { sweep } from '../../src/sla/deadlines.ts';
-import { updatePolicy } from '../../src/sla/policies.ts';
-import { policyPatch } from '../../src/sla/policy.ts';
+import type { StoredRules } from '../../src/sla/model.ts';
+import { removePolicy, updatePolicy } from '../../src/sla/policies.ts';
+import { patched, policyPatch } from '../../src/sla/policy.ts';
 import { change } from '../../src/tickets/change.ts';
 import { due } from '../../src/tickets/due.ts';
 import { entriesOf, load } from '../../src/tickets/find.ts';
@@ -130,6 +131,30 @@ describe('a deadline', () => {
     expect(await drain()).toBe(1);
     expect(await happened(fine)).toEqual([['sla_breach', 'first_response']]);
     await tickets().deleteOne({ _id: broken._id });
+  });
+});
+
+describe('a change of the rules', () => {
+  test('reaches the open tickets though the process that made it died at once', async () => {
+    const before = await filed(MINUTE);
+    const rules = mongoose.connection.collection<StoredRules>('sla_rules');
+    await updatePolicy(admin(), 'default', { description: 'written once' });
+    const stored = await rules.findOne({ _id: company });
+    const policies = stored?.policies.map((one) => ({
+      ...patched(one, { targets: { critical: { resolutionMinutes: 300 } } }),
+      version: (stored?.version ?? 0) + 1,
+    }));
+    const spread = { at: await ago(1_000), after: null };
+    const version = (stored?.version ?? 0) + 1;
+    await rules.updateOne({ _id: company }, { $set: { version, policies: policies ?? [], spread } });
+    for (let due = 240; due !== 300; await pause(100)) {
+      await drain();
+      const { dueAt, createdAt } = await load(admin(), before._id);
+      due = (Number(dueAt) - Number(createdAt)) / MINUTE;
+    }
+    expect(await rules.findOne({ _id: company })).not.toHaveProperty('spread');
+    await removePolicy(admin(), 'default');
+    expect(await isFoldOfItsEntries(before)).toBe(true);
   });
 });
 
