@@ -1,11 +1,12 @@
 // Messages that a sender was told are safe. Storing one is a single write, after which it may be acknowledged; its work
 // is done at once by whoever stored it, and again by any process if that one died or failed. The key is the sender's
 // own (event id, delivery id): the same message twice is one row, hence one effect.
-import { Schema } from 'mongoose';
+import mongoose, { Schema } from 'mongoose';
+import { together } from './batch.ts';
 import { Refusal } from './errors.ts';
 import type { Logger } from './log.ts';
 import { signal } from './signals.ts';
-import { isDuplicate, plainModel } from './store.ts';
+import { onlyDuplicates, plainModel } from './store.ts';
 import type { Table } from './table.ts';
 
 export interface Inbound<Payload = unknown> {
@@ -42,6 +43,27 @@ const inbox = () => model.collection as Table<Inbound>;
 const works = new Map<string, InboundWork<unknown>>();
 const lanes = new Map<string, Promise<void>>();
 const underWay = new Set<Promise<void>>();
+/** Taken here and not done yet: a long queue is no reason to begin again. */
+const taken = new Set<string>();
+
+/** So many trips at once, so that a slow store makes nobody wait for the trip before theirs. */
+const AT_ONCE = { abreast: 16 };
+/** A burst costs few trips; which of them were here before is told one by one. */
+const insertTogether = together<Inbound, boolean>(async (messages) => {
+  try {
+    await inbox().insertMany(messages, { ordered: false });
+    return messages.map(() => true);
+  } catch (error) {
+    if (!onlyDuplicates(error)) throw error;
+    const errors = error instanceof mongoose.mongo.MongoBulkWriteError ? [error.writeErrors].flat() : [];
+    const before = new Set(errors.map((one) => one.index));
+    return messages.map((_, at) => (errors.length ? !before.has(at) : false));
+  }
+}, AT_ONCE);
+const doneTogether = together<string, true>(async (ids) => {
+  await inbox().updateMany({ _id: { $in: ids } }, { $set: { state: 'done', doneAt: new Date() } });
+  return ids.map(() => true as const);
+});
 
 /** An adapter says how messages of its kind are worked on. */
 export function receive<Payload>(kind: string, work: InboundWork<Payload>): void {
@@ -67,24 +89,22 @@ export async function take(
     at,
     ...(lane ? { lane } : {}),
   };
-  try {
-    await inbox().insertOne(message);
-  } catch (error) {
-    if (isDuplicate(error)) return false;
-    throw error;
-  }
+  if (!(await insertTogether(message))) return false;
   signal('inbound', { kind });
   start(log, message, false);
   return true;
 }
 
 function start(log: Logger, message: Inbound, redo: boolean): void {
+  if (taken.has(message._id)) return;
+  taken.add(message._id);
   const before = message.lane ? lanes.get(message.lane) : undefined;
   const job = (before ?? Promise.resolve()).then(() => work(log, message, redo));
   underWay.add(job);
   if (message.lane) lanes.set(message.lane, job);
   void job.finally(() => {
     underWay.delete(job);
+    taken.delete(message._id);
     if (message.lane && lanes.get(message.lane) === job) lanes.delete(message.lane);
   });
 }
@@ -95,7 +115,7 @@ async function work(log: Logger, message: Inbound, redo: boolean): Promise<void>
     const how = works.get(kind);
     if (!how) throw new Error(`nobody receives ${kind} here`);
     await how(message, redo);
-    await inbox().updateOne({ _id }, { $set: { state: 'done', doneAt: new Date() } });
+    await doneTogether(_id);
   } catch (error) {
     const attempts = message.attempts + 1;
     const final =

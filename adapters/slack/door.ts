@@ -187,20 +187,38 @@ export interface Background {
   redo: boolean;
 }
 
-/** Acknowledging comes first: only so much is worked on at once, or a burst would hold up the answers to the next. */
-const ABREAST = 32;
+/** While the processor is busy acknowledging, work waits; while it only waits for a store, much is under way. */
+const ABREAST = { busy: 2, idle: 32 };
+const LOOK_EVERY_MS = 100;
+let seen = performance.eventLoopUtilization();
+let seenAt = performance.now();
+let isBusy = false;
 let working = 0;
 const turns: (() => void)[] = [];
 
+function beginWhatMay(): void {
+  if (performance.now() - seenAt > LOOK_EVERY_MS) {
+    const now = performance.eventLoopUtilization();
+    isBusy = performance.eventLoopUtilization(now, seen).utilization > 0.9;
+    seen = now;
+    seenAt = performance.now();
+  }
+  while (turns.length && working < (isBusy ? ABREAST.busy : ABREAST.idle)) {
+    working += 1;
+    turns.shift()?.();
+  }
+}
+
 async function background(host: Host, app: App, message: Inbound<Stored>, redo: boolean): Promise<void> {
-  if (working >= ABREAST) await new Promise<void>((resolve) => turns.push(resolve));
-  else working += 1;
+  await new Promise<void>((resolve) => {
+    turns.push(resolve);
+    beginWhatMay();
+  });
   try {
     await perform(host, app, message, redo);
   } finally {
-    const next = turns.shift();
-    if (next) next();
-    else working -= 1;
+    working -= 1;
+    beginWhatMay();
   }
 }
 
