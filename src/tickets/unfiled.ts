@@ -19,8 +19,9 @@ export function unfiled(limit: number): Promise<StoredTicket[]> {
 export async function strike(tickets: readonly StoredTicket[]): Promise<void> {
   if (!tickets.length) return;
   const collection = ticketCollection();
-  const words = new Map<string, string[] | undefined>();
-  for (const ticket of tickets) words.set(ticket._id, await keptWords(ticket));
+  const words = new Map(
+    await Promise.all(tickets.map(async (ticket) => [ticket._id, await keptWords(ticket)] as const)),
+  );
   const result = await collection.bulkWrite(
     tickets.map(({ _id, seq }) => {
       const kept = words.get(_id);

@@ -116,13 +116,15 @@ async function relay(tickets: readonly StoredTicket[], options: RelayOptions): P
   const entries = news.flatMap((one) => one.entries);
   await file(entries);
   await finishPending(options.log, entries);
-  const plans: Plan[] = [];
-  for (const { ticket, entries } of news) {
-    const plan = () => planFor(ticket, entries, options.plan);
-    const facts = { ticket: ticket.key, entries: entries.length };
-    plans.push(await traced('relay', facts, plan, entries.findLast((entry) => entry.trace)?.trace));
-    for (const follow of options.followers) await follow(ticket, entries);
-  }
+  const plans = await Promise.all(
+    news.map(async ({ ticket, entries }): Promise<Plan> => {
+      const facts = { ticket: ticket.key, entries: entries.length };
+      const origin = entries.findLast((entry) => entry.trace)?.trace;
+      const plan = await traced('relay', facts, () => planFor(ticket, entries, options.plan), origin);
+      for (const follow of options.followers) await follow(ticket, entries);
+      return plan;
+    }),
+  );
   const due = await record(plans);
   await Promise.all([strike(tickets), options.enqueue(due)]);
   for (const { _id, company, ticket } of entries) signal('change', { company, ticket, id: _id });

@@ -231,6 +231,12 @@ export async function benchWorkers(
     const full = said(`created a second, ${waiting} jobs waiting`, await createRate());
     await away();
     const tickets = await talkedAbout(50);
+    const relayed = () =>
+      mongoose.connection.collection('tickets').countDocuments({ pendingAt: { $gt: new Date(0) } });
+    const began = performance.now();
+    const behind = await relayed();
+    while ((await relayed()) > 0) await pause(100);
+    said('tickets relayed a second', behind / ((performance.now() - began) / 1_000));
     await handOver(peer, tickets, rate / 4, 2);
     const changed = said(
       `ms from change to peer, ${rate}/s`,
