@@ -1,13 +1,14 @@
 // Threads and tickets: one ticket for each thread. A message becomes a ticket once, with what was said below it; from
 // then on what is said, edited and deleted there is so on the ticket.
 import type { Ctx } from '../../src/context.ts';
+import { Refusal } from '../../src/errors.ts';
 import { atLeast } from '../../src/people/access.ts';
 import { member } from '../../src/people/members.ts';
 import { addComment, editByOrigin, removeByOrigin } from '../../src/tickets/comments.ts';
 import { fileIn, speakerOn, ticketIn } from '../../src/tickets/conversations.ts';
 import { patch } from '../../src/tickets/editing.ts';
 import type { Conversation, Ticket } from '../../src/tickets/ticket.ts';
-import { type CreateInput, createInput } from '../../src/tickets/tickets.ts';
+import { type CreateInput, create, createInput } from '../../src/tickets/tickets.ts';
 import { requesterCard, STATE_MARKS } from './blocks.ts';
 import type { Call } from './call.ts';
 import { factsOf } from './facts.ts';
@@ -80,12 +81,23 @@ export async function markdownOf(host: Host, room: Room, said: Said): Promise<st
   return toMarkdown(text, { user: (id) => called.get(id) ?? user(id) });
 }
 
+/** The messages of a thread. A public channel is joined for it; into a private one somebody must invite us. */
 export async function thread(room: Room, channel: string, ts: string): Promise<Said[]> {
-  const answer = await room.client.conversations.replies({
-    channel,
-    ts,
-    limit: 200,
-    include_all_metadata: true,
+  const { conversations } = room.client;
+  const ask = () => conversations.replies({ channel, ts, limit: 200, include_all_metadata: true });
+  const outside = new Set(['not_in_channel', 'channel_not_found']);
+  const answer = await ask().catch(async (error) => {
+    if (!outside.has(slackError(error) ?? '')) throw error;
+    try {
+      await conversations.join({ channel });
+      return await ask();
+    } catch {
+      throw new Refusal(
+        'refused',
+        'slack.not_in_channel',
+        'I cannot read this channel: invite me to it first.',
+      );
+    }
   });
   return (answer.messages ?? []) as Said[];
 }
@@ -134,10 +146,28 @@ export async function fileFromMessage(call: Call, filing: Filing): Promise<Ticke
       desk: call.where.desk.id,
       private: filing.isPrivate ?? false,
     });
+  if (input.private && !channel.startsWith('D')) return fileAside(call, ctx, input, conversation, root);
   const { ticket } = await fileIn(ctx, input, conversation);
   for (const said of messages.slice(1))
     if (isPerson(said, room)) await hearReply(host, room, ticket, conversation, said, ctx, true);
   await attachFiles(call, ticket, idsOf(root));
+  return ticket;
+}
+
+/**
+ * A private ticket out of an open thread: one for the thread all the same, but the thread hears no word of it, and its
+ * requester is told directly.
+ */
+async function fileAside(
+  call: Call,
+  ctx: Ctx,
+  input: CreateInput,
+  { id }: Conversation,
+  root: Said,
+): Promise<Ticket> {
+  const ticket = await create({ ...ctx, cause: `file:${id}` }, input);
+  await attachFiles(call, ticket, idsOf(root));
+  await call.tell(requesterCard(await factsOf(call.host, ticket), 'Filed privately:'));
   return ticket;
 }
 

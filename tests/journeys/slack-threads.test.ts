@@ -171,6 +171,24 @@ describe('a thread and its ticket', () => {
     expect(slack.state.breaches).toHaveLength(0);
   });
 
+  test('a private ticket out of an open thread leaves no trace there', async () => {
+    const { people, ana, requests } = desk;
+    const root = await people.say(ana, requests, 'Somebody reads my mail');
+    await people.react(ana, requests, root.ts, 'shushing_face');
+    await people.react(ana, requests, root.ts, 'shushing_face');
+    await desk.settle();
+    const found = (await desk.tickets()).filter((one) => one.title === 'Somebody reads my mail');
+    expect(found).toMatchObject([{ private: true }]);
+    await desk.staff.mei.call('POST', `tickets/${found[0]?.key}/comments`, {
+      content: 'we look',
+      is_internal: false,
+    });
+    await desk.settle();
+    expect(desk.read(requests, root.ts)).toHaveLength(0);
+    expect(root.reactions?.some((one) => one.users.includes(desk.team.botUser))).toBe(false);
+    expect(desk.told(ana)).toContain('Filed privately');
+  });
+
   test('eyes claim and a tick resolves, for agents only', async () => {
     const { people, ana, mei, requests } = desk;
     const { root, key } = await filedFrom('Emoji deeds');
