@@ -22,10 +22,14 @@ type Word = { ready: boolean; port: number; reason?: string };
 let folders = 0;
 const newFolder = (): string => join(root, String(++folders));
 
-async function launch(data: string, keep = true): Promise<{ child: ChildProcess; word: Word }> {
+async function launch(
+  data: string,
+  keep = true,
+  more: string[] = [],
+): Promise<{ child: ChildProcess; word: Word }> {
   const child = spawn(
     process.execPath,
-    [PROGRAM, '--data', data, '--port', '0', ...(keep ? ['--keep'] : [])],
+    [PROGRAM, '--data', data, '--port', '0', ...(keep ? ['--keep'] : []), ...more],
     {
       stdio: ['pipe', 'pipe', 'ignore'],
     },
@@ -182,6 +186,26 @@ describe('a data folder', () => {
     });
     await end(first, 'SIGKILL');
     await serve(data);
+  });
+});
+
+describe('time', () => {
+  test('takes away what a TTL index says is over, and nothing else', async () => {
+    const { word } = await launch(newFolder(), true, ['--expire-every', '50']);
+    await withClient(`mongodb://127.0.0.1:${word.port}/?directConnection=true`, async (client) => {
+      const docs = client.db('faults').collection<{ _id: string; at?: unknown }>('docs');
+      await docs.createIndex({ at: 1 }, { expireAfterSeconds: 60 });
+      await docs.insertMany([
+        { _id: 'over', at: new Date(Date.now() - 61_000) },
+        { _id: 'over in a list', at: [new Date(0), new Date()] },
+        { _id: 'not yet', at: new Date(Date.now() - 30_000) },
+        { _id: 'no date', at: 'yesterday' },
+        { _id: 'none' },
+      ]);
+      while ((await docs.countDocuments({ _id: /^over/ })) > 0) await pause(20);
+      const left = await docs.find().toArray();
+      expect(left.map(({ _id }) => _id).sort()).toEqual(['no date', 'none', 'not yet']);
+    });
   });
 });
 
