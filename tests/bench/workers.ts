@@ -218,6 +218,7 @@ export async function benchWorkers(
       },
       ...{ MONGODB_URI: mongodb, REDIS_URL: url, REDIS_PREFIX: prefix, SECRET_KEY: config.SECRET_KEY },
       ...{ LOG_LEVEL: 'warn', NOTIFICATIONS_ENABLED: 'false', DATABASE: database, PEER_URL: peer.url },
+      ...{ PEER_CARDS: 'false' },
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

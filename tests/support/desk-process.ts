@@ -4,12 +4,13 @@ import { openLog } from '../../src/log.ts';
 import { run } from '../../src/main.ts';
 import { peerChannel } from './peer.ts';
 
-const { PEER_URL = '', DATABASE = '', PEER_KNOWS = 'true' } = process.env;
+const { PEER_URL = '', DATABASE = '', PEER_KNOWS = 'true', PEER_CARDS = 'true' } = process.env;
 const config = loadConfig();
 const channel = peerChannel(PEER_URL, {
   patienceMs: 20_000,
   delays: [0.2, 0.5, 1, 1, 1, 1, 1, 1, 1, 1],
   knows: PEER_KNOWS === 'true',
+  ...(PEER_CARDS === 'true' ? {} : { kinds: ['post'] }),
 });
 const running = await run(config, openLog(config.LOG_LEVEL), DATABASE, { channels: [channel] });
 process.once('SIGTERM', () => void running.stop().then(() => process.exit(0)));
