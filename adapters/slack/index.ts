@@ -2,7 +2,7 @@
 // the variables are there.
 
 import type { App as BoltApp, Receiver } from '@slack/bolt';
-import bolt from '@slack/bolt';
+import { App, ExpressReceiver, SocketModeReceiver } from '@slack/bolt';
 import type { RequestHandler } from 'express';
 import type { Config } from '../../src/config.ts';
 import { Refusal } from '../../src/errors.ts';
@@ -20,7 +20,6 @@ import { BOT_SCOPES } from './manifest.ts';
 import { hearShortcuts } from './shortcuts.ts';
 import { escaped } from './text.ts';
 
-const { App, ExpressReceiver, SocketModeReceiver } = bolt;
 const SKEW_SECONDS = 300;
 
 export interface Slack {
