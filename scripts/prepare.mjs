@@ -2,8 +2,18 @@
 // older than what it is made from. Runs before any package is there: node built-ins only.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
@@ -16,14 +26,39 @@ class Plain extends Error {
 /** Packages and build; quick when both stand. */
 export async function prepare() {
   try {
-    if (!packagesStand()) await install();
-    const sources = fingerprint();
-    if (!buildStands(sources)) await build(sources);
+    if (packagesStand() && buildStands(fingerprint())) return;
+    await alone(async () => {
+      if (!packagesStand()) await install();
+      const sources = fingerprint();
+      if (!buildStands(sources)) await build(sources);
+    });
   } catch (error) {
     if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC'].includes(error.code)) throw error;
     throw new Plain(
       `${error.path ?? root} cannot be written (${error.code}): packages and build go there. Let this user write in ${root}, or make room.`,
     );
+  }
+}
+
+/** Two starts in one folder must not install at the same time. The lock is a socket without a file: it dies with us. */
+async function alone(work) {
+  if (process.platform !== 'linux') return work();
+  const name = `\0switchboard-prepare-${createHash('sha256').update(realpathSync(root)).digest('hex').slice(0, 16)}`;
+  let server;
+  for (let tries = 0; !server; tries++) {
+    server = await new Promise((resolve) => {
+      const candidate = createServer();
+      candidate.once('error', () => resolve(undefined));
+      candidate.listen(name, () => resolve(candidate));
+    });
+    if (server) break;
+    if (tries === 0) console.error('Another start prepares this folder: waiting for it.');
+    await pause(300);
+  }
+  try {
+    return await work();
+  } finally {
+    server.close();
   }
 }
 
@@ -94,13 +129,30 @@ function fingerprint() {
   return hash.digest('hex');
 }
 
+// Ends the program when its standard input ends, that is, when we do, however we end.
+const KEEPER = `
+exec 3<&0
+"$@" 3<&- </dev/null &
+program=$!
+( while read -r _; do :; done <&3; kill -KILL $program 2>/dev/null ) &
+watch=$!
+exec 3<&-
+wait $program
+code=$?
+kill $watch 2>/dev/null
+exit $code
+`;
+
 /** Runs a program and shows that it lives; its words are shown when it fails. */
 function step(title, program, args) {
   const began = Date.now();
   const seconds = () => `${Math.round((Date.now() - began) / 1000)} s`;
   console.error(`${title} ...`);
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('sh', ['-c', KEEPER, 'keeper', program, ...args], {
+      cwd: root,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     const beat = setInterval(() => console.error(`  still at it, ${seconds()}`), 10_000);
     let words = '';
     const listen = (chunk) => {
@@ -114,16 +166,11 @@ function step(title, program, args) {
       console.error(`  done in ${seconds()}`);
       resolve();
     };
-    child.on('error', (error) =>
-      end(
-        error.code === 'ENOENT'
-          ? `${program} is not on the PATH: install npm, which comes with Node.`
-          : error.message,
-      ),
-    );
-    child.on('close', (code) =>
-      end(code === 0 ? undefined : `failed, see above (${path.basename(program)} ended with ${code}).`),
-    );
+    child.on('error', (error) => end(error.message));
+    child.on('close', (code) => {
+      if (code === 127) return end(`${program} is not on the PATH: install npm, which comes with Node.`);
+      end(code === 0 ? undefined : `failed, see above (${path.basename(program)} ended with ${code}).`);
+    });
   });
 }
 
