@@ -138,11 +138,19 @@ export function startFailure(error: unknown): string {
     : String((error as Error).stack);
 }
 
+const STARTING_MS = 5_000;
+
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const running = run();
+  // Asked to stop while still starting: what stands by then is stopped in order, and the rest is not waited for.
+  const leave = async () => {
+    const late = new Promise<undefined>((resolve) => setTimeout(resolve, STARTING_MS, undefined).unref());
+    await (await Promise.race([running.catch(() => undefined), late]))?.stop();
+    process.exit(0);
+  };
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => void leave());
   try {
-    const running = await run();
-    for (const name of ['SIGINT', 'SIGTERM'] as const)
-      process.once(name, () => void running.stop().then(() => process.exit(0)));
+    await running;
   } catch (error) {
     process.stderr.write(`${startFailure(error)}\n`);
     process.exit(1);

@@ -19,12 +19,17 @@ const database = `killed_${randomBytes(5).toString('hex')}`;
 const uri = process.env.TEST_MONGODB_URI ?? '';
 const dataDir = mkdtempSync(path.join(os.tmpdir(), 'switchboard-killed-'));
 let child: Child;
+const named = (server: string, name: string): string => {
+  const address = new URL(server);
+  address.pathname = `/${name}`;
+  return String(address);
+};
 let token = '';
 
 beforeAll(async () => {
   child = await childOf({
     ...{ SWITCHBOARD_ENV: 'test', DATA_DIR: dataDir, ROLES: 'api,worker', LOG_LEVEL: 'debug' },
-    ...{ MONGODB_URI: `${uri.replace(/\/$/, '')}/${database}`, REDIS_URL: process.env.TEST_REDIS_URL ?? '' },
+    ...{ MONGODB_URI: named(uri, database), REDIS_URL: process.env.TEST_REDIS_URL ?? '' },
     ...{ REDIS_PREFIX: database, ADMIN_EMAIL: 'admin@company.com', ADMIN_PASSWORD: 'correct horse battery' },
   });
   await child.start();
