@@ -47,6 +47,8 @@ export const queueNames = (channels: readonly Pick<Channel, 'surface'>[]): strin
 ];
 const deliverQueue = (surface: string) => `deliver-${surface}`;
 
+/** The database's clock may be found to stand this much earlier than was thought when something was planned. */
+const RETUNED_MS = 500;
 const SWEEP_BATCH = 2_000;
 const CONCURRENCY = 200;
 const GRACE_MS = 4_000;
@@ -117,7 +119,8 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
         await sweepNotices();
         await sweepDeliveries();
         const now = storeNow();
-        if (!(await countUnsettled(surfaces, now)) && !(await countWaiting(now))) break;
+        const soon = new Date(now.getTime() + RETUNED_MS);
+        if (!(await countUnsettled(surfaces, soon)) && !(await countWaiting(now))) break;
         await pause(15);
       }
     },
