@@ -161,9 +161,9 @@ async function totalOf(ctx: Ctx, filter: Filter): Promise<number> {
 }
 
 /** The best of the newest matches: what people type is seldom looked at beyond the first pages. */
-const MOST_RANKED = 200;
+const MOST_RANKED = 100;
 /** Of more matches than this nobody asks how many exactly. */
-const MOST_COUNTED = 5_000;
+const MOST_COUNTED = 1_000;
 async function byRelevance(filter: Filter, search: Search, input: ListInput): Promise<Page<Ticket>> {
   const order: Order = { field: 'relevance', direction: 'desc' };
   const mark = input.cursor ? readCursor(input.cursor, order) : null;

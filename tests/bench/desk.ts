@@ -190,7 +190,7 @@ async function plant(
   for (let done = 0; done < count; done += 1_000)
     await tickets.insertMany(
       Array.from({ length: 1_000 }, (_, at) => {
-        const n = done + at + 2;
+        const n = 9_000_000 + done + at;
         const id = n.toString(16).padStart(24, '0');
         return {
           ...model,
