@@ -129,20 +129,22 @@ export function serve(one: Route, edge: Edge): RequestHandler {
 
 /** The fields become the body, as if it had come as JSON; the files are kept until the verb attaches them. */
 async function readBody(form: NonNullable<Route['form']>, ctx: Ctx, req: Request): Promise<Kept[]> {
-  const kept: Kept[] = [];
+  const arrived: Kept[] = [];
+  const kept = () => arrived.filter(Boolean);
   try {
-    let place = 0;
+    let next = 0;
     const fields = await readForm(req, async ({ field, name, bytes }) => {
       if (field !== form.files)
         throw invalid('request.form', `${field}: is not a known field`, [
           { path: field, message: 'is not a known field' },
         ]);
-      kept.push(await keep(ctx, '', { name, bytes, place: place++ }));
+      const place = next++;
+      arrived[place] = await keep(ctx, '', { name, bytes, place });
     });
     req.body = formBody(fields, form);
-    return kept;
+    return kept();
   } catch (error) {
-    await discard(kept);
+    await discard(kept());
     throw error;
   }
 }

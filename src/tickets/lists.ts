@@ -168,13 +168,14 @@ async function byRelevance(filter: Filter, search: Search, input: ListInput): Pr
   const order: Order = { field: 'relevance', direction: 'desc' };
   const mark = input.cursor ? readCursor(input.cursor, order) : null;
   const from = mark ? Number(mark.value) : (input.page - 1) * input.pageSize;
+  // First what the relay has not seen: what it sees meanwhile is then found by its words.
+  const fresh = await search.unfiled(filter);
   const narrowed = { ...filter, ...(await search.narrow(filter)) };
   const rows = await ticketCollection()
     .find(narrowed, { projection: { pending: 0, pendingAt: 0 } })
     .sort({ createdAt: -1, _id: -1 })
     .limit(MOST_RANKED)
     .toArray();
-  const fresh = await search.unfiled(filter);
   const all = [...fresh, ...rows.filter((row) => !fresh.some((one) => one._id === row._id))];
   const ranked = all
     .map((ticket) => ({ ticket, score: search.score(ticket) }))
