@@ -47,8 +47,8 @@ export const queueNames = (channels: readonly Pick<Channel, 'surface'>[]): strin
 ];
 const deliverQueue = (surface: string) => `deliver-${surface}`;
 
-/** The database's clock may be found to stand this much earlier than was thought when something was planned. */
-const RETUNED_MS = 500;
+/** What missed its turn is looked at again within this time, and is not settled before. */
+const NEXT_LOOK_MS = 2_500;
 const SWEEP_BATCH = 2_000;
 const CONCURRENCY = 200;
 const GRACE_MS = 4_000;
@@ -119,7 +119,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
         await sweepNotices();
         await sweepDeliveries();
         const now = storeNow();
-        const soon = new Date(now.getTime() + RETUNED_MS);
+        const soon = new Date(now.getTime() + NEXT_LOOK_MS);
         if (!(await countUnsettled(surfaces, soon)) && !(await countWaiting(now))) break;
         await pause(15);
       }
