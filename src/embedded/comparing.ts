@@ -51,7 +51,8 @@ export function matchesAny(wanted: readonly unknown[], collation?: Collation): L
 
 function setKey(value: unknown): string | number | undefined {
   if (typeof value === 'string') return `"${value}`;
-  if (typeof value === 'number') return value;
+  // A fraction may be equal to a decimal that is written otherwise: compared, not looked up.
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined;
   if (typeof value !== 'object' && typeof value !== 'bigint') return undefined;
   if (value instanceof ObjectId) return value.toHexString();
   if (!isNumber(value)) return undefined;

@@ -36,6 +36,7 @@ describe('a filter', () => {
     [{ a: { $gt: null } }, { a: null }, false],
     [{ a: { $in: [null] } }, {}, true],
     [{ a: { $nin: [null, 1] } }, { a: 2 }, true],
+    [{ a: { $nin: [1.5] } }, { a: Decimal128.fromString('1.50') }, false],
     // arrays
     [{ a: 1 }, { a: [1, 2] }, true],
     [{ a: [1, 2] }, { a: [1, 2] }, true],
