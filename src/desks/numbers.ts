@@ -20,3 +20,8 @@ export function nextNumber(desk: string): Promise<number> {
   }
   return take(true);
 }
+
+/** The next number comes after this one. */
+export async function passNumbers(desk: string, last: number): Promise<void> {
+  await counterCollection().updateOne({ _id: desk }, { $max: { last } }, { upsert: true });
+}

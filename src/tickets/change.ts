@@ -20,6 +20,7 @@ import { isDuplicate } from '../store.ts';
 import { traceparent } from '../tracing.ts';
 import { load } from './find.ts';
 import { ticketCollection } from './model.ts';
+import { passTaken } from './numbering.ts';
 import { beginning, consequences, type StoredTicket, type Ticket } from './ticket.ts';
 
 export type TicketDraft = Draft<Ticket>;
@@ -51,37 +52,36 @@ export async function open(
     if (there) return strip(there);
   }
   if (!desk.active) throw conflict('desk.closed', `The desk ${desk.key} is closed: it takes no new tickets.`);
-  const [number, rules] = await Promise.all([nextNumber(desk.id), rulesOf(ctx.actor.company)]);
+  const rules = await rulesOf(ctx.actor.company);
   const first = consequences(null, { ...beginning(desk), ...given }, desk.workflow, at);
-  const born = {
-    ...first,
-    company: ctx.actor.company,
-    desk: desk.id,
-    deskKey: desk.key,
-    number,
-    key: ticketKey(desk, number),
-    channel: ctx.via,
-    createdAt: given.createdAt ?? at,
-  };
   const blank = { _id, seq: 0, updatedAt: at } as Ticket;
-  const { ticket, entries } = write(
-    ctx,
-    blank,
-    desk,
-    rules,
-    [{ action: 'created', ...extra, set: born }, ...more],
-    at,
-  );
-  try {
-    await insertTogether({ ...ticket, pending: entries, pendingAt: at });
-  } catch (error) {
-    if (!isDuplicate(error)) throw error;
-    const there = await ticketCollection().findOne({ _id });
-    if (!there) throw error;
-    return strip(there);
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const number = await nextNumber(desk.id);
+    const born = {
+      ...first,
+      company: ctx.actor.company,
+      desk: desk.id,
+      deskKey: desk.key,
+      number,
+      key: ticketKey(desk, number),
+      channel: ctx.via,
+      createdAt: given.createdAt ?? at,
+    };
+    const drafts = [{ action: 'created' as const, ...extra, set: born }, ...more];
+    const { ticket, entries } = write(ctx, blank, desk, rules, drafts, at);
+    try {
+      await insertTogether({ ...ticket, pending: entries, pendingAt: at });
+    } catch (error) {
+      if (!isDuplicate(error)) throw error;
+      const there = await ticketCollection().findOne({ _id });
+      if (there) return strip(there);
+      await passTaken(desk, number);
+      continue;
+    }
+    signal('entry', { company: ticket.company });
+    return ticket;
   }
-  signal('entry', { company: ticket.company });
-  return ticket;
+  throw conflict('ticket.contended', 'Too many tickets are being filed at once. Try again.');
 }
 
 /** Numbers the drafts and folds them into the ticket: pure but for the clock it is given. */
