@@ -23,6 +23,8 @@ export type Conditions = {
   fields: Map<string, Condition[]>;
   /** Whether the filter says something that is not in `fields`. */
   more: boolean;
+  /** Paths of which it says more than is in `fields`. */
+  loose: Set<string>;
 };
 
 /** A stretch of one field's part of the key; points are all keys that begin with `low`. */
@@ -91,14 +93,14 @@ function operatorCondition(name: string, operand: unknown, group: number): Condi
 }
 
 export function conditionsOf(filter: Doc): Conditions {
-  const found: Conditions = { fields: new Map(), more: false };
+  const found: Conditions = { fields: new Map(), more: false, loose: new Set() };
   let groups = 0;
   const add = (path: string, condition: Condition | undefined): void => {
-    if (!condition) {
+    if (!condition?.exact) {
       found.more = true;
-      return;
+      found.loose.add(path);
     }
-    if (!condition.exact) found.more = true;
+    if (!condition) return;
     const known = found.fields.get(path);
     if (known) known.push(condition);
     else found.fields.set(path, [condition]);

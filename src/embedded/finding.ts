@@ -6,6 +6,7 @@ import { type Doc, decode, decodeFields } from './documents.ts';
 import { MongoFault } from './errors.ts';
 import { encodeKey } from './keys.ts';
 import { compileFilter, type MatchEnv } from './matching.ts';
+import { lookingUp, residual } from './narrowing.ts';
 import { compileSort, sortDocs } from './ordering.ts';
 import { type IndexPlan, type Plan, plan, type Question } from './planner.ts';
 import { fieldsOf } from './reading.ts';
@@ -28,12 +29,20 @@ export const PAUSE: Row = { record: -1, raw: Buffer.alloc(0) };
 
 export const LARGEST_SORT = 100 * 1024 * 1024;
 
-function* recordsIn(storage: Storage, { index, ranges, reverse }: IndexPlan): Generator<number, void> {
-  const ordered = reverse ? [...ranges].reverse() : ranges;
-  for (const range of ordered)
+/** A key whose document does not match; records are numbered from 1. */
+const NO_RECORD = 0;
+
+function* recordsIn(storage: Storage, { index, ranges, reverse, also }: IndexPlan): Generator<number, void> {
+  const holds = also && lookingUp(storage, also);
+  const order = [...ranges.keys()];
+  for (const at of reverse ? order.reverse() : order) {
+    const range = ranges[at] as Range;
     if (index.unique)
       for (const { value } of storage.entries(range, reverse)) yield value.readUIntBE(0, RECORD_ID_BYTES);
-    else for (const key of storage.keys(range, reverse)) yield recordOf(key);
+    else
+      for (const key of storage.keys(range, reverse))
+        yield !holds || holds(key, at) ? recordOf(key) : NO_RECORD;
+  }
 }
 
 type Head = {
@@ -41,10 +50,13 @@ type Head = {
   record: number;
   rest: Generator<{ key: Buffer; value: Buffer }, void>;
   cut: number;
+  at: number;
 };
 
 /** Several points' keys as one sequence, in the order of what follows the points. */
-function* merged(storage: Storage, { index, ranges, reverse, merge }: IndexPlan): Generator<number, void> {
+function* merged(storage: Storage, plan: IndexPlan): Generator<number, void> {
+  const { index, ranges, reverse, merge, also } = plan;
+  const holds = also && lookingUp(storage, also);
   const heads: Head[] = [];
   const advance = (head: Omit<Head, 'key' | 'record'>): Head | undefined => {
     const next = head.rest.next();
@@ -55,7 +67,7 @@ function* merged(storage: Storage, { index, ranges, reverse, merge }: IndexPlan)
   };
   for (let i = 0; i < ranges.length; i++) {
     const rest = storage.entries(ranges[i] as Range, reverse);
-    const head = advance({ rest, cut: merge?.[i] ?? 0 });
+    const head = advance({ rest, cut: merge?.[i] ?? 0, at: i });
     if (head) heads.push(head);
   }
   const sign = reverse ? -1 : 1;
@@ -66,7 +78,7 @@ function* merged(storage: Storage, { index, ranges, reverse, merge }: IndexPlan)
       if (sign * a.key.compare(b.key, b.cut, b.key.length, a.cut, a.key.length) < 0) first = i;
     }
     const head = heads[first] as Head;
-    yield head.record;
+    yield !holds || holds(head.key, head.at) ? head.record : NO_RECORD;
     const next = advance(head);
     if (next) heads[first] = next;
     else heads.splice(first, 1);
@@ -77,7 +89,7 @@ function* distinctly(records: Iterable<number>): Generator<number, void> {
   const seen = new Set<number>();
   for (const record of records) {
     if (seen.has(record)) continue;
-    seen.add(record);
+    if (record !== NO_RECORD) seen.add(record);
     yield record;
   }
 }
@@ -106,8 +118,9 @@ type Match = (raw: Buffer) => Doc | boolean;
 /** Decodes what the filter reads, no more. A text search needs the whole document, to keep its score with it. */
 function matcher(query: Query, chosen: Plan): Match {
   if (chosen.exact) return () => true;
-  const matches = compileFilter(query.filter, query.env);
-  const fields = chosen.kind === 'text' ? undefined : fieldsOf(query.filter);
+  const filter = chosen.kind === 'index' ? residual(query.filter, chosen.covered) : query.filter;
+  const matches = compileFilter(filter, query.env);
+  const fields = chosen.kind === 'text' ? undefined : fieldsOf(filter);
   if (fields) return (raw) => matches(decodeFields(raw, fields));
   return (raw) => {
     const doc = decode(raw);
@@ -151,6 +164,7 @@ function* matching(storage: Storage, c: Collection, query: Query, chosen: Plan):
       tick?.();
       if (pausing) yield PAUSE;
     }
+    if (record === NO_RECORD) continue;
     const raw = storage.peek(recordKey(c.records.prefix, record));
     if (!raw) continue;
     const matched = match(raw);
@@ -217,13 +231,36 @@ export function* read(storage: Storage, c: Collection, query: Query, known?: Pla
   yield* window(ordered, query.skip ?? 0, query.limit ?? 0);
 }
 
-/** How many match: from the index alone where its keys say it all. */
+/** How many match, as far as the query's limit asks: from the index alone where its keys say it all. */
 export function count(storage: Storage, c: Collection, query: Query): number {
   const chosen = plan(storage, c, query);
-  if (chosen.exact && chosen.kind === 'all') return c.count;
-  if (chosen.exact && chosen.kind === 'index')
-    return chosen.ranges.reduce((sum, range) => sum + storage.count(range), 0);
+  const most = query.limit ? query.limit + (query.skip ?? 0) : Number.POSITIVE_INFINITY;
+  if (chosen.exact && chosen.kind === 'all') return Math.min(c.count, most);
+  if (chosen.exact && chosen.kind === 'index' && !chosen.index.multikey.includes(true))
+    return countKeys(storage, chosen.ranges, most);
+  const rows =
+    chosen.exact && chosen.kind === 'index'
+      ? countable(storage, query, chosen)
+      : matching(storage, c, { ...query, sort: undefined }, chosen);
   let found = 0;
-  for (const _ of matching(storage, c, { ...query, sort: undefined }, chosen)) found++;
+  for (const _ of rows) if (++found >= most) break;
   return found;
+}
+
+function countKeys(storage: Storage, ranges: readonly Range[], most: number): number {
+  let sum = 0;
+  for (const range of ranges) {
+    if (sum >= most) break;
+    sum += most === Number.POSITIVE_INFINITY ? storage.count(range) : storage.some(range, most - sum).length;
+  }
+  return sum;
+}
+
+/** Records that match by what their keys say, each once. */
+function* countable(storage: Storage, { tick }: Query, chosen: IndexPlan): Generator<number, void> {
+  let looked = 0;
+  for (const record of recordsOf(storage, chosen)) {
+    if ((++looked & 63) === 0) tick?.();
+    if (record !== NO_RECORD) yield record;
+  }
 }

@@ -10,8 +10,8 @@ export const EMPTY = Symbol('an empty array');
 const EMPTY_CLASS = 15;
 
 /** LMDB takes keys of 1,978 bytes; what is longer keeps its beginning and ends in a digest of the whole. */
-const LONGEST = 1900;
-const KEPT = LONGEST - 32;
+export const LONGEST_KEY = 1900;
+const KEPT = LONGEST_KEY - 32;
 
 let out = Buffer.allocUnsafe(1 << 13);
 let end = 0;
@@ -187,7 +187,7 @@ export function encodeKey(shape: KeyShape, values: readonly unknown[]): { key: B
   end = shape.prefix.length;
   for (let i = 0; i < values.length; i++) writePart(values[i], shape.descending[i] === true, shape.collation);
   const key = Buffer.from(out.subarray(0, end));
-  return key.length > LONGEST ? { key: shorten(key), shortened: true } : { key, shortened: false };
+  return key.length > LONGEST_KEY ? { key: shorten(key), shortened: true } : { key, shortened: false };
 }
 
 function shorten(key: Buffer): Buffer {
@@ -195,9 +195,10 @@ function shorten(key: Buffer): Buffer {
 }
 
 /** Bounds for a scan: whole where keys are, else their beginnings, which only makes the scan wider. */
-export const lowBound = (bytes: Buffer): Buffer => (bytes.length > LONGEST ? bytes.subarray(0, KEPT) : bytes);
+export const lowBound = (bytes: Buffer): Buffer =>
+  bytes.length > LONGEST_KEY ? bytes.subarray(0, KEPT) : bytes;
 export const highBound = (bytes: Buffer): Buffer =>
-  bytes.length > LONGEST ? after(bytes.subarray(0, KEPT)) : bytes;
+  bytes.length > LONGEST_KEY ? after(bytes.subarray(0, KEPT)) : bytes;
 
 /** The first key after all that begin with these bytes. */
 export function after(bytes: Buffer): Buffer {

@@ -9,6 +9,7 @@ import { bad, MongoFault } from './errors.ts';
 import { implies } from './implication.ts';
 import type { Index } from './indexes.ts';
 import { highBound, lowBound } from './keys.ts';
+import { type Also, alsoOf, saysNothing } from './narrowing.ts';
 import { isIndex } from './paths.ts';
 import type { Range, Storage } from './storage.ts';
 import { type Collation, equal, isNumber, toNumber } from './values.ts';
@@ -22,6 +23,10 @@ export type IndexPlan = {
   sorted: boolean;
   merge: number[] | undefined;
   exact: boolean;
+  /** Paths of which the keys say all that the filter does. */
+  covered: ReadonlySet<string>;
+  /** What else a document must be found under in this index. */
+  also: Also | undefined;
   /** The values of a whole unique key: one look, no scan. */
   unique: boolean;
   bounded: number;
@@ -54,6 +59,7 @@ const isPositional = (index: Index, at: number): boolean => index.paths[at]?.som
 
 type Bounds = {
   ranges: Range[];
+  also: Also | undefined;
   merge: number[];
   points: number;
   single: Set<string>;
@@ -83,7 +89,15 @@ function inGroup(
 
 function boundsOf(index: Index, fields: Map<string, Condition[]>, asked: Collation | undefined): Bounds {
   let prefixes = [index.prefix];
-  const bounds: Bounds = { ranges: [], merge: [], points: 0, single: new Set(), bounded: 0, used: [] };
+  const bounds: Bounds = {
+    ranges: [],
+    also: undefined,
+    merge: [],
+    points: 0,
+    single: new Set(),
+    bounded: 0,
+    used: [],
+  };
   for (let i = 0; i < index.fields.length; i++) {
     const name = index.fields[i] as string;
     if (isPositional(index, i)) break;
@@ -95,8 +109,12 @@ function boundsOf(index: Index, fields: Map<string, Condition[]>, asked: Collati
     if (smallest?.values && prefixes.length * Math.max(1, smallest.values.length) <= MOST_RANGES) {
       const points = pointsOf(smallest.values, shape);
       if (points.length === 1) bounds.single.add(name);
+      const also = alsoOf(index, i, prefixes, sets.slice(1), shape);
+      bounds.used.push(smallest, ...(also ? sets.slice(1) : []));
+      bounds.also ??= also;
       prefixes = prepend(prefixes, points);
-      bounds.used.push(smallest);
+      if (also) also.cuts = prefixes.map((prefix) => prefix.length);
+      else if (bounds.also) bounds.also.cuts = bounds.also.cuts.flatMap((cut) => points.map(() => cut));
       bounds.points++;
       bounds.bounded++;
       continue;
@@ -146,6 +164,24 @@ function orderOf(
   return flipped ? 'reverse' : 'same';
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
+/** Paths whose conditions are all in the bounds. That an array lacks something, no single key can say. */
+function coveredBy(
+  used: readonly Condition[],
+  { fields, loose }: ReturnType<typeof conditionsOf>,
+  multikey: boolean,
+): ReadonlySet<string> {
+  const covered = new Set<string>();
+  for (const [path, conditions] of fields)
+    if (
+      !loose.has(path) &&
+      conditions.every((each) => used.includes(each) && each.group === 0 && !(multikey && saysNothing(each)))
+    )
+      covered.add(path);
+  return covered;
+}
+
 function planFor(
   index: Index,
   question: Question,
@@ -165,7 +201,9 @@ function planFor(
   const whole = index.unique && points === index.fields.length;
   const multikey = index.multikey.includes(true);
   const conditions = [...all.fields.values()].reduce((count, each) => count + each.length, 0);
-  const exact = !all.more && !multikey && !index.shortened && used.length === conditions;
+  const covered = index.shortened ? NONE : coveredBy(used, all, multikey);
+  const exact =
+    !all.more && !index.shortened && used.length === conditions && covered.size === all.fields.size;
   const unique =
     whole && bounds.ranges.length === 1 && !multikey && (bounds.ranges[0]?.low.length ?? 0) < LONG;
   const range = bounded - points;
@@ -178,6 +216,8 @@ function planFor(
     sorted: order !== 'no',
     merge: bounds.ranges.length > 1 && order !== 'no' ? bounds.merge : undefined,
     exact,
+    covered,
+    also: bounds.also,
     unique,
     bounded,
     score:
@@ -200,6 +240,9 @@ function reached(storage: Storage, plan: IndexPlan): number {
   }
   return count;
 }
+
+const reachedByAll = (storage: Storage, plans: readonly IndexPlan[]): number =>
+  plans.reduce((sum, plan) => (sum >= SAMPLE ? sum : sum + reached(storage, plan)), 0);
 
 function best(storage: Storage, plans: IndexPlan[], sorting: boolean): IndexPlan | undefined {
   const ranked = plans.sort((a, b) => b.score - a.score);
@@ -287,9 +330,11 @@ function planAnd(
     if (plan) plans.push(plan);
   }
   const chosen = best(storage, plans, sort.length > 0);
-  if (question.filter.$or === undefined || (chosen && chosen.bounded > 0 && chosen.score >= 8)) return chosen;
+  const isNarrow = chosen && chosen.bounded > 0 && chosen.score >= 8;
+  if (question.filter.$or === undefined || (isNarrow && reached(storage, chosen) < SAMPLE)) return chosen;
   const either = planOr(storage, c, question);
   if (either?.kind !== 'or') return chosen;
+  if (isNarrow) return reachedByAll(storage, either.plans) < SAMPLE ? either : chosen;
   if (!chosen || chosen.bounded === 0) return chosen?.sorted ? chosen : either;
   return chosen.score >= 4 ? chosen : either;
 }

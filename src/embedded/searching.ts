@@ -112,11 +112,12 @@ function* shaped(rows: Iterable<Row>, shape: Shape): Generator<Buffer, void> {
 export function runCount(side: Side, database: string, body: Doc, tick: Tick): Doc {
   checkFields('count', body, ['query', 'limit', 'skip', 'hint', 'collation', 'fields']);
   const c = lookUp(side, database, body.count);
-  const query = { ...queryOf(c, body, 'count', 'query'), tick };
+  const skip = wholeOf(body, 'count', 'skip') ?? 0;
+  const limit = Math.abs(numberOf(body, 'count', 'limit') ?? 0);
+  const query = { ...queryOf(c, body, 'count', 'query'), tick, skip, limit };
   checkFilter(query.filter, query.env);
   const found = c ? countMatching(side.storage, c, query) : 0;
-  const skipped = Math.max(0, found - (wholeOf(body, 'count', 'skip') ?? 0));
-  const limit = Math.abs(numberOf(body, 'count', 'limit') ?? 0);
+  const skipped = Math.max(0, found - skip);
   return { n: limit > 0 ? Math.min(skipped, limit) : skipped, ok: 1 };
 }
 

@@ -111,6 +111,34 @@ const filter = fc.oneof(
       .map(([either, rest]): Doc => Object.assign({ $or: either }, ...rest)),
   },
 );
+/** Conditions on one array, each to be met by some element, beside another field's. */
+const several = fc
+  .tuple(
+    fc.constantFrom('a', 'b', 'a.x'),
+    fc.array(fc.array(scalar, { minLength: 1, maxLength: 3 }), { minLength: 2, maxLength: 3 }),
+    fc.array(condition, { maxLength: 1 }),
+  )
+  .map(
+    ([name, sets, [other = {}]]): Doc => ({
+      ...other,
+      $and: sets.map((values) => ({ [name]: values.length > 1 ? { $in: values } : values[0] })),
+    }),
+  );
+const listed = fc.array(scalar, { minLength: 1, maxLength: 4 });
+const withLists = fc.record(
+  { a: fc.oneof(listed, scalar), b: fc.oneof(listed, scalar, value), c: scalar },
+  { noNullPrototype: true },
+);
+const listIndex = fc
+  .constantFrom<Doc>(
+    { a: 1 },
+    { c: 1, a: -1 },
+    { a: 1, c: -1 },
+    { b: 1, c: 1 },
+    { c: 1, b: 1, 'd.y': 1 },
+    { 'a.x': 1 },
+  )
+  .map((key) => ({ key, options: {} }));
 const sort = fc.option(
   fc
     .uniqueArray(fc.tuple(path, way), { minLength: 1, maxLength: 2, selector: ([name]) => name })
@@ -170,6 +198,9 @@ function compareWithWalk(c: Collection, wanted: Doc, order: Doc | undefined): vo
     ids: ids(expected),
   });
   expect(count(storage, c, { filter: wanted, env: {} })).toBe(expected.length);
+  expect(count(storage, c, { filter: wanted, env: {}, skip: 1, limit: 2 })).toBe(
+    Math.min(3, expected.length),
+  );
   if (!order) return;
   const ordering = compileSort(order);
   const keys = found.map((doc) => ordering.keyOf(doc));
@@ -197,6 +228,21 @@ describe('a search', () => {
         fc.array(document, { maxLength: 25 }),
         fc.array(index, { maxLength: 4 }),
         fc.array(fc.tuple(filter, sort), { minLength: 1, maxLength: 8 }),
+        (docs, specs, questions) =>
+          withCollection(docs, specs, (c) => {
+            for (const [wanted, order] of questions) compareWithWalk(c, wanted, order);
+          }),
+      ),
+      { numRuns: 250 },
+    );
+  }, 120_000);
+
+  test('finds what has several values by keys alone', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(withLists, { minLength: 5, maxLength: 25 }),
+        fc.array(listIndex, { minLength: 1, maxLength: 3 }),
+        fc.array(fc.tuple(several, sort), { minLength: 1, maxLength: 8 }),
         (docs, specs, questions) =>
           withCollection(docs, specs, (c) => {
             for (const [wanted, order] of questions) compareWithWalk(c, wanted, order);
