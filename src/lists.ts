@@ -95,6 +95,15 @@ export function readCursor(cursor: string, order: Order): Mark {
   return { order, value: readPlain(kind, plain), id, page: Number(page) };
 }
 
+export function isCursorOf(cursor: string, order: Order): boolean {
+  try {
+    readCursor(cursor, order);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function readPlain(kind: unknown, plain: unknown): Plain {
   if (kind === 'n') return null;
   if (kind === 'd' && typeof plain === 'number' && Math.abs(plain) <= 8.64e15) return new Date(plain);
@@ -129,8 +138,15 @@ interface Cursor<Stored> {
   toArray(): Promise<Stored[]>;
 }
 export interface Listable<Stored> {
-  find(filter: never, options?: { projection?: Record<string, 0 | 1> }): Cursor<Stored>;
+  find(filter: never, options?: { projection?: Record<string, 0 | 1>; hint?: string }): Cursor<Stored>;
   countDocuments(filter: never): Promise<number>;
+}
+
+interface ListOptions {
+  projection?: Record<string, 0 | 1>;
+  /** The index to go by. */
+  hint?: string;
+  total?: () => Promise<number>;
 }
 
 /** One page out of a collection: one query for the items, and one for the total unless the page is the whole list. */
@@ -140,7 +156,7 @@ export async function list<Stored extends { _id: string }, T>(
   order: Order,
   { page, pageSize, cursor }: PageQuery,
   draw: (stored: Stored) => T,
-  { projection, total: count }: { projection?: Record<string, 0 | 1>; total?: () => Promise<number> } = {},
+  { total: count, ...options }: ListOptions = {},
 ): Promise<Page<T>> {
   const mark = cursor === undefined ? null : readCursor(cursor, order);
   if (!mark && page * pageSize > DEEPEST)
@@ -151,7 +167,7 @@ export async function list<Stored extends { _id: string }, T>(
   const sort = { [order.field]: step, _id: step } as Record<string, 1 | -1>;
   const wanted = mark ? { $and: [filter, after(mark)] } : filter;
   const found = await collection
-    .find(wanted as never, projection ? { projection } : {})
+    .find(wanted as never, options)
     .sort(sort)
     .skip(mark ? 0 : (page - 1) * pageSize)
     .limit(pageSize + 1)

@@ -25,6 +25,7 @@ interface FindOptions {
   limit?: number;
   skip?: number;
   batchSize?: number;
+  hint?: string;
 }
 interface Updated {
   matchedCount: number;

@@ -5,19 +5,11 @@ import type { Ctx } from '../context.ts';
 import { PRIORITIES, PRIORITY_RANK, priorityInput } from '../desks/desk.ts';
 import { desksOf, findDesk } from '../desks/desks.ts';
 import { invalid, unknown } from '../errors.ts';
-import {
-  list as listOf,
-  type Order,
-  type Page,
-  pageQuery,
-  readCursor,
-  repeated,
-  writeCursor,
-  yesOrNo,
-} from '../lists.ts';
+import { list as listOf, type Order, type Page, pageQuery, repeated, yesOrNo } from '../lists.ts';
 import { atLeast } from '../people/access.ts';
-import { ticketCollection } from './model.ts';
-import { matching, type Search } from './search.ts';
+import { BY_WORDS, ticketCollection } from './model.ts';
+import { byRelevance, countMatches, MOST_COUNTED } from './ranking.ts';
+import { matching, type Search, UNSHOWN } from './search.ts';
 import type { StoredTicket, Ticket } from './ticket.ts';
 import { KINDS, readStatus, type StatusKind } from './workflow.ts';
 
@@ -71,19 +63,26 @@ const NATURAL: Record<Field, 'asc' | 'desc'> = {
   key: 'asc',
 };
 
-const UNSHOWN = { pending: 0, pendingAt: 0, words: 0 } as const;
-
 export async function list(ctx: Ctx, input: ListInput): Promise<Page<Ticket>> {
   const { filter, search } = await filterOf(ctx, input);
   const sortBy = input.sortBy ?? 'relevance';
   if (search && sortBy === 'relevance') return byRelevance(filter, search, input);
   const field = FIELD[sortBy === 'relevance' ? 'created_at' : sortBy];
   const order: Order = { field, direction: input.order ?? NATURAL[field], nullable: field === 'dueAt' };
-  const searched = search ? { ...filter, ...(await search.narrow(filter)) } : filter;
-  return listOf<StoredTicket, Ticket>(ticketCollection(), searched, order, input, (ticket) => ticket, {
+  const options = search ? await searched(filter, search) : { filter, total: () => totalOf(ctx, filter) };
+  const { filter: wanted, ...more } = options;
+  return listOf<StoredTicket, Ticket>(ticketCollection(), wanted, order, input, (ticket) => ticket, {
     projection: UNSHOWN,
-    total: () => totalOf(ctx, searched),
+    ...more,
   });
+}
+
+/** In another order than by relevance: few matches are fetched by their words, of many the order meets enough soon. */
+async function searched(filter: Filter, search: Search) {
+  const narrowed = { ...filter, ...(await search.narrow(filter)) };
+  const total = await countMatches(narrowed);
+  const isFew = total < MOST_COUNTED && !('key' in narrowed);
+  return { filter: narrowed, total: async () => total, ...(isFew ? { hint: BY_WORDS } : {}) };
 }
 
 const oneOf = <T>(values: T[]): T | { $in: T[] } =>
@@ -158,46 +157,6 @@ async function totalOf(ctx: Ctx, filter: Filter): Promise<number> {
   if (totals.size > MOST_TOTALS) totals.clear();
   totals.set(key, { total, stamp, until: performance.now() + 3_000 });
   return total;
-}
-
-/** The best of the newest matches: what people type is seldom looked at beyond the first pages. */
-const MOST_RANKED = 100;
-/** Of more matches than this nobody asks how many exactly. */
-const MOST_COUNTED = 1_000;
-async function byRelevance(filter: Filter, search: Search, input: ListInput): Promise<Page<Ticket>> {
-  const order: Order = { field: 'relevance', direction: 'desc' };
-  const mark = input.cursor ? readCursor(input.cursor, order) : null;
-  const from = mark ? Number(mark.value) : (input.page - 1) * input.pageSize;
-  // First what the relay has not seen: what it sees meanwhile is then found by its words.
-  const fresh = await search.unfiled(filter);
-  const narrowed = { ...filter, ...(await search.narrow(filter)) };
-  const rows = await ticketCollection()
-    .find(narrowed, { projection: { pending: 0, pendingAt: 0 } })
-    .sort({ createdAt: -1, _id: -1 })
-    .limit(MOST_RANKED)
-    .toArray();
-  const all = [...fresh, ...rows.filter((row) => !fresh.some((one) => one._id === row._id))];
-  const ranked = all
-    .map((ticket) => ({ ticket, score: search.score(ticket) }))
-    .sort((a, b) => b.score - a.score || b.ticket.createdAt.getTime() - a.ticket.createdAt.getTime());
-  const items = ranked
-    .slice(from, from + input.pageSize)
-    .map(({ ticket: { words: _, ...ticket } }) => ticket);
-  const total =
-    rows.length < MOST_RANKED
-      ? all.length
-      : await ticketCollection().countDocuments(narrowed, { limit: MOST_COUNTED });
-  const next = from + input.pageSize;
-  return {
-    items,
-    total,
-    page: mark?.page ?? input.page,
-    pageSize: input.pageSize,
-    nextCursor:
-      next < ranked.length
-        ? writeCursor({ order, value: next, id: '', page: (mark?.page ?? input.page) + 1 })
-        : null,
-  };
 }
 
 const STATISTICS_FIELDS = { by_status: 'status', by_priority: 'priority', by_category: 'category' } as const;

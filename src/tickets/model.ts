@@ -24,6 +24,7 @@ schema.index({ company: 1, dueAt: 1, _id: 1 });
 schema.index({ company: 1, channel: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, environment: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, words: 1, createdAt: -1, _id: -1 });
+export const BY_WORDS = 'company_1_words_1_createdAt_-1__id_-1';
 schema.index(
   { company: 1, externalRef: 1 },
   { partialFilterExpression: { externalRef: { $type: 'string' } } },

@@ -10,12 +10,13 @@ import { NOTE, wordsOf } from './words.ts';
 
 const MOST_TERMS = 8;
 /** To tell a rare word from a common one, no more need be counted. */
-const COUNT_TO = 200;
+export const COMMON = 200;
 /** A beginning of a word stands for the words with it that are met first. */
 const MOST_EXPANSIONS = 20;
 const MOST_UNFILED = 200;
 type Filter = Record<string, unknown>;
-type Found = Ticket & { words?: string[] };
+export type Found = Ticket & { words?: string[] };
+export const UNSHOWN = { pending: 0, pendingAt: 0, words: 0 } as const;
 
 export interface Search {
   /** Mongo conditions that hold for tickets which have all the words. */
@@ -23,6 +24,18 @@ export interface Search {
   /** Tickets that match, though their words are not kept yet. */
   unfiled: (base: Filter) => Promise<Found[]>;
   score: (ticket: Found) => number;
+}
+
+/** In how many tickets of the company each word stands, counted up to COMMON. */
+export async function rarity(
+  company: string,
+  words: readonly string[],
+  having: (word: string) => Filter = (word) => ({ words: word }),
+): Promise<Map<string, number>> {
+  const counts = words.map((word) =>
+    ticketCollection().countDocuments({ company, ...having(word) }, { limit: COMMON }),
+  );
+  return new Map((await Promise.all(counts)).map((count, at) => [words[at] as string, count]));
 }
 
 export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
@@ -37,7 +50,7 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
     const met = await Promise.all(
       begins.map((prefix) =>
         ticketCollection()
-          .find({ company, words: { $regex: `^${prefix}` } }, { projection: { words: 1 }, limit: COUNT_TO })
+          .find({ company, words: { $regex: `^${prefix}` } }, { projection: { words: 1 }, limit: COMMON })
           .toArray()
           .then((rows) => rows.flatMap((row) => row.words ?? []).filter((word) => word.startsWith(prefix))),
       ),
@@ -55,21 +68,14 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
       if (key && (await desksOf(ctx.actor.company)).some((desk) => key.startsWith(`${desk.key}-`)))
         return { key };
       if (!terms.length) return { words: '' };
-      const { company } = ctx.actor;
-      const counted = await Promise.all(
-        terms.map(async (term) => ({
-          term,
-          n: await ticketCollection().countDocuments({ company, ...whole(term) }, { limit: COUNT_TO }),
-        })),
-      );
-      const rarest = [...counted].sort((a, b) => a.n - b.n).map(({ term }) => term);
-      const missing = counted.filter(({ n }) => n === 0);
+      const counts = await rarity(ctx.actor.company, terms, whole);
+      const rarest = [...counts].sort((a, b) => a[1] - b[1]).map(([term]) => term);
+      if (rarest.some((term) => term !== last && counts.get(term) === 0)) return { words: '' };
       const conditions: Filter[] = rarest.filter((term) => term !== last).map(whole);
       if (last) {
-        const isCommon = (counted.find(({ term }) => term === last)?.n ?? 0) >= COUNT_TO;
+        const isCommon = counts.get(last) === COMMON;
         conditions.push(last.length < 2 || isCommon ? whole(last) : await beginning(last));
       }
-      if (missing.some(({ term }) => term !== last)) return { words: '' };
       const own = base.$and;
       return { $and: [...(Array.isArray(own) ? own : []), ...conditions] };
     },

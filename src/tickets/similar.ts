@@ -3,10 +3,10 @@ import type { Ctx } from '../context.ts';
 import { find } from './find.ts';
 import { filterOf } from './lists.ts';
 import { ticketCollection } from './model.ts';
+import { COMMON, rarity, UNSHOWN } from './search.ts';
 import { searchWords, type Ticket } from './ticket.ts';
 
 const MOST_WORDS = 8;
-const COUNT_TO = 200;
 const KEYS = 4;
 const LOOKED_AT = 100;
 const MOST = 10;
@@ -16,14 +16,10 @@ export async function similar(ctx: Ctx, ref: string): Promise<{ ticket: Ticket; 
   const { filter } = await filterOf(ctx, {});
   const { company } = ctx.actor;
   const words = searchWords([ticket.title, ...ticket.tags], MOST_WORDS);
-  const counted = await Promise.all(
-    words.map(async (word) => ({
-      word,
-      n: await ticketCollection().countDocuments({ company, words: word }, { limit: COUNT_TO }),
-    })),
-  );
   const weight = new Map(
-    counted.filter(({ n }) => n > 1).map(({ word, n }) => [word, 1 - Math.log(n) / Math.log(COUNT_TO * 2)]),
+    [...(await rarity(company, words))]
+      .filter(([, count]) => count > 1)
+      .map(([word, count]) => [word, 1 - Math.log(count) / Math.log(COMMON * 2)]),
   );
   const keys = [...weight]
     .sort((a, b) => b[1] - a[1])
@@ -31,7 +27,7 @@ export async function similar(ctx: Ctx, ref: string): Promise<{ ticket: Ticket; 
     .map(([word]) => word);
   if (!keys.length) return [];
   const rows = await ticketCollection()
-    .find({ ...filter, words: { $in: keys } }, { projection: { pending: 0, pendingAt: 0, words: 0 } })
+    .find({ ...filter, words: { $in: keys } }, { projection: UNSHOWN })
     .sort({ createdAt: -1, _id: -1 })
     .limit(LOOKED_AT)
     .toArray();

@@ -97,6 +97,39 @@ describe('a search', () => {
     expect(titles(await list('?q=zeppelin'))).toEqual(['Zeppelin sighted']);
   });
 
+  test('that finds more than are ranked is followed by cursor, or by page, to the last of them', async () => {
+    const filed = await Promise.all(
+      Array.from({ length: 130 }, async (_, at) => {
+        const title = at === 3 ? 'Turbine' : `Report ${at}`;
+        return (await file({ title, description: 'of the turbine' })).body.id as string;
+      }),
+    );
+    await world.drain();
+    const follow = async (query: string) => {
+      const met: string[] = [];
+      for (let cursor: string | null = ''; cursor !== null; ) {
+        const page = await list(`?q=turbine&page_size=30${query}${cursor ? `&cursor=${cursor}` : ''}`);
+        expect(page.total).toBeGreaterThanOrEqual(130);
+        met.push(...page.items.map((ticket: { id: string }) => ticket.id));
+        cursor = page.next_cursor;
+        if (met.length === 30) await file({ title: 'A later turbine' }).then(() => world.drain());
+      }
+      return met;
+    };
+    for (const query of ['', '&sort_by=updated_at']) {
+      const met = (await follow(query)).filter((id) => filed.includes(id));
+      expect([met.length, new Set(met).size]).toEqual([130, 130]);
+    }
+    const numbered: string[] = [];
+    for (let page = 1; page <= 5; page++)
+      numbered.push(
+        ...(await list(`?q=turbine&page_size=30&page=${page}`)).items.map(
+          (ticket: { id: string }) => ticket.id,
+        ),
+      );
+    expect(new Set(numbered).size).toBe(132);
+  });
+
   test('puts the ticket whose title says it before the one that mentions it', async () => {
     await file({ title: 'Coffee machine', description: 'leaks' });
     await file({ title: 'Kitchen', description: 'the coffee is cold' });
