@@ -55,8 +55,10 @@ export const yesOrNo = z.enum(['true', 'false']).transform((word) => word === 't
 export interface Order {
   field: string;
   direction: 'asc' | 'desc';
-  /** False: the field is never null, and one range of the index serves what comes after a mark. */
+  /** The field may be null; when it never is, one range of the index serves what comes after a mark. */
   nullable?: boolean;
+  /** No two in the list have the same value: the field alone is the order. */
+  unique?: boolean;
 }
 
 type Plain = string | number | boolean | Date | null;
@@ -115,9 +117,10 @@ function readPlain(kind: unknown, plain: unknown): Plain {
 type Filter = Record<string, unknown>;
 
 /** What comes after the mark; null is the least of all values, as MongoDB orders. */
-export function after({ order: { field, direction, nullable = true }, value, id }: Mark): Filter {
+export function after({ order: { field, direction, nullable, unique }, value, id }: Mark): Filter {
   const beyond = direction === 'asc' ? '$gt' : '$lt';
   if (field === '_id') return { _id: { [beyond]: id } };
+  if (unique) return { [field]: { [beyond]: value } };
   if (!nullable)
     return {
       [field]: { [`${beyond}e`]: value },
@@ -164,7 +167,7 @@ export async function list<Stored extends { _id: string }, T>(
       { path: 'page', message: `page times page_size may be at most ${DEEPEST}` },
     ]);
   const step = order.direction === 'asc' ? 1 : -1;
-  const sort = { [order.field]: step, _id: step } as Record<string, 1 | -1>;
+  const sort = { [order.field]: step, ...(order.unique ? {} : { _id: step }) } as Record<string, 1 | -1>;
   const wanted = mark ? { $and: [filter, after(mark)] } : filter;
   const found = await collection
     .find(wanted as never, options)

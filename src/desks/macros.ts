@@ -94,7 +94,7 @@ export async function macros(ctx: Ctx, query: z.output<typeof macroQuery>): Prom
   const { company } = ctx.actor;
   const desk = query.desk === undefined ? null : await findDesk(company, query.desk);
   const filter = { company, ...(desk ? { desk: { $in: [desk.id, null] } } : {}) };
-  return list(macroCollection(), filter, { field: 'name', direction: 'asc' }, query, drawn);
+  return list(macroCollection(), filter, { field: 'name', direction: 'asc', unique: true }, query, drawn);
 }
 
 /** By id or name. */

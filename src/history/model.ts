@@ -13,7 +13,7 @@ schema.index({ company: 1, at: -1 });
 schema.index({ company: 1, 'by.id': 1, at: -1 });
 schema.index(
   { company: 1, 'comment.origin': 1, at: -1 },
-  { partialFilterExpression: { 'comment.origin': { $type: 'string' } } },
+  { partialFilterExpression: { 'comment.origin': { $gt: '' } } },
 );
 
 const model = plainModel('History', schema);

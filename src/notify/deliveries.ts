@@ -224,5 +224,8 @@ export const findDelivery = (id: string): Promise<StoredDelivery | null> =>
 export const countUnsettled = (surfaces: readonly string[], now: Date): Promise<number> =>
   deliveryCollection().countDocuments({
     surface: { $in: [...surfaces] },
-    $or: [{ nextAttemptAt: { ...waiting, $lte: now } }, { nextAttemptAt: waiting, state: 'sending' }],
+    $or: [
+      { nextAttemptAt: { ...waiting, $lte: now } },
+      { nextAttemptAt: { ...waiting, $gt: new Date(0) }, state: 'sending' },
+    ],
   });

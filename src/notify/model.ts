@@ -74,7 +74,7 @@ deliveries.index({ lane: 1, order: 1 }, unsettled);
 deliveries.index({ endpoint: 1, nextAttemptAt: 1 }, unsettled);
 deliveries.index({ ticket: 1, createdAt: 1 });
 deliveries.index({ company: 1, createdAt: -1 });
-deliveries.index({ original: 1 }, { partialFilterExpression: { original: { $type: 'string' } } });
+deliveries.index({ original: 1 }, { partialFilterExpression: { original: { $gt: '' } } });
 deliveries.index({ settledAt: 1 }, { expireAfterSeconds: 90 * DAY });
 
 const endpoints = shape('endpoints');
@@ -84,7 +84,7 @@ const notifications = shape('notifications');
 notifications.index({ 'person.id': 1, at: -1, _id: -1 });
 notifications.index({ 'person.id': 1, readAt: 1, at: -1 });
 notifications.index({ due: 1 }, { partialFilterExpression: { due: { $type: 'date' } } });
-notifications.index({ bundle: 1 }, { partialFilterExpression: { bundle: { $type: 'string' } } });
+notifications.index({ bundle: 1 }, { partialFilterExpression: { bundle: { $gt: '' } } });
 notifications.index({ at: 1 }, { expireAfterSeconds: 180 * DAY });
 
 const preferences = shape('preferences');

@@ -64,7 +64,7 @@ export async function notifications(
   { unread, ...page }: z.output<typeof notificationQuery>,
 ): Promise<Page<Notification> & { unread: number }> {
   const filter = { ...mine(ctx), ...(unread === undefined ? {} : { readAt: unread ? null : { $ne: null } }) };
-  const order = { field: 'at', direction: 'desc', nullable: false } as const;
+  const order = { field: 'at', direction: 'desc' } as const;
   const [found, count] = await Promise.all([
     list(notificationCollection(), filter, order, page, drawNotification),
     unreadCount(ctx),

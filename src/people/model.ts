@@ -182,18 +182,20 @@ const shape = (collection: string) =>
 
 const companies = shape('companies');
 companies.index({ name: 1 }, { unique: true });
+companies.index({ deletedAt: 1, createdAt: 1, _id: 1 });
 const users = shape('users');
 users.index({ email: 1 }, { unique: true });
 users.index({ username: 1 }, { unique: true });
 users.index({ company: 1, createdAt: 1, _id: 1 });
+users.index({ company: 1, email: 1 });
+users.index({ company: 1, username: 1 });
 users.index({ company: 1, teams: 1 });
 users.index({ company: 1, role: 1, createdAt: 1, _id: 1 });
 const contacts = shape('contacts');
-contacts.index(
-  { company: 1, emails: 1 },
-  { unique: true, partialFilterExpression: { 'emails.0': { $exists: true } } },
-);
+contacts.index({ company: 1, emails: 1 }, { unique: true, partialFilterExpression: { emails: { $gt: '' } } });
 contacts.index({ company: 1, createdAt: 1, _id: 1 });
+contacts.index({ company: 1, updatedAt: 1, _id: 1 });
+contacts.index({ company: 1, name: 1, _id: 1 });
 contacts.index({ company: 1, mergedInto: 1 });
 contacts.index({ erasing: 1 }, { partialFilterExpression: { erasing: true } });
 const merges = shape('merges');
@@ -216,6 +218,7 @@ const apiKeys = shape('api_keys');
 apiKeys.index({ company: 1, createdAt: 1, _id: 1 });
 apiKeys.index({ user: 1, createdAt: 1, _id: 1 });
 const signingKeys = shape('signing_keys');
+signingKeys.index({ retiredAt: 1 });
 
 const models = {
   companies: plainModel('Company', companies),

@@ -67,7 +67,7 @@ export function teams(ctx: Ctx, query: z.output<typeof teamQuery>): Promise<Page
     ...(query.active === undefined ? {} : { active: query.active }),
     ...(query.q ? { name: containing(query.q) } : {}),
   };
-  return list(teamCollection(), filter, { field: 'name', direction: 'asc' }, query, drawn);
+  return list(teamCollection(), filter, { field: 'name', direction: 'asc', unique: true }, query, drawn);
 }
 
 async function load(ctx: Ctx, id: string): Promise<StoredTeam> {

@@ -205,7 +205,8 @@ export async function users(ctx: Ctx, query: z.output<typeof userQuery>): Promis
     ...(text ? { $or: [{ email: text }, { username: text }, { fullName: text }] } : {}),
   };
   const field = query.sortBy === 'created_at' ? 'createdAt' : query.sortBy;
-  return list(userCollection(), filter, { field, direction: query.order }, query, drawStored, {
+  const order = { field, direction: query.order, unique: field !== 'createdAt' };
+  return list(userCollection(), filter, order, query, drawStored, {
     projection: { password: 0 },
   });
 }

@@ -234,10 +234,13 @@ async function idByOrigin(ctx: Ctx, origin: string): Promise<string | null> {
   const { company } = ctx.actor;
   const isIt = (entry: Entry) => entry.action === 'comment_added' && entry.comment?.origin === origin;
   const travelling = await ticketCollection()
-    .find({ company, pendingAt: { $type: 'date' }, 'pending.comment.origin': origin })
+    .find({ pendingAt: { $type: 'date', $gt: new Date(0) }, 'pending.comment.origin': origin })
     .toArray();
   const entry =
-    travelling.flatMap((ticket) => ticket.pending).findLast(isIt) ?? (await filedWithOrigin(company, origin));
+    travelling
+      .filter((ticket) => ticket.company === company)
+      .flatMap((ticket) => ticket.pending)
+      .findLast(isIt) ?? (await filedWithOrigin(company, origin));
   return entry?.comment?.id ?? null;
 }
 

@@ -68,7 +68,8 @@ export async function list(ctx: Ctx, input: ListInput): Promise<Page<Ticket>> {
   const sortBy = input.sortBy ?? 'relevance';
   if (search && sortBy === 'relevance') return byRelevance(filter, search, input);
   const field = FIELD[sortBy === 'relevance' ? 'created_at' : sortBy];
-  const order: Order = { field, direction: input.order ?? NATURAL[field], nullable: field === 'dueAt' };
+  const direction = input.order ?? NATURAL[field];
+  const order: Order = { field, direction, nullable: field === 'dueAt', unique: field === 'key' };
   const options = search ? await searched(filter, search) : { filter, total: () => totalOf(ctx, filter) };
   const { filter: wanted, ...more } = options;
   return listOf<StoredTicket, Ticket>(ticketCollection(), wanted, order, input, (ticket) => ticket, {

@@ -25,13 +25,11 @@ schema.index({ company: 1, channel: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, environment: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, words: 1, createdAt: -1, _id: -1 });
 export const BY_WORDS = 'company_1_words_1_createdAt_-1__id_-1';
-schema.index(
-  { company: 1, externalRef: 1 },
-  { partialFilterExpression: { externalRef: { $type: 'string' } } },
-);
+// That a value is beyond '' is what an equality says as well, so that the index may answer it; a type is not.
+schema.index({ company: 1, externalRef: 1 }, { partialFilterExpression: { externalRef: { $gt: '' } } });
 schema.index(
   { company: 1, 'conversations.id': 1 },
-  { partialFilterExpression: { 'conversations.id': { $type: 'string' } } },
+  { partialFilterExpression: { 'conversations.id': { $gt: '' } } },
 );
 schema.index({ nextDeadlineAt: 1 }, { partialFilterExpression: { nextDeadlineAt: { $type: 'date' } } });
 schema.index({ pendingAt: 1 }, { partialFilterExpression: { pendingAt: { $type: 'date' } } });

@@ -60,6 +60,7 @@ function collectionOf(things: readonly Thing[]): Listable<Thing> {
 
 const orders = fc.record<Order>({
   field: fc.constantFrom('due', '_id'),
+  nullable: fc.constant(true),
   direction: fc.constantFrom('asc' as const, 'desc' as const),
 });
 const things = fc
