@@ -18,7 +18,7 @@ import { complaintsAbout, type Ear, indexFor, listenToStore, multiply } from '..
 import { hireStaff, type Person, type Staff } from '../support/staff.ts';
 import { openWorld, type World } from '../support/world.ts';
 
-const EACH = 900;
+const EACH = 2_400;
 /** One of each there is, or of one company. */
 const SINGLE = ['counters', 'sla', 'sla_rules', 'signing_keys', 'desks'];
 const log = openLog('silent');

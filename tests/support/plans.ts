@@ -61,7 +61,7 @@ function shapeOf(value: unknown, field = ''): unknown {
 const VERBATIM = new Set<string>(READS);
 
 /** A sort of so many in memory is none to speak of. */
-const FEW = 300;
+const FEW = 1_000;
 
 /** What is wrong with the way the store goes for this; none when an index serves it. */
 export async function complaintsAbout({ what, command }: Asked): Promise<string[]> {
