@@ -6,7 +6,6 @@ import { invalid, Refusal } from '../../src/errors.ts';
 import { atLeast } from '../../src/people/access.ts';
 import { assign, claim, release } from '../../src/tickets/assigning.ts';
 import { addComment } from '../../src/tickets/comments.ts';
-import { fileIn } from '../../src/tickets/conversations.ts';
 import { patch } from '../../src/tickets/editing.ts';
 import { close, escalate, reopen, resolve, setStatus } from '../../src/tickets/moving.ts';
 import { feedbackInput, rate } from '../../src/tickets/people.ts';
@@ -15,19 +14,16 @@ import { create, read } from '../../src/tickets/tickets.ts';
 import { done, requesterCard, triageCard } from './blocks.ts';
 import { answering, type Call, callFor, type Heard, sayError } from './call.ts';
 import { personIn } from './commands.ts';
-import { type Background, type Body, keep } from './door.ts';
+import { type Background, type Body, keep, record, word } from './door.ts';
 import { factsOf } from './facts.ts';
 import { attachFiles } from './files.ts';
+import { fileFromMessage } from './filing.ts';
 import { deskIn, newTicketForm, originIn, redrawnForm, refusedFields, submissionIn } from './forms.ts';
 import { publishHome } from './home.ts';
 import type { Host } from './host.ts';
 import { answerNudge } from './nudges.ts';
 import { toMarkdown } from './text.ts';
-import { conversationAt, fileFromMessage } from './threads.ts';
 import { noteForm, reasonForm, replyForm, resolveForm } from './views.ts';
-
-const record = (value: unknown): Body => (typeof value === 'object' && value !== null ? (value as Body) : {});
-const word = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 interface Press {
   name: string;
@@ -311,9 +307,7 @@ async function fileForm(call: Call, view: Body): Promise<void> {
     const filed = await fileFromMessage(call, { channel: origin.channel, ts: root, input });
     if (!filed) return;
     ticket = filed;
-  } else if (origin.channel && origin.thread)
-    ticket = (await fileIn(call.ctx, input, conversationAt(call.room, origin.channel, origin.thread))).ticket;
-  else ticket = await create(call.ctx, input);
+  } else ticket = await create(call.ctx, input);
   await attachFiles(call, ticket, files);
   if (origin.message) return;
   const facts = await factsOf(call.host, ticket);

@@ -2,7 +2,7 @@
 // alone. The one place where what goes wrong is caught and told.
 import { randomBytes } from 'node:crypto';
 import type { WebClient } from '@slack/web-api';
-import type { Ctx } from '../../src/context.ts';
+import { type Ctx, systemCtx } from '../../src/context.ts';
 import { Refusal } from '../../src/errors.ts';
 import { type Where, whereIs } from '../../src/places/channels.ts';
 import { isAway } from '../../src/store.ts';
@@ -103,6 +103,16 @@ export async function callFor(host: Host, body: Body, background: Partial<Backgr
     redraw: async (drawing) => {
       if (url) await post(url, drawing, { replace_original: true }).catch(() => undefined);
     },
+  };
+}
+
+/** Events of which nobody is the actor run under the desk. */
+export function deskCtx(host: Host, room: Room, background: Partial<Background>): Ctx {
+  const request = background.key ?? 'slack';
+  return {
+    ...systemCtx({ log: host.log.child({ request }), now: host.now, request }, room.company, 'slack'),
+    cause: request,
+    ...(background.redo ? { redo: true } : {}),
   };
 }
 

@@ -13,7 +13,8 @@ import { actions, button, within } from './elements.ts';
 import { factsOf } from './facts.ts';
 import { shareFiles } from './files.ts';
 import { type Host, isTokenLost, loseToken, type Room, slackError } from './host.ts';
-import { conversationAt, markState } from './threads.ts';
+import { conversationAt } from './said.ts';
+import { markState } from './threads.ts';
 
 const EVENT = 'switchboard_delivery';
 

@@ -14,7 +14,10 @@ export const KIND = 'slack';
 const STORE_WITHIN_MS = 2_600;
 
 export type Body = Record<string, unknown>;
-const record = (value: unknown): Body => (typeof value === 'object' && value !== null ? (value as Body) : {});
+/** What Slack sends is looked at with care: an object or an empty one, a text or an empty one. */
+export const record = (value: unknown): Body =>
+  typeof value === 'object' && value !== null ? (value as Body) : {};
+export const word = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /** Presses that open a form, or only change one: nothing to store. */
 const OPENS_A_FORM = new Set([

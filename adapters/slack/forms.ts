@@ -8,7 +8,7 @@ import type { Refusal } from '../../src/errors.ts';
 import { atLeast } from '../../src/people/access.ts';
 import { type CreateInput, createInput } from '../../src/tickets/tickets.ts';
 import type { Call } from './call.ts';
-import type { Body } from './door.ts';
+import { type Body, record } from './door.ts';
 import { clean } from './text.ts';
 import { type FormField, type Origin, ticketForm } from './views.ts';
 import { whoIs } from './who.ts';
@@ -82,8 +82,6 @@ interface Values {
   files?: string[];
   customFields?: Record<string, unknown>;
 }
-
-const record = (value: unknown): Body => (typeof value === 'object' && value !== null ? (value as Body) : {});
 
 /** One field's value, whatever kind of element it came from. */
 function chosenIn(state: Body): unknown {

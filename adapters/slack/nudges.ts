@@ -3,14 +3,12 @@
 import type { Ctx } from '../../src/context.ts';
 import { isMuted, mute } from '../../src/places/channels.ts';
 import type { Call } from './call.ts';
-import type { Body } from './door.ts';
+import { type Body, record } from './door.ts';
 import { actions, button, context, section } from './elements.ts';
+import { fileFromMessage } from './filing.ts';
 import type { Room } from './host.ts';
-import { fileFromMessage } from './threads.ts';
 
 const MUTE_MS = 3 * 3_600_000;
-
-const record = (value: unknown): Body => (typeof value === 'object' && value !== null ? (value as Body) : {});
 
 export async function askToFile(
   room: Room,

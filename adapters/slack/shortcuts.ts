@@ -7,17 +7,14 @@ import { create, createInput } from '../../src/tickets/tickets.ts';
 import { requesterCard } from './blocks.ts';
 import { answering, type Call, hearing } from './call.ts';
 import { answerCommand, isForm, titleIn } from './commands.ts';
-import type { Body } from './door.ts';
-import { explain } from './events.ts';
+import { type Body, record, word } from './door.ts';
 import { factsOf } from './facts.ts';
 import { newTicketForm } from './forms.ts';
 import type { Host, Room } from './host.ts';
-import { conversationAt, markdownOf, type Said, titleFrom } from './threads.ts';
+import { explain } from './reactions.ts';
+import { conversationAt, markdownOf, type Said, titleFrom } from './said.ts';
 import { waitingView } from './views.ts';
 import { whoIs } from './who.ts';
-
-const record = (value: unknown): Body => (typeof value === 'object' && value !== null ? (value as Body) : {});
-const word = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 const QUICK_MS = 1_000;
 

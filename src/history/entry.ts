@@ -44,6 +44,8 @@ export interface EntryComment {
   attachments?: string[];
   /** Where it came from, so that an edit there finds it: `slack:C1:171.2`, a Message-ID. */
   origin?: string;
+  /** Which wording it is there: a later one is greater. Whoever comes late changes nothing. */
+  version?: string;
   /** Whose word it is and since when, where somebody else carried it here (split, import). */
   author?: Entry['by'];
   writtenAt?: Date;

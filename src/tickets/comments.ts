@@ -44,6 +44,8 @@ export interface NewComment extends Omit<z.output<typeof commentInput>, 'attachm
   attachmentIds?: string[] | undefined;
   /** Where it came from, so that an edit there finds it. */
   origin?: string;
+  /** Which wording it is there: a later one is greater. */
+  version?: string;
   /** Ids of attachments of the ticket. */
   attachments?: string[];
   silent?: boolean;
@@ -116,13 +118,21 @@ function checkedAudience(ctx: Ctx, isInternal: boolean): Audience {
 const isAsking = (ctx: Ctx, ticket: Ticket): boolean =>
   ctx.actor.kind !== 'system' && (ctx.actor.role === 'customer' || isRequester(ctx.actor, ticket));
 
-type Words = Pick<NewComment, 'content' | 'origin' | 'attachments' | 'silent'>;
+type Words = Pick<NewComment, 'content' | 'origin' | 'version' | 'attachments' | 'silent'>;
 
 /** The draft of a comment and what always follows from one: counts, the first response, watchers by mention. */
 export function spoken(
   ctx: Ctx,
   ticket: Ticket,
-  { id, audience, content: text, origin, attachments, silent }: Words & { id: string; audience: Audience },
+  {
+    id,
+    audience,
+    content: text,
+    origin,
+    version,
+    attachments,
+    silent,
+  }: Words & { id: string; audience: Audience },
   called: readonly string[] = [],
 ): TicketDraft {
   const set: Partial<Ticket> = {};
@@ -145,6 +155,7 @@ export function spoken(
       text,
       ...(attachments?.length ? { attachments } : {}),
       ...(origin ? { origin } : {}),
+      ...(version ? { version } : {}),
     },
     ...(called.length ? { facts: { mentions: [...called] } } : {}),
     ...(silent ? { silent } : {}),
@@ -196,10 +207,16 @@ async function loadFor(ctx: Ctx, ticket: string): Promise<StoredTicket> {
 const isAuthor = (ctx: Ctx, { author }: Comment): boolean =>
   author.id === ctx.actor.id && author.kind === ctx.actor.kind;
 
-export async function editComment(ctx: Ctx, id: string, given: z.output<typeof editInput>): Promise<Placed> {
+export async function editComment(
+  ctx: Ctx,
+  id: string,
+  given: z.output<typeof editInput> & { version?: string },
+): Promise<Placed> {
   const { ticket, comment } = await placedComment(ctx, id);
   if (!isAuthor(ctx, comment) && ctx.actor.kind !== 'system')
     throw forbidden('comment.edit', 'Only its author edits a comment.');
+  const { version } = given;
+  if (version !== undefined && version <= (comment.version ?? '')) return { ticket, comment };
   if (comment.deletedAt && !ctx.redo) throw conflict('comment.deleted', 'This comment was deleted.');
   if (given.isInternal !== undefined && given.isInternal !== (comment.audience === 'internal'))
     throw invalid('comment.audience', 'Who may read a comment is fixed when it is written.', [
@@ -209,7 +226,7 @@ export async function editComment(ctx: Ctx, id: string, given: z.output<typeof e
   const { audience } = comment;
   await change(ctx, ticket._id, () => ({
     action: 'comment_edited',
-    comment: { id, audience, text: given.content },
+    comment: { id, audience, text: given.content, ...(version ? { version } : {}) },
   }));
   return placedComment(ctx, id);
 }
@@ -244,10 +261,17 @@ async function idByOrigin(ctx: Ctx, origin: string): Promise<string | null> {
   return entry?.comment?.id ?? null;
 }
 
-/** The message was edited where it came from. Null: it never was a comment here. */
-export async function editByOrigin(ctx: Ctx, origin: string, text: string): Promise<Placed | null> {
+/** It reads so where it came from, in that version if there are several. Null: it never was a comment here. */
+export async function editByOrigin(
+  ctx: Ctx,
+  origin: string,
+  text: string,
+  version?: string,
+): Promise<Placed | null> {
   const id = await idByOrigin(ctx, origin);
-  return id === null ? null : editComment(ctx, id, { content: text });
+  return id === null
+    ? null
+    : editComment(ctx, id, { content: text, ...(version === undefined ? {} : { version }) });
 }
 
 /** The message was deleted where it came from. */

@@ -33,18 +33,23 @@ export function bind(ctx: Ctx, ref: string, conversation: Conversation): Promise
   );
 }
 
-/** Files a ticket from a place, one for each place: whoever comes second gets the first one's. */
+/**
+ * Files a ticket from a place, one for each place: whoever comes second gets the first one's. A private one is not
+ * talked about where others read along: it is filed beside an open place, which hears no word of it.
+ */
 export async function fileIn(
   ctx: Ctx,
   input: CreateInput,
   conversation: Conversation,
-): Promise<{ ticket: Ticket; isNew: boolean }> {
+  place: { isOpen: boolean },
+): Promise<{ ticket: Ticket; isBound: boolean }> {
   const { company } = ctx.actor;
   const there = await ticketIn(company, conversation.id);
-  if (there) return { ticket: there, isNew: false };
+  if (there) return { ticket: there, isBound: true };
   const under: Ctx = { ...ctx, cause: `file:${conversation.id}` };
-  const filed = await create(under, input);
-  return { ticket: await bind(asDesk(under), filed._id, conversation), isNew: true };
+  const ticket = await create(under, input);
+  if (ticket.private && place.isOpen) return { ticket, isBound: false };
+  return { ticket: await bind(asDesk(under), ticket._id, conversation), isBound: true };
 }
 
 /** What the desk itself must be able to do on behalf of somebody who may not see the ticket. */

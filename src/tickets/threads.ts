@@ -17,6 +17,8 @@ export interface Comment {
   attachments: string[];
   mentions: string[];
   origin: string | null;
+  /** Of the wording, where it came from. */
+  version: string | null;
   via: Via;
   createdAt: Date;
   updatedAt: Date;
@@ -59,6 +61,7 @@ function apply(thread: Map<string, Comment>, entry: Entry, comment: NonNullable<
       attachments: comment.attachments ?? [],
       mentions: listOf(entry.facts?.mentions),
       origin: comment.origin ?? null,
+      version: comment.version ?? null,
       via: entry.via,
       createdAt,
       updatedAt: createdAt,
@@ -71,6 +74,7 @@ function apply(thread: Map<string, Comment>, entry: Entry, comment: NonNullable<
   if (!known || known.deletedAt) return;
   if (entry.action === 'comment_edited') {
     known.text = comment.text ?? known.text;
+    known.version = comment.version ?? known.version;
     known.updatedAt = entry.at;
     known.revisions.push({ text: known.text, at: entry.at, by: entry.by });
   }

@@ -151,17 +151,25 @@ describe('while the store is away', () => {
 describe('what is acknowledged', () => {
   test('is done even when its first try fails', async () => {
     const { people, ana, requests, slack } = desk;
+    const filed = async () => (await desk.tickets()).filter((one) => one.title === message.text);
+    const comments = async () => {
+      const key = String((await filed())[0]?.key);
+      return (await desk.staff.mei.call('GET', `tickets/${key}/comments`)).body.items;
+    };
     slack.fail(/conversations\.replies/, { status: 500 });
-    const message = await people.say(ana, requests, 'The fridge hums loudly');
+    const message = await people.say(ana, requests, 'The fridge hums loudly', { silent: true });
+    await people.say(ana, requests, 'very loudly', { thread: message.ts, silent: true });
+    await people.event(desk.team, { ...message, channel_type: 'channel', thread_ts: undefined });
     await desk.settle();
-    expect((await desk.tickets()).some((one) => one.title === message.text)).toBe(false);
+    expect(await comments()).toHaveLength(0);
     await mongoose.connection
       .collection('inbox')
       .updateMany({ state: 'waiting' }, { $set: { nextAt: new Date(0) } });
     const { sweepInbox } = await import('../../src/inbox.ts');
     await sweepInbox(openLog('silent'));
     await desk.settle();
-    expect((await desk.tickets()).filter((one) => one.title === message.text)).toHaveLength(1);
+    expect(await filed()).toHaveLength(1);
+    expect(await comments()).toMatchObject([{ content: 'very loudly' }]);
   });
 
   test('greetings, agents and marked messages are not filed in a channel that files by itself', async () => {
