@@ -6,11 +6,16 @@ import { z } from 'zod';
 import type { Config } from '../../src/config.ts';
 import type { Ctx } from '../../src/context.ts';
 import { forbidden, invalid } from '../../src/errors.ts';
-import { type Attachment, add, attachmentsOf, openAttachment, remove } from '../../src/files/attachments.ts';
+import {
+  type Attachment,
+  addKept,
+  attachmentsOf,
+  openAttachment,
+  remove,
+} from '../../src/files/attachments.ts';
 import { confirm, receive, reserve, reserveInput } from '../../src/files/reserved.ts';
 import { sameSecret, signFor } from '../../src/secrets.ts';
-import { isForm, readForm } from './forms.ts';
-import { type Route, route } from './route.ts';
+import { type Call, type Route, route } from './route.ts';
 
 const byId = z.strictObject({ id: z.string().max(64) });
 export const attachmentShape = z
@@ -49,38 +54,26 @@ export function drawAttachment(one: Attachment): z.input<typeof attachmentShape>
   };
 }
 
-async function upload(ctx: Ctx, ticket: string, req: Request): Promise<z.input<typeof attachmentShape>> {
-  if (!isForm(req))
-    throw invalid('request.form', 'Send the file as multipart/form-data, in the field "file".');
-  const added: Attachment[] = [];
-  let files = 0;
-  const fields = await readForm(req, async ({ field, name, bytes }, known) => {
-    if (field !== 'file' || files++ > 0)
-      throw invalid('request.form', 'Send one file, in the field "file".', [
-        { path: field, message: 'is not expected' },
-      ]);
-    const description = known.description;
-    const isInternal = known.is_internal === 'true';
-    added.push(
-      await add(ctx, ticket, {
-        name,
-        bytes,
-        description: typeof description === 'string' ? description.slice(0, 1_000) : null,
-        audience: isInternal ? 'internal' : 'public',
-      }),
-    );
-  });
-  for (const name of Object.keys(fields))
-    if (!['description', 'is_internal'].includes(name))
-      throw invalid('request.form', `${name}: is not a known field`, [
-        { path: name, message: 'is not a known field' },
-      ]);
-  const [first] = added;
-  if (!first)
-    throw invalid('attachment.missing', 'There is no file in the field "file".', [
-      { path: 'file', message: 'is required' },
+const uploadFields = z.strictObject({
+  description: z.string().max(1_000).nullish(),
+  isInternal: z.boolean().default(false).meta({ description: 'For agents only, as a note is.' }),
+});
+
+async function upload({
+  ctx,
+  params,
+  body,
+  kept,
+}: Call<{ id: string }, unknown, z.output<typeof uploadFields>>): Promise<z.input<typeof attachmentShape>> {
+  const [file, second] = kept;
+  if (!file || second)
+    throw invalid('attachment.missing', 'Send one file, in the field "file".', [
+      { path: 'file', message: file ? 'is there more than once' : 'is required' },
     ]);
-  return drawAttachment(first);
+  const audience = body.isInternal ? 'internal' : 'public';
+  return drawAttachment(
+    await addKept(ctx, params.id, file, { description: body.description || null, audience }),
+  );
 }
 
 async function download(ctx: Ctx, id: string, req: Request, res: Response): Promise<void> {
@@ -142,8 +135,10 @@ export function attachmentRoutes(config: Config): Route[] {
       status: 201,
       params: byId,
       consumes: 'multipart/form-data',
+      form: { files: 'file', booleans: ['is_internal'] },
+      body: uploadFields,
       answer: attachmentShape,
-      run: ({ ctx, params, req }) => upload(ctx, params.id, req),
+      run: upload,
     }),
     route({
       method: 'get',

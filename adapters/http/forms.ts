@@ -18,6 +18,8 @@ const broken = (why: string) => invalid('request.form', `The form cannot be read
 /** What the fields of a form, which are all text, are read as. */
 export interface FieldKinds {
   numbers?: readonly string[];
+  /** `true` or `false`, in any letter case. */
+  booleans?: readonly string[];
   lists?: readonly string[];
   objects?: readonly string[];
 }
@@ -108,10 +110,14 @@ export function formBody(
       ]);
     else if (kinds.numbers?.includes(name)) out[name] = one === '' ? null : Number(one);
     else if (kinds.objects?.includes(name)) out[name] = json(name, one ?? '');
-    else out[name] = one === 'true' ? true : one === 'false' ? false : one;
+    else if (kinds.booleans?.includes(name)) out[name] = yesOrNo(one ?? '');
+    else out[name] = one;
   }
   return out;
 }
+
+const yesOrNo = (text: string): boolean | string =>
+  ({ true: true, false: false })[text.toLowerCase()] ?? text;
 
 function json(name: string, text: string): never[] {
   try {

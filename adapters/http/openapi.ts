@@ -111,13 +111,21 @@ function success(one: Route, schemas: Schemas): Json {
 function requestBody(one: Route, schemas: Schemas): Json {
   const schema = one.body ? schemaOf(one.body, 'input', schemas) : { type: 'object' };
   const json = { schema, example: exampleOf(schema, schemas) };
-  const isForm = one.consumes === 'multipart/form-data';
+  const form = one.form ? { 'multipart/form-data': { schema: formSchema(one.form.files, schema) } } : {};
   return {
-    required: one.body ? !one.body.safeParse({}).success : true,
-    content: one.consumes
-      ? { [one.consumes]: isForm ? { schema } : { schema: { type: 'string' } } }
-      : { 'application/json': json },
+    required: one.consumes ? true : one.body ? !one.body.safeParse({}).success : true,
+    content: one.form
+      ? { ...(one.consumes ? {} : { 'application/json': json }), ...form }
+      : one.consumes
+        ? { [one.consumes]: { schema: { type: 'string' } } }
+        : { 'application/json': json },
   };
+}
+
+/** The same fields, and the files. */
+function formSchema(files: string, schema: Json): Json {
+  const { properties = {}, ...rest } = schema as { properties?: Json };
+  return { ...rest, properties: { ...properties, [files]: { type: 'string', format: 'binary' } } };
 }
 
 function parameters(one: Route, schemas: Schemas): { parameters?: Json[] } {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
 import type { z } from 'zod';
 import type { Actor, Ctx } from '../../src/context.ts';
-import { forbidden, invalid } from '../../src/errors.ts';
+import { forbidden, invalid, Refusal } from '../../src/errors.ts';
 import { discard, type Kept, keep } from '../../src/files/attachments.ts';
 import type { Logger } from '../../src/log.ts';
 import { once } from '../../src/once.ts';
@@ -38,9 +38,9 @@ export interface Route {
   params?: z.ZodType;
   query?: z.ZodType;
   body?: z.ZodType;
-  /** The body's media type where it is not JSON: the run reads the request itself. */
+  /** The body's media type where it is not JSON: the run reads the request itself, unless it is a form. */
   consumes?: string;
-  /** The body may also come as a form with files: which field they are in, and what the other fields are read as. */
+  /** The body may also (with `consumes`: must) come as a form with files: their field, and how the others are read. */
   form?: { files: string } & FieldKinds;
   /** What is answered; absent: nothing (204), or what `produces` says. */
   answer?: z.ZodType;
@@ -106,6 +106,8 @@ export function serve(one: Route, edge: Edge): RequestHandler {
       throw forbidden('access', `You may not ${DEEDS[one.deed].says.split(';')[0]}.`);
     const params = one.params ? one.params.parse(fromWire({ ...req.params })) : undefined;
     const query = one.query ? one.query.parse(fromWire({ ...req.query })) : noQuery(req);
+    if (one.form && one.consumes && !isForm(req))
+      throw new Refusal('media', 'request.media_type', `Send the body as ${one.consumes}.`);
     const kept = one.form && isForm(req) ? await readBody(one.form, ctx, req) : [];
     try {
       const body = one.body ? one.body.parse(fromWire(req.body ?? {})) : undefined;

@@ -53,6 +53,7 @@ export const ticketRoutes: Route[] = [
     form: {
       files: 'attachments',
       numbers: ['estimated_hours'],
+      booleans: ['private'],
       lists: ['tags'],
       objects: ['custom_fields'],
     },

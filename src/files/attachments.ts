@@ -124,6 +124,19 @@ export async function add(ctx: Ctx, ref: string, file: Arriving): Promise<Attach
   return attach(ctx, await keep(ctx, ticket._id, file));
 }
 
+/** A file that came before all that is said of it: nobody sees it until that is known. */
+export async function addKept(
+  ctx: Ctx,
+  ref: string,
+  kept: Kept,
+  about: Pick<Kept, 'description' | 'audience'>,
+): Promise<Attachment> {
+  const ticket = await mayAdd(ctx, ref, about.audience);
+  const known = { ...about, ticket: ticket._id };
+  await attachmentCollection().updateOne({ _id: kept._id, state: 'loose' }, { $set: known });
+  return attach(ctx, { ...kept, ...known });
+}
+
 export async function mayAdd(ctx: Ctx, ref: string, audience: Audience): Promise<Ticket> {
   const ticket = await find(ctx, ref);
   if (!may(ctx.actor, 'ticket.reply')) throw forbidden('attachment.add', 'You may not add files here.');
@@ -132,11 +145,20 @@ export async function mayAdd(ctx: Ctx, ref: string, audience: Audience): Promise
   return ticket;
 }
 
+/** What its uploader puts on a note is for those who read notes, from then on. */
+export async function keepInside(ctx: Ctx, ids: readonly string[]): Promise<void> {
+  const { company, kind, id } = ctx.actor;
+  await attachmentCollection().updateMany(
+    { _id: { $in: [...ids] }, company, 'uploadedBy.kind': kind, 'uploadedBy.id': id },
+    { $set: { audience: 'internal' } },
+  );
+}
+
 /** They came for nothing: the message that brought them was refused. */
 export async function discard(kept: readonly Kept[]): Promise<void> {
   for (const one of kept) {
-    await bytesAt().remove(one.storageKey);
-    await attachmentCollection().deleteOne({ _id: one._id, state: 'loose' });
+    const gone = await attachmentCollection().deleteOne({ _id: one._id, state: 'loose' });
+    if (gone.deletedCount) await bytesAt().remove(one.storageKey);
   }
 }
 

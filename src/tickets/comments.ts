@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
 import { conflict, forbidden, invalid, Refusal, unknown } from '../errors.ts';
-import { attachmentsOf } from '../files/attachments.ts';
+import { attachmentsOf, keepInside } from '../files/attachments.ts';
 import type { Audience, Entry } from '../history/entry.ts';
 import { filedWithOrigin } from '../history/history.ts';
 import { idFrom } from '../id.ts';
@@ -66,10 +66,11 @@ const ticketOfComment = (id: string): string | undefined => /^([0-9a-f]{24})[0-9
 
 export async function addComment(ctx: Ctx, ref: string, given: NewComment, seen?: number): Promise<Placed> {
   const audience = checkedAudience(ctx, given.isInternal);
-  const { _id } = await load(ctx, ref);
+  const stored = await load(ctx, ref);
+  const { _id } = stored;
   const attachments = [
     ...(given.attachments ?? []),
-    ...(await attachedTo(ctx, _id, audience, given.attachmentIds)),
+    ...(await attachedTo(ctx, stored, audience, given.attachmentIds)),
   ];
   const id = newCommentId(ctx, _id);
   const called = await calledBy(ctx, given.content);
@@ -86,15 +87,15 @@ export async function addComment(ctx: Ctx, ref: string, given: NewComment, seen?
   return placedComment(ctx, id);
 }
 
-/** Only what hangs on this ticket, and nothing internal on a public reply. */
+/** Only what hangs on this ticket, and nothing internal on a public reply. On a note, a file becomes internal too. */
 async function attachedTo(
   ctx: Ctx,
-  ticket: string,
+  ticket: StoredTicket,
   audience: Audience,
   ids: string[] = [],
 ): Promise<string[]> {
   if (!ids.length) return [];
-  const known = await attachmentsOf(ctx, ticket);
+  const known = await attachmentsOf(ctx, ticket._id);
   const fits = (id: string) =>
     known.some((one) => one.id === id && (audience === 'internal' || one.audience === 'public'));
   const details = ids.flatMap((id, at) =>
@@ -104,6 +105,14 @@ async function attachedTo(
   );
   if (details.length)
     throw invalid('comment.attachments', 'Some of these attachments do not belong here.', details);
+  if (audience === 'internal') {
+    const shown = (await threadFor(ctx, ticket)).filter((one) => one.audience === 'public');
+    const said = new Set(shown.flatMap((one) => one.attachments));
+    await keepInside(
+      ctx,
+      ids.filter((id) => !said.has(id)),
+    );
+  }
   return [...new Set(ids)];
 }
 

@@ -157,6 +157,53 @@ describe('a form', () => {
     expect(keptFiles()).toBe(before);
   });
 
+  test('whose form says only after the file that it is internal is internal', async () => {
+    const form = new FormData();
+    form.append('file', new Blob(['for us']), 'after.txt');
+    form.append('is_internal', 'True');
+    const sent = await fetch(`${world.url}/api/v1/tickets/${ticket}/attachments`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${admin}`, connection: 'close' },
+      body: form,
+    });
+    expect((await sent.json()) as object).toMatchObject({ is_internal: true });
+  });
+
+  test('put on a note by its uploader is internal from then on', async () => {
+    const { id } = (await upload('note.txt', 'for us')).body;
+    const shown = (await upload('reply.txt', 'for all')).body.id;
+    const say = (body: object) =>
+      world.call('POST', `/api/v1/tickets/${ticket}/comments`, { as: admin, body });
+    await say({ content: 'see there', attachment_ids: [shown] });
+    await say({ content: 'look', is_internal: true, attachment_ids: [id, shown] });
+    const listed = await world.call('GET', `/api/v1/tickets/${ticket}/attachments`, { as: admin });
+    const inside = listed.body.items.filter((one: { is_internal: boolean }) => one.is_internal);
+    expect(inside.map((one: { id: string }) => one.id)).toContain(id);
+    expect(inside.map((one: { id: string }) => one.id)).not.toContain(shown);
+  });
+
+  test('sent again under its key is the same one, and other bytes under it are refused', async () => {
+    const at = `/api/v1/tickets/${ticket}/attachments`;
+    const key = { 'idempotency-key': 'the-same-file' };
+    const first = await send(at, [['file', 'k.txt', 'one']], {}, key);
+    const again = await send(at, [['file', 'k.txt', 'one']], {}, key);
+    expect(again.body.id).toBe(first.body.id);
+    expect((await send(at, [['file', 'k.txt', 'two']], {}, key)).status).toBe(422);
+  });
+
+  test('of a form that is refused is not there', async () => {
+    const count = async () =>
+      (await world.call('GET', `/api/v1/tickets/${ticket}/attachments`, { as: admin })).body.total;
+    const before = await count();
+    const form = new FormData();
+    form.append('file', new Blob(['x']), 'x.txt');
+    form.append('nonsense', '1');
+    const headers = { authorization: `Bearer ${admin}`, connection: 'close' };
+    const at = `${world.url}/api/v1/tickets/${ticket}/attachments`;
+    expect((await fetch(at, { method: 'POST', headers, body: form })).status).toBe(400);
+    expect(await count()).toBe(before);
+  });
+
   test('with two files in place of one is refused', async () => {
     const sent = await send(`/api/v1/tickets/${ticket}/attachments`, [
       ['file', 'a.txt', 'a'],
