@@ -1,16 +1,12 @@
-// Deliveries as they are kept: planned once, claimed by one sender at a time, settled by whoever holds the newest claim.
-// MongoDB is the truth; a job in a queue only says "look at this one now".
+// Deliveries as they are kept: planned once, found when they are due, put off, woken by the one before them in their
+// lane. MongoDB is the truth; a job in a queue only says "look at this one now". Sending one: claims.ts.
 import { together } from '../batch.ts';
 import { storeNow } from '../clock.ts';
 import { onlyDuplicates } from '../store.ts';
-import type { Attempt, Receipt } from './channel.ts';
 import { deliveryCollection, endpointCollection, type StoredDelivery } from './model.ts';
 
 export type { StoredDelivery } from './model.ts';
 
-/** Long enough for a busy process to renew it, short enough that the work of a dead one is soon taken up. */
-export const LEASE_MS = 8_000;
-const KEPT_ATTEMPTS = 50;
 const waiting = { $type: 'date' } as const;
 
 /** Planned again is planned once. */
@@ -23,66 +19,116 @@ export async function addDeliveries(deliveries: readonly StoredDelivery[]): Prom
   }
 }
 
-/** A card is one delivery for good: each change of its ticket makes it due again, and the newest state is drawn. */
+/**
+ * A card is one delivery for good: each change of its ticket makes it due again, and the newest state is drawn. One
+ * write for each, by how it was found; if others write at the same time, by steps that hold in any order.
+ */
 export async function redrawCards(cards: readonly StoredDelivery[]): Promise<void> {
   if (!cards.length) return;
-  try {
-    await deliveryCollection().bulkWrite(
-      cards.map(({ _id, order, entry, message, ...first }) => ({
+  const found = await deliveryCollection()
+    .find({ _id: { $in: cards.map((one) => one._id) } }, { projection: { order: 1, state: 1 } })
+    .toArray();
+  const stand = new Map(found.map((one) => [one._id, one]));
+  const older = cards.filter((one) => (stand.get(one._id)?.order ?? -1) < one.order);
+  const settled = older.filter((one) => SETTLED.includes(stand.get(one._id)?.state ?? ''));
+  if (settled.length) {
+    const { matchedCount } = await deliveryCollection().bulkWrite(
+      settled.map((card) => ({
         updateOne: {
-          filter: { _id, order: { $lt: order } },
-          update: { $set: { order, entry, message, to: first.to }, $setOnInsert: withoutTo(first) },
-          upsert: true,
+          filter: { _id: card._id, order: { $lt: card.order }, state: { $in: SETTLED } },
+          update: { $set: { ...newsOf(card), ...dueAgain(card) } },
         },
       })),
+      { ordered: false },
+    );
+    if (matchedCount < settled.length) return redrawAnyhow(cards);
+  }
+  if (older.length > settled.length) await redrawAnyhow(older.filter((one) => !settled.includes(one)));
+}
+
+const SETTLED: readonly string[] = ['sent', 'failed', 'skipped'];
+const newsOf = ({ order, entry, message, to }: StoredDelivery) => ({ order, entry, message, to });
+const dueAgain = ({ createdAt }: StoredDelivery) =>
+  ({ state: 'pending', nextAttemptAt: createdAt, tries: 0, settledAt: null }) as const;
+
+async function redrawAnyhow(cards: readonly StoredDelivery[]): Promise<void> {
+  try {
+    await deliveryCollection().bulkWrite(
+      cards.map((card) => {
+        const { _id, order, entry: _, message: __, to: ___, ...first } = card;
+        const update = { $set: newsOf(card), $setOnInsert: first };
+        return { updateOne: { filter: { _id, order: { $lt: order } }, update, upsert: true } };
+      }),
       { ordered: false },
     );
   } catch (error) {
     if (!onlyDuplicates(error)) throw error;
   }
   await deliveryCollection().bulkWrite(
-    cards.map(({ _id, order, createdAt }) => ({
+    cards.map((card) => ({
       updateOne: {
-        filter: { _id, state: { $in: ['sent', 'failed', 'skipped'] }, done: { $lt: order } },
-        update: { $set: { state: 'pending', nextAttemptAt: createdAt, tries: 0, settledAt: null } },
+        filter: { _id: card._id, state: { $in: SETTLED }, done: { $lt: card.order } },
+        update: { $set: dueAgain(card) },
       },
     })),
     { ordered: false },
   );
 }
 
-const withoutTo = ({ to: _, ...rest }: Omit<StoredDelivery, '_id' | 'order' | 'entry' | 'message'>) => rest;
-
 /** What a job needs to know to begin. */
-export type Due = Pick<StoredDelivery, '_id' | 'surface' | 'lane' | 'order' | 'endpoint' | 'nextAttemptAt'>;
+export type Due = Pick<
+  StoredDelivery,
+  '_id' | 'company' | 'surface' | 'lane' | 'order' | 'endpoint' | 'state' | 'nextAttemptAt'
+>;
+const DUE = { company: 1, surface: 1, lane: 1, order: 1, endpoint: 1, state: 1, nextAttemptAt: 1 };
 
 /** Due by now, the longest waiting first. */
 export function dueDeliveries(surfaces: readonly string[], now: Date, limit: number): Promise<Due[]> {
   return deliveryCollection()
-    .find(
-      { nextAttemptAt: { ...waiting, $lte: now }, surface: { $in: [...surfaces] } },
-      { projection: { surface: 1, lane: 1, order: 1, endpoint: 1, nextAttemptAt: 1 } },
-    )
+    .find({ nextAttemptAt: { ...waiting, $lte: now }, surface: { $in: [...surfaces] } }, { projection: DUE })
     .sort({ nextAttemptAt: 1 })
     .limit(limit)
     .toArray();
 }
 
+/** The first of each lane that is not settled. */
+async function headsOf(lanes: readonly string[]): Promise<Map<string, Due>> {
+  const wanted = [...new Set(lanes)];
+  const found = await deliveryCollection()
+    .find(
+      { lane: wanted.length > 1 ? { $in: wanted } : wanted[0], nextAttemptAt: waiting },
+      { projection: DUE, ...(wanted.length > 1 ? {} : { limit: 1 }) },
+    )
+    .sort({ lane: 1, order: 1 })
+    .toArray();
+  const heads = new Map<string, Due>();
+  for (const one of found) if (!heads.has(one.lane)) heads.set(one.lane, one);
+  return heads;
+}
+
 /** The first of a lane that is not settled, for many lanes in one trip. */
 export const headOfLane = together<string, Due | null>(
   async (lanes) => {
-    const found = await deliveryCollection()
-      .find(
-        { lane: { $in: [...new Set(lanes)] }, nextAttemptAt: waiting },
-        { projection: { surface: 1, lane: 1, order: 1, endpoint: 1, nextAttemptAt: 1 } },
-      )
-      .sort({ lane: 1, order: 1 })
-      .toArray();
-    const heads = new Map<string, Due>();
-    for (const one of found) if (!heads.has(one.lane)) heads.set(one.lane, one);
+    const heads = await headsOf(lanes);
     return lanes.map((lane) => heads.get(lane) ?? null);
   },
-  { most: 50, abreast: 4 },
+  { most: 100, abreast: 2 },
+);
+
+/** The one before is settled: the next of its lane is due now, whatever it had been put off to. */
+export const wakeLane = together<string, Due | null>(
+  async (lanes) => {
+    const heads = await headsOf(lanes);
+    const now = storeNow();
+    const later = [...heads.values()].filter(({ nextAttemptAt: at }) => at && at > now);
+    if (later.length)
+      await deliveryCollection().updateMany(
+        { _id: { $in: later.map((one) => one._id) }, state: 'pending', tries: 0 },
+        { $set: { nextAttemptAt: now } },
+      );
+    return lanes.map((lane) => heads.get(lane) ?? null);
+  },
+  { most: 100, abreast: 2 },
 );
 
 /** Until when an endpoint is to be left alone; null: it is not. */
@@ -94,7 +140,7 @@ export const pausedUntil = together<string, Date | null>(
     const until = new Map(found.map((one) => [one._id, one.pausedUntil]));
     return endpoints.map((endpoint) => until.get(endpoint) ?? null);
   },
-  { most: 100, abreast: 4 },
+  { most: 100, abreast: 2 },
 );
 
 /** Leaves an endpoint alone: what waits for it, and what will, until then. */
@@ -112,110 +158,21 @@ export async function pauseEndpoint(endpoint: string, until: Date, reason: strin
 
 /** Not now: looked at again at that time. Does nothing to one that is being sent. */
 export async function postpone(id: string, until: Date): Promise<void> {
-  await deliveryCollection().updateOne(
-    { _id: id, state: 'pending', nextAttemptAt: { ...waiting, $lt: until } },
-    { $set: { nextAttemptAt: until } },
+  await putOff({ id, until });
+}
+
+const putOff = together<{ id: string; until: Date }, true>(async (those) => {
+  await deliveryCollection().bulkWrite(
+    those.map(({ id, until }) => ({
+      updateOne: {
+        filter: { _id: id, state: 'pending', nextAttemptAt: { ...waiting, $lt: until } },
+        update: { $set: { nextAttemptAt: until } },
+      },
+    })),
+    { ordered: false },
   );
-}
-
-export interface Claim {
-  delivery: StoredDelivery;
-  /** An earlier claim ended without an outcome. */
-  unsure: boolean;
-}
-
-/** Takes a delivery to send it. Null: settled, not due, or somebody alive has it. */
-export async function claim(id: string): Promise<Claim | null> {
-  const now = storeNow();
-  const before = await deliveryCollection().findOneAndUpdate(
-    { _id: id, nextAttemptAt: { ...waiting, $lte: now } },
-    {
-      $set: { state: 'sending', nextAttemptAt: new Date(now.getTime() + LEASE_MS) },
-      $inc: { fence: 1, tries: 1 },
-    },
-    { returnDocument: 'before' },
-  );
-  if (!before) return null;
-  const wasLost = before.state === 'sending';
-  return {
-    delivery: {
-      ...before,
-      state: 'sending',
-      fence: before.fence + 1,
-      tries: before.tries + 1,
-      lost: wasLost ? before.lost + 1 : before.lost,
-    },
-    unsure: wasLost || before.unsure,
-  };
-}
-
-/** Still at it. False: somebody else has it now. */
-export async function renew({ _id, fence }: StoredDelivery): Promise<boolean> {
-  const done = await deliveryCollection().updateOne(
-    { _id, fence, state: 'sending' },
-    { $set: { nextAttemptAt: new Date(storeNow().getTime() + LEASE_MS) } },
-  );
-  return done.matchedCount === 1;
-}
-
-export type Outcome =
-  | { state: 'sent'; receipt: Receipt; ms: number }
-  | { state: 'skipped'; reason: string; ms: number }
-  | { state: 'failed'; error: string; ms: number }
-  /** Tried again then. */
-  | { state: 'pending'; error: string; ms: number; at: Date; unsure: boolean; spared?: boolean };
-
-/** `again`: settled, but something newer is to be sent. `lost`: a newer claim exists, and nothing was written. */
-export type Recorded = 'done' | 'again' | 'lost';
-
-export async function settle(delivery: StoredDelivery, outcome: Outcome): Promise<Recorded> {
-  const { _id, fence, order, tries } = delivery;
-  const now = storeNow();
-  const error = outcome.state === 'sent' ? null : 'error' in outcome ? outcome.error : outcome.reason;
-  const attempt: Attempt = { at: now, error, ms: Math.round(outcome.ms) };
-  const $push = { attempts: { $each: [attempt], $slice: -KEPT_ATTEMPTS } };
-  const base = { error, lost: 0 };
-  const mine = { _id, fence, state: 'sending' as const };
-  if (outcome.state === 'pending') {
-    const again = { state: 'pending' as const, nextAttemptAt: outcome.at, unsure: outcome.unsure };
-    const done = await deliveryCollection().updateOne(mine, {
-      $set: { ...base, ...again, ...(outcome.spared ? { tries: tries - 1 } : {}) },
-      $push,
-    });
-    return done.matchedCount === 1 ? 'done' : 'lost';
-  }
-  const settled = {
-    ...base,
-    unsure: false,
-    done: order,
-    ...(outcome.state === 'sent' ? { receipt: outcome.receipt } : {}),
-  };
-  const final = await deliveryCollection().updateOne(
-    { ...mine, order },
-    { $set: { ...settled, state: outcome.state, nextAttemptAt: null, settledAt: now }, $push },
-  );
-  if (final.matchedCount === 1) return 'done';
-  const newer = await deliveryCollection().updateOne(mine, {
-    $set: { ...settled, state: 'pending', nextAttemptAt: now, tries: 0 },
-    $push,
-  });
-  return newer.matchedCount === 1 ? 'again' : 'lost';
-}
-
-/** The next of the lane may go: it is due now. */
-export async function wakeLane(lane: string): Promise<Due | null> {
-  const next = await headOfLane(lane);
-  if (!next) return null;
-  const now = storeNow();
-  if (next.nextAttemptAt && next.nextAttemptAt > now) {
-    const woken = await deliveryCollection().updateOne(
-      { _id: next._id, state: 'pending', tries: 0 },
-      { $set: { nextAttemptAt: now } },
-    );
-    if (woken.matchedCount === 0) return null;
-  }
-  return next;
-}
+  return those.map(() => true as const);
+});
 
 export const findDelivery = (id: string): Promise<StoredDelivery | null> =>
   deliveryCollection().findOne({ _id: id });

@@ -3,7 +3,7 @@ import { systemCtx } from '../context.ts';
 import { idFrom } from '../id.ts';
 import type { Logger } from '../log.ts';
 import { change } from '../tickets/change.ts';
-import { find } from '../tickets/find.ts';
+import { find, ticketNow } from '../tickets/find.ts';
 import type { Conversation, Ticket } from '../tickets/ticket.ts';
 import type { Channel, Delivery, Receipt } from './channel.ts';
 import { addDeliveries } from './deliveries.ts';
@@ -107,7 +107,12 @@ export async function bindOpened(
 }
 
 /** The ticket for a card, as the card's audience may see it; null when it is gone. */
-export async function ticketForCard(log: Logger, card: StoredDelivery): Promise<Ticket | null> {
-  const ticket = await ticketOf(log, card);
-  return ticket && card.audience === 'public' ? openTicket(ticket) : ticket;
+export async function ticketForCard({
+  ticket: id,
+  company,
+  audience,
+}: StoredDelivery): Promise<Ticket | null> {
+  const ticket = id && (await ticketNow(id));
+  if (!ticket || ticket.company !== company) return null;
+  return audience === 'public' ? openTicket(ticket) : ticket;
 }

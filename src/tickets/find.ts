@@ -1,5 +1,6 @@
 // Finding one ticket: by id or key, in the actor's company, and only if it is theirs to see. What was merged into
 // another ticket leads there.
+import { together } from '../batch.ts';
 import type { Ctx } from '../context.ts';
 import { readTicketKey } from '../desks/desk.ts';
 import { unknown } from '../errors.ts';
@@ -38,6 +39,23 @@ export async function find(ctx: Ctx, ref: string): Promise<Ticket> {
   const { pending: _, pendingAt: __, words: ___, ...ticket } = await load(ctx, ref);
   return ticket;
 }
+
+/** For Switchboard itself: a ticket as it stands, many in one trip; null when it is gone. */
+export const ticketNow = together<string, Ticket | null>(async (ids) => {
+  const found = await ticketCollection()
+    .find({ _id: { $in: [...new Set(ids)] } }, { projection: { pending: 0, pendingAt: 0, words: 0 } })
+    .toArray();
+  const stand = new Map(found.map((one) => [one._id, one]));
+  return Promise.all(
+    ids.map(async (id) => {
+      const asked = stand.get(id);
+      const one = asked?.mergedInto ? await lastOf(asked) : asked;
+      if (!one || one.deletedAt) return null;
+      const { pending: _, pendingAt: __, words: ___, ...ticket } = one;
+      return ticket;
+    }),
+  );
+});
 
 /** All that happened to a ticket, filed or still travelling with it, in order. */
 export async function entriesOf(stored: StoredTicket): Promise<Entry[]> {

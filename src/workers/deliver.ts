@@ -1,26 +1,22 @@
-// One delivery: whose turn it is, whether its endpoint may be bothered, the claim, one attempt, the outcome. Whoever
-// dies in between leaves a claim that lapses; whoever wakes up late finds that a newer claim exists and writes nothing.
+// Deliveries: whose turn it is, whether its endpoint may be bothered, the claim, one attempt, the outcome, and on to the
+// next of its lane. Whoever dies in between leaves a claim that lapses; whoever wakes up late finds that a newer claim
+// exists and writes nothing.
 import { storeNow } from '../clock.ts';
 import { Refusal } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { type Channel, Later, type Receipt, type Sending } from '../notify/channel.ts';
+import { type Claim, claim, type Outcome, type Recorded, renew, settle } from '../notify/claims.ts';
 import {
-  type Claim,
-  claim,
   type Due,
   findDelivery,
   headOfLane,
-  type Outcome,
   pausedUntil,
   pauseEndpoint,
   postpone,
-  type Recorded,
-  renew,
-  type StoredDelivery,
-  settle,
   wakeLane,
 } from '../notify/deliveries.ts';
 import { bindOpened, mourn, ticketForCard } from '../notify/failures.ts';
+import type { StoredDelivery } from '../notify/model.ts';
 import { isAway } from '../store.ts';
 import { traced } from '../tracing.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -36,49 +32,106 @@ export interface DeliverOptions {
   leaving: AbortSignal;
 }
 
+export interface Delivering {
+  /** Resolves when it was attempted, or is in line for its endpoint, or has to wait. */
+  look: (due: Due) => Promise<void>;
+  /** How much is under way or in line here. */
+  busy: () => number;
+  /** Begins nothing more; resolves when nothing is under way. What is in line is left to others. */
+  stop: () => Promise<void>;
+}
+
 const LONGEST_ATTEMPT_MS = 30_000;
 const RENEW_EVERY_MS = 2_500;
 const MOST_LOST = 3;
 const DELAYS = [1, 3, 10, 30, 60, 120, 300, 600, 1_800, 3_600];
+/** What has waited so long for the one before it is put off: being woken, it does not wait for its time. */
+const PATIENT_MS = 1_500;
+const LONGEST_WAIT_MS = 15_000;
 const inMs = (ms: number) => new Date(storeNow().getTime() + ms);
 const jitter = (ms: number) => ms * (0.8 + Math.random() * 0.4);
 
-export async function deliver(options: DeliverOptions, due: Due): Promise<void> {
-  const channel = options.channels.get(due.surface);
-  if (!channel) return;
-  const [head, paused] = await Promise.all([headOfLane(due.lane), pausedUntil(due.endpoint)]);
-  if (!head || head.order > due.order) return;
-  if (head._id !== due._id && head.order < due.order) {
-    const turn = Math.max(head.nextAttemptAt?.getTime() ?? 0, inMs(2_000).getTime());
-    await postpone(due._id, new Date(turn));
-    return;
-  }
+export function startDelivering(options: DeliverOptions): Delivering {
+  const { channels, endpoints, log } = options;
+  /** What this process looks at; true: somebody said meanwhile that it is to be looked at again. */
+  const here = new Map<string, boolean>();
+  let stopped = false;
+
+  const look = async (due: Due): Promise<void> => {
+    const channel = channels.get(due.surface);
+    if (!channel || stopped) return;
+    if (here.has(due._id)) return void here.set(due._id, true);
+    here.set(due._id, false);
+    try {
+      while (!(await isItsTurn(due))) {
+        if (!here.get(due._id) || stopped) return void here.delete(due._id);
+        here.set(due._id, false);
+      }
+      const begun = endpoints.run(due.endpoint, channel.abreast ?? 4, () => take(due, channel));
+      if (begun) return await begun;
+      await postpone(due._id, inMs(jitter(700)));
+      here.delete(due._id);
+    } catch (error) {
+      here.delete(due._id);
+      throw error;
+    }
+  };
+
+  /** Its turn at the endpoint has come. */
+  const take = async (due: Due, channel: Channel): Promise<void> => {
+    let settled: StoredDelivery | null = null;
+    try {
+      if (stopped) return;
+      const since = endpoints.paused(due.endpoint);
+      if (since) return await postpone(due._id, new Date(since.getTime() + Math.random() * 500));
+      for (let again = true; again; ) {
+        const claimed = await claim(due._id);
+        const recorded = claimed && (await underTrace(claimed, () => attempt(options, channel, claimed)));
+        again = recorded === 'again';
+        settled = claimed && recorded === 'done' ? claimed.delivery : null;
+      }
+      const next = settled && !isAlone(settled) ? await wakeLane(settled.lane) : null;
+      if (next) look(next).catch((error) => log.debug({ reason: error.message }, 'the next of a lane'));
+    } finally {
+      here.delete(due._id);
+    }
+  };
+
+  return {
+    look,
+    busy: () => here.size,
+    stop: async () => {
+      stopped = true;
+      await endpoints.settled();
+    },
+  };
+}
+
+/** A card is the only one of its lane. */
+const isAlone = ({ _id, lane }: Pick<Due, '_id' | 'lane'>) => lane === _id;
+
+/** False: settled, or to be looked at later. */
+async function isItsTurn(due: Due): Promise<boolean> {
+  const [head, paused] = await Promise.all([
+    isAlone(due) ? null : headOfLane(due.lane),
+    pausedUntil(due.endpoint),
+  ]);
+  if (!isAlone(due) && (!head || head.order > due.order)) return false;
   if (paused) {
     await postpone(due._id, new Date(paused.getTime() + Math.random() * 500));
-    return;
+    return false;
   }
-  const leave = await options.endpoints.enter(due.endpoint, channel.abreast ?? 4);
-  if (!leave) {
-    await postpone(due._id, inMs(jitter(700)));
-    return;
-  }
-  let settled: StoredDelivery | null = null;
-  try {
-    const since = options.endpoints.paused(due.endpoint);
-    if (since) return await postpone(due._id, new Date(since.getTime() + Math.random() * 500));
-    for (let again = true; again; ) {
-      const claimed = await claim(due._id);
-      const recorded = claimed && (await underTrace(claimed, () => attempt(options, channel, claimed)));
-      again = recorded === 'again';
-      settled = claimed && recorded === 'done' ? claimed.delivery : null;
-    }
-  } finally {
-    leave();
-  }
-  if (settled && settled.kind !== 'card') {
-    const next = await wakeLane(settled.lane);
-    if (next) await options.enqueue([next]);
-  }
+  if (!head || head._id === due._id || head.order === due.order) return true;
+  const waited = storeNow().getTime() - (due.nextAttemptAt?.getTime() ?? 0);
+  const turn = head.nextAttemptAt?.getTime() ?? 0;
+  const moves = head.state === 'sending' || turn <= storeNow().getTime();
+  if (moves && waited < PATIENT_MS) return false;
+  const later = inMs(Math.min(Math.max(waited, PATIENT_MS), LONGEST_WAIT_MS)).getTime();
+  await postpone(due._id, new Date(Math.max(turn, later)));
+  // Whoever settled the one before may have looked for its successor just before this one was put off.
+  if ((await headOfLane(due.lane))?._id !== due._id) return false;
+  await wakeLane(due.lane);
+  return true;
 }
 
 const underTrace = <T>({ delivery }: Claim, work: () => Promise<T>): Promise<T> =>
@@ -150,7 +203,7 @@ async function handOver(
       return { state: 'skipped', reason: 'the message that it belongs to was never sent', ms: ms() };
   }
   if (kind === 'card') {
-    sending.ticket = await ticketForCard(log, delivery);
+    sending.ticket = await ticketForCard(delivery);
     if (!sending.ticket && !sending.original)
       return { state: 'skipped', reason: 'the ticket is gone', ms: ms() };
   }

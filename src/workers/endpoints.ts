@@ -3,20 +3,22 @@
 import { storeNow } from '../clock.ts';
 import { pauseEndpoint } from '../notify/deliveries.ts';
 
-/** So many more may wait here for their turn; the others come back later and hold nobody up. */
-const WAITING = 4;
+/** So many more may stand in line here; the others come back later. Standing in line costs nobody else a place. */
+const IN_LINE = 64;
 const FAILURES_UNTIL_PAUSE = 5;
 const FIRST_PAUSE_S = 2;
 const LONGEST_PAUSE_S = 120;
 
 interface Slots {
   active: number;
-  waiting: (() => void)[];
+  line: (() => Promise<void>)[];
 }
 
 export interface Endpoints {
-  /** Null: too many are waiting already. Otherwise the function that gives the slot back. */
-  enter: (endpoint: string, abreast: number) => Promise<(() => void) | null>;
+  /** Does it when a place is free: at once, and resolves when it is done, or in line. Null: the line is too long. */
+  run: (endpoint: string, abreast: number, work: () => Promise<void>) => Promise<void> | null;
+  /** Resolves when nothing is under way and nobody stands in line. */
+  settled: () => Promise<void>;
   /** Until when this process knows it to be left alone. */
   paused: (endpoint: string) => Date | null;
   worked: (endpoint: string) => void;
@@ -31,22 +33,37 @@ export function openEndpoints(): Endpoints {
     const until = failing.get(endpoint)?.until ?? null;
     return until && until > storeNow() ? until : null;
   };
-  const leave = (endpoint: string, mine: Slots) => () => {
-    const next = mine.waiting.shift();
-    if (next) next();
-    else if (--mine.active === 0) slots.delete(endpoint);
+  const underWay = new Set<Promise<void>>();
+  const go = (endpoint: string, mine: Slots, work: () => Promise<void>): Promise<void> => {
+    const going = (async () => {
+      try {
+        await work();
+      } finally {
+        const next = mine.line.shift();
+        // What fails is looked at again by the sweep.
+        if (next) go(endpoint, mine, next).catch(() => undefined);
+        else if (--mine.active === 0) slots.delete(endpoint);
+      }
+    })();
+    underWay.add(going);
+    const gone = () => void underWay.delete(going);
+    going.then(gone, gone);
+    return going;
   };
   return {
-    enter: async (endpoint, abreast) => {
-      const mine = slots.get(endpoint) ?? { active: 0, waiting: [] };
+    run: (endpoint, abreast, work) => {
+      const mine = slots.get(endpoint) ?? { active: 0, line: [] };
       slots.set(endpoint, mine);
       if (mine.active < abreast) {
         mine.active++;
-        return leave(endpoint, mine);
+        return go(endpoint, mine, work);
       }
-      if (mine.waiting.length >= Math.max(WAITING, abreast)) return null;
-      await new Promise<void>((resolve) => mine.waiting.push(resolve));
-      return leave(endpoint, mine);
+      if (mine.line.length >= IN_LINE) return null;
+      mine.line.push(work);
+      return Promise.resolve();
+    },
+    settled: async () => {
+      while (underWay.size) await Promise.allSettled(underWay);
     },
     paused,
     worked: (endpoint) => void failing.delete(endpoint),

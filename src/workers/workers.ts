@@ -11,7 +11,7 @@ import { bundleDue, countWaiting } from '../notify/digests.ts';
 import type { PlanOptions } from '../notify/plan.ts';
 import { listen } from '../signals.ts';
 import { sweep } from '../sla/deadlines.ts';
-import { deliver } from './deliver.ts';
+import { startDelivering } from './deliver.ts';
 import { openEndpoints } from './endpoints.ts';
 import { deadlineLag, queueDepth, waitingDeliveries } from './metrics.ts';
 import { type Queues, workOn } from './queues.ts';
@@ -47,10 +47,9 @@ export const queueNames = (channels: readonly Pick<Channel, 'surface'>[]): strin
 ];
 const deliverQueue = (surface: string) => `deliver-${surface}`;
 
-/** What missed its turn is looked at again within this time, and is not settled before. */
-const NEXT_LOOK_MS = 2_500;
 const SWEEP_BATCH = 2_000;
 const CONCURRENCY = 200;
+const AT_ONCE = 64;
 const GRACE_MS = 4_000;
 
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
@@ -60,9 +59,16 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const leaving = new AbortController();
   await tuneClock();
 
+  const endpoints = openEndpoints();
+  /** What this process can do at once it does without a detour; the rest is for whichever process has time. */
   const enqueue = async (due: readonly Due[]) => {
     const soon = storeNow().getTime() + 50;
     const now = due.filter((one) => one.nextAttemptAt && one.nextAttemptAt.getTime() <= soon);
+    const mine = now.splice(0, Math.max(0, AT_ONCE - delivering.busy()));
+    for (const one of mine)
+      delivering
+        .look(one)
+        .catch((error) => log.warn({ reason: error.message }, 'the sweep takes it up again'));
     for (const surface of surfaces)
       await queues.add(
         deliverQueue(surface),
@@ -71,6 +77,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
           .map((one) => ({ id: `${one._id}-${one.order}`, name: 'deliver', data: one })),
       );
   };
+  const delivering = startDelivering({ channels, endpoints, log, enqueue, leaving: leaving.signal });
   const sweepDeliveries = async () => {
     const due = await dueDeliveries(surfaces, storeNow(), SWEEP_BATCH);
     waitingDeliveries.set(due.length);
@@ -79,11 +86,9 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const sweepNotices = async () => enqueue(await bundleDue(channels));
   const deadlines = watchDeadlines(log);
 
-  const endpoints = openEndpoints();
-  const delivering = { channels, endpoints, log, enqueue, leaving: leaving.signal };
   const working = surfaces.map((surface) =>
     workOn<Due>(deliverQueue(surface), { redis, prefix, log, concurrency: CONCURRENCY }, (due) =>
-      deliver(delivering, { ...due, nextAttemptAt: due.nextAttemptAt && new Date(due.nextAttemptAt) }),
+      delivering.look({ ...due, nextAttemptAt: due.nextAttemptAt && new Date(due.nextAttemptAt) }),
     ),
   );
   const relay = startRelay({
@@ -119,8 +124,8 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
         await sweepNotices();
         await sweepDeliveries();
         const now = storeNow();
-        const soon = new Date(now.getTime() + NEXT_LOOK_MS);
-        if (!(await countUnsettled(surfaces, soon)) && !(await countWaiting(now))) break;
+        const left = (await countUnsettled(surfaces, now)) + (await countWaiting(now));
+        if (!left && !delivering.busy()) break;
         await pause(15);
       }
     },
@@ -130,7 +135,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
       clearInterval(counting);
       const hurry = setTimeout(() => leaving.abort(new Error('the worker was stopped')), GRACE_MS);
       await relay.stop();
-      await Promise.all([stopSchedule(), ...working.map((stop) => stop())]);
+      await Promise.all([stopSchedule(), delivering.stop(), ...working.map((stop) => stop())]);
       deadlines.stop();
       clearTimeout(hurry);
     },

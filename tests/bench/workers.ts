@@ -2,6 +2,7 @@
 // BullMQ in the same run, filing with a heap of jobs waiting and with none, healthy places with and without a hung one.
 // Run by itself: MONGODB_URI and REDIS_URL say where the stores are.
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -183,15 +184,32 @@ async function handOver(
   return arrived().map((one) => one.at - Number(one.text.split(' ')[1]));
 }
 
+/** What the store was asked so far, by everybody, and what the worker's process has cost. */
+async function spent(pid = 0): Promise<{ counts: Record<string, number>; cpuMs: number }> {
+  const status = await mongoose.connection.db?.command({ serverStatus: 1 });
+  const ticks = readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ').slice(13, 15).map(Number);
+  const cpuMs = ((ticks[0] ?? 0) + (ticks[1] ?? 0)) * 10;
+  return { counts: { ...status?.opcounters }, cpuMs };
+}
+const relayed = () =>
+  mongoose.connection.collection('tickets').countDocuments({ pendingAt: { $gt: new Date(0) } });
+
 const figures = (list: number[]) => ({ count: list.length, p50: median(list), p99: quantile(list, 0.99) });
 
 export async function benchWorkers(
   mongodb: string,
   url: string,
-  waiting = 100_000,
-  rate = 200,
+  { waiting = 100_000, rate = 200, cards = false, parts = ['hops', 'create', 'change', 'hung'] } = {},
 ): Promise<Record<string, unknown>> {
-  const { ours, raw } = await hops(url);
+  const measures: Record<string, unknown> = { load: os.loadavg() };
+  if (parts.includes('hops')) {
+    const { ours, raw } = await hops(url);
+    Object.assign(measures, {
+      hops: { ours, raw },
+      p10_rate: median(ours.map((one) => one.rate)) / median(raw.map((one) => one.rate)),
+      p10_start: median(ours.map((one) => one.startMs)) / median(raw.map((one) => one.startMs)),
+    });
+  }
   const database = `bench_workers_${newId()}`;
   const prefix = `bench-${newId()}`;
   const config = loadConfig({
@@ -218,7 +236,7 @@ export async function benchWorkers(
       },
       ...{ MONGODB_URI: mongodb, REDIS_URL: url, REDIS_PREFIX: prefix, SECRET_KEY: config.SECRET_KEY },
       ...{ LOG_LEVEL: 'warn', NOTIFICATIONS_ENABLED: 'false', DATABASE: database, PEER_URL: peer.url },
-      ...{ PEER_CARDS: 'false' },
+      ...{ PEER_CARDS: String(cards), PEER_KEEPS: 'true' },
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -227,34 +245,41 @@ export async function benchWorkers(
   const hush = carrySignals(publisher, openRedis(url, log), prefix, log);
   try {
     await createRate(300);
-    const empty = said('created a second', await createRate());
-    const away = await heap(url, prefix, waiting);
-    const full = said(`created a second, ${waiting} jobs waiting`, await createRate());
-    await away();
+    if (parts.includes('create')) {
+      const empty = said('created a second', await createRate());
+      const away = await heap(url, prefix, waiting);
+      const full = said(`created a second, ${waiting} jobs waiting`, await createRate());
+      await away();
+      measures.p12_create = full / empty;
+    }
     const tickets = await talkedAbout(50);
-    const relayed = () =>
-      mongoose.connection.collection('tickets').countDocuments({ pendingAt: { $gt: new Date(0) } });
     const began = performance.now();
     const behind = await relayed();
     while ((await relayed()) > 0) await pause(100);
     said('tickets relayed a second', behind / ((performance.now() - began) / 1_000));
     await handOver(peer, tickets, rate / 4, 2);
-    const changed = said(
-      `ms from change to peer, ${rate}/s`,
-      figures(await handOver(peer, tickets, rate, 6)),
-    );
-    const well = said('ms, all well', figures(await handOver(peer, tickets, rate / 2, 5)));
-    peer.manner = (one) => one.place === 'place-0' && one.kind === 'post';
-    const hung = said('ms, one of 50 hangs', figures(await handOver(peer, tickets, rate / 2, 5)));
-    return {
-      hops: { ours, raw },
-      p10_rate: median(ours.map((one) => one.rate)) / median(raw.map((one) => one.rate)),
-      p10_start: median(ours.map((one) => one.startMs)) / median(raw.map((one) => one.startMs)),
-      p12_create: full / empty,
-      changed,
-      p14: { well, hung, ratio: hung.p99 / well.p99 },
-      load: os.loadavg(),
-    };
+    if (parts.includes('change')) {
+      const before = await spent(desk.pid);
+      const list = await handOver(peer, tickets, rate, 6);
+      const after = await spent(desk.pid);
+      measures.changed = said(`ms from change to peer, ${rate}/s`, figures(list));
+      measures.per_change = said('commands and CPU ms of the worker for each', {
+        cpuMs: (after.cpuMs - before.cpuMs) / list.length,
+        ...Object.fromEntries(
+          Object.entries(after.counts).map(([name, count]) => [
+            name,
+            (count - (before.counts[name] ?? 0)) / list.length,
+          ]),
+        ),
+      });
+    }
+    if (parts.includes('hung')) {
+      const well = said('ms, all well', figures(await handOver(peer, tickets, rate / 2, 5)));
+      peer.manner = (one) => one.place === 'place-0' && one.kind === 'post';
+      const hung = said('ms, one of 50 hangs', figures(await handOver(peer, tickets, rate / 2, 5)));
+      measures.p14 = { well, hung, ratio: hung.p99 / well.p99 };
+    }
+    return measures;
   } finally {
     desk.kill('SIGKILL');
     await hush();
@@ -266,13 +291,13 @@ export async function benchWorkers(
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { MONGODB_URI, REDIS_URL, WAITING, RATE } = process.env;
+  const { MONGODB_URI, REDIS_URL, WAITING, RATE, PARTS, CARDS } = process.env;
   if (!MONGODB_URI || !REDIS_URL) throw new Error('MONGODB_URI and REDIS_URL say which stores to measure');
-  console.log(
-    JSON.stringify(
-      await benchWorkers(MONGODB_URI, REDIS_URL, Number(WAITING ?? 100_000), Number(RATE ?? 200)),
-      null,
-      2,
-    ),
-  );
+  const options = {
+    ...(WAITING ? { waiting: Number(WAITING) } : {}),
+    ...(RATE ? { rate: Number(RATE) } : {}),
+    ...(PARTS ? { parts: PARTS.split(',') } : {}),
+    cards: CARDS === 'true',
+  };
+  console.log(JSON.stringify(await benchWorkers(MONGODB_URI, REDIS_URL, options), null, 2));
 }

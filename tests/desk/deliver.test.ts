@@ -92,6 +92,24 @@ describe('when the other side fails', () => {
     ]);
   });
 
+  test('twenty words to one place follow each other at once, in order', async () => {
+    const ticket = await file(world);
+    await bind(ticket, 'lively', 'public');
+    await world.drain();
+    const words = Array.from({ length: 20 }, (_, n) => `word ${n}`);
+    peer.manner = (one, _, res) => {
+      if (one.place !== 'lively' || one.kind !== 'post') return false;
+      peer.heard.push(one);
+      setTimeout(() => res.end('{}'), 30);
+      return true;
+    };
+    for (const word of words) await say(world, ticket, word);
+    const asked = Date.now();
+    await until(() => told('lively').length === words.length);
+    expect(told('lively')).toEqual(words);
+    expect(Date.now() - asked).toBeLessThan(1_800);
+  });
+
   test('a refusal is final, stands in the history, and can be sent again by hand', async () => {
     const ticket = await file(world);
     await bind(ticket, 'closed', 'public');

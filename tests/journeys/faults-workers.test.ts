@@ -124,6 +124,26 @@ test('a change that cannot be digested is set aside and told, and the rest flows
   await until(() => desk.said().includes('set aside'));
 }, 120_000);
 
+test('a message that kills whoever sends it is set aside, and the rest flows', async () => {
+  const [sick, well] = [await talkedAbout('fatal'), await talkedAbout('fine')];
+  await say(world, sick, 'Marker-11: fatal');
+  const client = await mongoose.mongo.MongoClient.connect(world.config.MONGODB_URI);
+  const deliveries = client.db(world.database).collection('deliveries');
+  for (let death = 1; death <= 3; death++) {
+    expect(await (await worker()).ended).toBe('SIGKILL');
+    // Its lease runs out.
+    await deliveries.updateMany({ state: 'sending' }, { $set: { nextAttemptAt: new Date() } });
+  }
+  await client.close();
+  await worker();
+  await say(world, well, 'still here');
+  await say(world, sick, 'and here');
+  await until(() => words('fine').length === 1 && words('fatal').length === 1, 30_000);
+  const aside = (await receipts(world, sick)).find((one) => one.kind === 'post');
+  expect(aside).toMatchObject({ state: 'failed', error: expect.stringContaining('died each time') });
+  expect(aside?.attempts).toHaveLength(1);
+}, 120_000);
+
 test('a worker that is told to go leaves within ten seconds, in good order, and another finishes', async () => {
   const tickets = await Promise.all(['leave-1', 'leave-2', 'leave-3'].map(talkedAbout));
   const leaver = await worker();

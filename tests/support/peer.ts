@@ -71,8 +71,12 @@ export const doubled = (heard: readonly Heard[]): string[] => {
   return [...counts].filter(([, count]) => count > 1).map(([id]) => id);
 };
 
-export function peerChannel(url: string, given: Partial<Channel> & { knows?: boolean } = {}): Channel {
-  const { knows = true, ...rest } = given;
+export function peerChannel(
+  url: string,
+  given: Partial<Channel> & { knows?: boolean; keeps?: boolean } = {},
+): Channel {
+  const { knows = true, keeps = false, ...rest } = given;
+  const close: Record<string, string> = keeps ? {} : { connection: 'close' };
   return {
     surface: 'peer',
     kinds: ['post', 'edit', 'delete', 'card', 'notice'],
@@ -82,7 +86,7 @@ export function peerChannel(url: string, given: Partial<Channel> & { knows?: boo
       const { _id: id, to, message } = delivery;
       const answer = await fetch(`${url}/messages`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', connection: 'close' },
+        headers: { 'content-type': 'application/json', ...close },
         signal,
         body: JSON.stringify({
           id,
@@ -106,7 +110,7 @@ export function peerChannel(url: string, given: Partial<Channel> & { knows?: boo
           find: async ({ _id }, { signal }) => {
             const answer = await fetch(`${url}/messages/${_id}`, {
               signal,
-              headers: { connection: 'close' },
+              headers: close,
             });
             await answer.text();
             if (answer.status >= 500) throw new Error(`the peer answered ${answer.status}`);
