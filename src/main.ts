@@ -15,6 +15,8 @@ import type { Channel } from './notify/channel.ts';
 import { FIRST_COMPANY, firstStart } from './people/companies.ts';
 import { finishErasures } from './people/erasure.ts';
 import { finishMerges } from './people/merging.ts';
+import { isOnCall } from './routing/rotas.ts';
+import { openRouter } from './routing/router.ts';
 import { useSecretKey } from './secrets.ts';
 import { useSla } from './sla/rules.ts';
 import { buildIndexes, connectStore, disconnectStore, pingStore } from './store.ts';
@@ -105,6 +107,8 @@ export async function run(
     if (has('worker')) {
       const patient = openRedis(REDIS_URL, log);
       stops.push(async () => patient.disconnect());
+      const router = openRouter(log);
+      stops.push(router.stop);
       const workers = await startWorkers({
         queues,
         redis: patient,
@@ -113,8 +117,15 @@ export async function run(
         channels,
         bundleMs: config.NOTIFY_BUNDLE_SECONDS * 1_000,
         notifies: config.NOTIFICATIONS_ENABLED,
-        followers: [followAttachments],
+        isOnCall,
+        followers: [followAttachments, router.follow],
         rounds: [
+          {
+            name: 'routing',
+            everyMs: 2_000,
+            run: router.round,
+            drain: async () => (await router.round()) > 0,
+          },
           { name: 'files', everyMs: 60_000, run: () => sweepFiles(systemCtx({ log }, FIRST_COMPANY)) },
         ],
       });

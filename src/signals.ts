@@ -9,7 +9,17 @@ export interface Signals {
   change: { company: string; ticket?: string; user?: string; id: string };
   /** What is cached of a person, desk or company is out of date. */
   stale: {
-    kind: 'user' | 'session' | 'key' | 'desk' | 'company' | 'policy' | 'rule' | 'workspace' | 'channel';
+    kind:
+      | 'user'
+      | 'session'
+      | 'key'
+      | 'desk'
+      | 'company'
+      | 'policy'
+      | 'rule'
+      | 'routing'
+      | 'workspace'
+      | 'channel';
     id: string;
   };
   /** An inbound message was stored and waits. */

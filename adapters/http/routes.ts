@@ -14,6 +14,7 @@ import { type Operations, operationRoutes } from './operations.ts';
 import { peopleRoutes } from './people.ts';
 import { placeRoutes } from './places.ts';
 import { type Route, route } from './route.ts';
+import { routingRoutes } from './routing.ts';
 import { slaRoutes } from './sla.ts';
 import { teamRoutes } from './teams.ts';
 import { deedRoutes } from './ticket-deeds.ts';
@@ -41,6 +42,7 @@ export function allRoutes(operations: Operations, others: readonly Route[] = [])
     ...ticketRoutes,
     ...readingRoutes,
     ...slaRoutes,
+    ...routingRoutes,
     ...deedRoutes,
     ...commentRoutes,
     ...deliveryRoutes,

@@ -51,3 +51,11 @@ export function filedSince(company: string, since: Date, limit: number): Promise
     .limit(limit)
     .toArray();
 }
+
+/** The latest handovers of these tickets. */
+export function filedHandovers(tickets: readonly string[], since: Date): Promise<Entry[]> {
+  return historyCollection()
+    .find({ ticket: { $in: [...tickets] }, action: 'assignment_change', at: { $gte: since } })
+    .sort({ ticket: 1, seq: 1 })
+    .toArray();
+}

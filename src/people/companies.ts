@@ -75,3 +75,15 @@ export async function firstStart(config: Config, log: Logger): Promise<boolean> 
     }),
   );
 }
+
+/** `auto_assign`: desks without a rule of their own give their tickets to teams. */
+export const assignsByItself = async (company: string): Promise<boolean> =>
+  (await companyCollection().findOne({ _id: company }, { projection: { autoAssign: 1 } }))?.autoAssign ===
+  true;
+
+export async function companiesThatAssign(): Promise<string[]> {
+  const found = await companyCollection()
+    .find({ autoAssign: true, active: true }, { projection: { _id: 1 } })
+    .toArray();
+  return found.map(({ _id }) => _id);
+}

@@ -52,3 +52,32 @@ export async function calledMembers(company: string, names: string[]): Promise<s
     .toArray();
   return found.map((user) => user._id);
 }
+
+export type Colleague = Pick<StoredUser, 'username' | 'fullName' | 'role' | 'teams' | 'skills'> & {
+  id: string;
+};
+
+/** All active agents and above of a company, or those of these ids; who has been here longest comes first. */
+export async function colleagues(company: string, among?: readonly string[]): Promise<Colleague[]> {
+  const found = await userCollection()
+    .find(
+      { company, active: true, role: { $ne: 'customer' }, ...(among ? { _id: { $in: [...among] } } : {}) },
+      { projection: { username: 1, fullName: 1, role: 1, teams: 1, skills: 1 } },
+    )
+    .sort({ createdAt: 1, _id: 1 })
+    .toArray();
+  return found.map(({ _id, username, fullName, role, teams, skills }) => ({
+    ...{ id: _id, username, fullName, role },
+    ...{ teams: teams ?? [], skills: skills ?? [] },
+  }));
+}
+
+/** The teams of a company that take work. */
+export async function activeTeams(
+  company: string,
+): Promise<Pick<StoredTeam, '_id' | 'name' | 'category' | 'description'>[]> {
+  return teamCollection()
+    .find({ company, active: true }, { projection: { name: 1, category: 1, description: 1 } })
+    .sort({ name: 1 })
+    .toArray();
+}

@@ -183,6 +183,7 @@ const shape = (collection: string) =>
 const companies = shape('companies');
 companies.index({ name: 1 }, { unique: true });
 companies.index({ deletedAt: 1, createdAt: 1, _id: 1 });
+companies.index({ autoAssign: 1 }, { partialFilterExpression: { autoAssign: true } });
 const users = shape('users');
 users.index({ email: 1 }, { unique: true });
 users.index({ username: 1 }, { unique: true });

@@ -31,6 +31,11 @@ schema.index(
   { company: 1, 'conversations.id': 1 },
   { partialFilterExpression: { 'conversations.id': { $gt: '' } } },
 );
+// What is waited for or in hand now (`new` and `open` are neighbours in the alphabet): queues, and what people have.
+schema.index(
+  { company: 1, assignee: 1, statusKind: 1, desk: 1, team: 1, createdAt: 1, _id: 1 },
+  { partialFilterExpression: { statusKind: { $gte: 'new', $lte: 'open' } } },
+);
 schema.index({ nextDeadlineAt: 1 }, { partialFilterExpression: { nextDeadlineAt: { $type: 'date' } } });
 schema.index({ pendingAt: 1 }, { partialFilterExpression: { pendingAt: { $type: 'date' } } });
 

@@ -9,6 +9,8 @@ export interface Round {
   name: string;
   everyMs: number;
   run: () => Promise<unknown>;
+  /** Does what is due at once; true when there was anything, so that the rest is looked at again. */
+  drain?: () => Promise<boolean>;
 }
 
 export const ROUNDS = 'rounds';

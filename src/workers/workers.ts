@@ -121,6 +121,9 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
         await settleInbox();
         await sweep({ log });
         await relay.drain();
+        let more = false;
+        for (const { drain } of options.rounds ?? []) if (await drain?.()) more = true;
+        if (more) continue;
         await sweepNotices();
         await sweepDeliveries();
         const now = storeNow();

@@ -1,0 +1,130 @@
+// Gives out what waits: woken by what the relay sees, and every few seconds regardless. The queue is the tickets
+// themselves, so that nothing has to be remembered: whoever dies, what still waits is found again.
+import { setTimeout as pause } from 'node:timers/promises';
+import { storeTime } from '../clock.ts';
+import type { Entry } from '../history/entry.ts';
+import type { Logger } from '../log.ts';
+import { listen } from '../signals.ts';
+import type { StoredTicket } from '../tickets/ticket.ts';
+import { isAnyWaiting } from '../tickets/waiting.ts';
+import { nextBatch } from './batch.ts';
+import { type Book, enter, openBook, settle } from './book.ts';
+import { readFacts } from './facts.ts';
+import type { Intent } from './model.ts';
+import { companiesHandingOver } from './presence.ts';
+import { automaticRules, companiesRouting, routesByItself } from './rules.ts';
+
+const MOST_BATCHES = 40;
+const MOST_LOST = 60;
+
+/** One batch: decided on the book as it stands, entered, carried out. Null: somebody else was quicker, look again. */
+export async function giveOut(
+  company: string,
+  log: Logger,
+  decide: (book: Book, now: Date) => Promise<Intent[]>,
+): Promise<number | null> {
+  const now = await storeTime();
+  const { book } = await settle(await openBook(company), log, { now, isOwn: false });
+  if (!book) return null;
+  const intents = await decide(book, now);
+  if (!intents.length) return 0;
+  const entered = await enter(book, intents);
+  if (!entered) return null;
+  return (await settle(entered, log, { now: await storeTime(), isOwn: true })).written;
+}
+
+async function routeNow(company: string, log: Logger): Promise<number> {
+  let written = 0;
+  let lost = 0;
+  for (let batches = 0; batches < MOST_BATCHES; ) {
+    const given = await giveOut(company, log, async (book, now) => nextBatch(await readFacts(book, now)));
+    if (given === null) {
+      lost += 1;
+      if (lost > MOST_LOST) break;
+      await pause(Math.random() * Math.min(10 * lost, 100));
+      continue;
+    }
+    if (given === 0) break;
+    written += given;
+    batches += 1;
+  }
+  return written;
+}
+
+interface Underway {
+  again: boolean;
+  done: Promise<number>;
+}
+const underway = new Map<string, Underway>();
+
+/** One at a time in this process; what comes meanwhile is seen to afterwards. */
+function route(company: string, log: Logger): Promise<number> {
+  const current = underway.get(company);
+  if (current) {
+    current.again = true;
+    return current.done;
+  }
+  const mine: Underway = { again: false, done: Promise.resolve(0) };
+  mine.done = (async () => {
+    let written = 0;
+    try {
+      do {
+        mine.again = false;
+        written += await routeNow(company, log);
+      } while (mine.again);
+      return written;
+    } finally {
+      underway.delete(company);
+    }
+  })();
+  underway.set(company, mine);
+  return mine.done;
+}
+
+const quietly = (log: Logger, work: Promise<unknown>): void =>
+  void work.catch((error: Error) => log.warn({ reason: error.message }, 'tickets could not be given out'));
+
+/** A ticket waits now, or somebody has a hand free. */
+function concerns({ assignee, statusKind }: StoredTicket, entries: readonly Entry[]): boolean {
+  if (assignee === null && (statusKind === 'new' || statusKind === 'open')) return true;
+  return entries.some(({ fields }) => fields.assignee?.[0] || (fields.statusKind && assignee !== null));
+}
+
+export interface Router {
+  follow: (ticket: StoredTicket, entries: readonly Entry[]) => Promise<void>;
+  /** All companies, one look each. Returns how many tickets were given out. */
+  round: () => Promise<number>;
+  stop: () => Promise<void>;
+}
+
+export function openRouter(log: Logger): Router {
+  let stopped = false;
+  const start = (company: string) => {
+    if (!stopped) quietly(log, route(company, log));
+  };
+  const round = async (): Promise<number> => {
+    const [routing, leaving] = await Promise.all([companiesRouting(), companiesHandingOver()]);
+    let written = 0;
+    for (const company of new Set([...routing, ...leaving])) {
+      if (stopped) break;
+      const desks = [...(await automaticRules(company)).keys()];
+      if (leaving.includes(company) || (desks.length && (await isAnyWaiting(company, desks))))
+        written += await route(company, log);
+    }
+    return written;
+  };
+  const unlisten = listen('inbound', ({ kind }) => {
+    if (kind === 'routing' && !stopped) quietly(log, round());
+  });
+  return {
+    follow: async (ticket, entries) => {
+      if (concerns(ticket, entries) && (await routesByItself(ticket.company))) start(ticket.company);
+    },
+    round,
+    stop: async () => {
+      stopped = true;
+      unlisten();
+      await Promise.allSettled([...underway.values()].map(({ done }) => done));
+    },
+  };
+}

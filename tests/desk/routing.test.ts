@@ -1,0 +1,338 @@
+// Tickets find somebody by themselves: fairly, within limits, never against what a person decided, and once, however
+// many workers give them out and whenever one of them dies.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import mongoose from 'mongoose';
+import { systemCtx } from '../../src/context.ts';
+import { newId } from '../../src/id.ts';
+import { openLog } from '../../src/log.ts';
+import { FIRST_COMPANY } from '../../src/people/companies.ts';
+import { nextBatch } from '../../src/routing/batch.ts';
+import { enter, openBook } from '../../src/routing/book.ts';
+import { readFacts } from '../../src/routing/facts.ts';
+import type { StoredBook } from '../../src/routing/model.ts';
+import { giveOut, openRouter } from '../../src/routing/router.ts';
+import { ruleInput } from '../../src/routing/rule.ts';
+import { setRouting } from '../../src/routing/rules.ts';
+import { change } from '../../src/tickets/change.ts';
+import { entriesOf, load } from '../../src/tickets/find.ts';
+import type { Ticket } from '../../src/tickets/ticket.ts';
+import { create, createInput } from '../../src/tickets/tickets.ts';
+import { formTeam, hire, openDeskOf, type Person } from '../support/staff.ts';
+import { openWorld, type World } from '../support/world.ts';
+
+const log = openLog('silent');
+const ctx = systemCtx({ log }, FIRST_COMPANY);
+let world: World;
+let manager: Person;
+let count = 0;
+
+beforeAll(async () => {
+  world = await openWorld({ roles: 'api' });
+  manager = await hire(world, 'Mona', 'manager');
+});
+afterAll(() => world?.close());
+
+interface Crew {
+  desk: string;
+  team: string;
+  people: Person[];
+}
+const crews: Crew[] = [];
+/** A desk of its own, with a team of its own: what is waiting elsewhere is no concern of it. */
+async function crew(names: string[], rule: Record<string, unknown> = {}): Promise<Crew> {
+  count += 1;
+  const team = await formTeam(`Team ${count}`);
+  const desk = (await openDeskOf(`D${count}`, 'support')).id;
+  const people: Person[] = [];
+  for (const name of names) people.push(await hire(world, `${name}${count}`, 'agent', { teams: [team] }));
+  const one = { desk, team, people };
+  crews.push(one);
+  if (rule) await setRouting(ctx, desk, ruleInput.parse({ strategy: 'round_robin', teamId: team, ...rule }));
+  return one;
+}
+afterEach(async () => {
+  for (const { desk } of crews.splice(0))
+    await mongoose.connection.collection('tickets').deleteMany({ desk: desk as never });
+  await mongoose.connection.collection('routing_rules').deleteMany({});
+});
+
+const filed = ({ desk }: Crew, more: Record<string, unknown> = {}, at?: Date): Promise<Ticket> =>
+  create(at ? { ...ctx, now: () => at } : ctx, createInput.parse({ title: 'It smokes', desk, ...more }));
+const many = async (crew: Crew, number: number): Promise<Ticket[]> => {
+  const made: Ticket[] = [];
+  for (let from = 0; from < number; from += 20)
+    made.push(...(await Promise.all(Array.from({ length: Math.min(20, number - from) }, () => filed(crew)))));
+  return made;
+};
+const route = async (): Promise<number> => {
+  const router = openRouter(log);
+  const given = await router.round();
+  await router.stop();
+  return given;
+};
+const now = (ticket: Ticket) => load(ctx, ticket._id);
+const story = async (ticket: Ticket) => entriesOf(await now(ticket));
+async function share({ desk, people }: Crew): Promise<Record<string, number>> {
+  const rows = await mongoose.connection
+    .collection('tickets')
+    .aggregate([{ $match: { desk } }, { $group: { _id: '$assignee', n: { $sum: 1 } } }])
+    .toArray();
+  const name = (id: unknown) => people.find((one) => one.id === id)?.name.replace(/\d+$/, '') ?? 'nobody';
+  return Object.fromEntries(rows.map(({ _id, n }) => [name(_id), n]));
+}
+const presence = (who: Person, body: Record<string, unknown>) =>
+  who.call('PUT', 'users/me/availability', body);
+
+describe('round robin', () => {
+  test('sixty tickets over three agents are twenty each, with several routers at once', async () => {
+    const desk = await crew(['Ana', 'Bo', 'Mei']);
+    const made = await many(desk, 60);
+    await Promise.all(Array.from({ length: 4 }, () => giveAll()));
+    expect(await share(desk)).toEqual({ Ana: 20, Bo: 20, Mei: 20 });
+    for (const ticket of made.slice(0, 5)) {
+      const entries = await story(ticket);
+      expect(entries.map((entry) => entry.action)).toEqual(['created', 'assignment_change']);
+      expect(entries[1]).toMatchObject({ by: { kind: 'system' }, via: 'system' });
+      expect(entries[1]?.notes).toMatch(/^Round robin: \w+ (is next, after \w+|begins)\./);
+    }
+  });
+
+  test('goes on where it stopped, whoever goes on', async () => {
+    const desk = await crew(['Ana', 'Bo', 'Mei']);
+    const order: (string | null)[] = [];
+    for (let at = 0; at < 7; at++) {
+      const ticket = await filed(desk);
+      await route();
+      order.push((await now(ticket)).assignee);
+    }
+    const ids = desk.people.map(({ id }) => id);
+    expect(order).toEqual([...ids, ...ids, ids[0]]);
+  });
+
+  test('somebody who comes new or back gets one turn, not all that they missed', async () => {
+    const desk = await crew(['Ana', 'Bo']);
+    await many(desk, 8);
+    await route();
+    desk.people.push(await hire(world, `Mei${count}`, 'agent', { teams: [desk.team] }));
+    await many(desk, 6);
+    await route();
+    expect(await share(desk)).toEqual({ Ana: 6, Bo: 6, Mei: 2 });
+  });
+});
+
+/** As another process would: without the courtesy of one at a time. */
+async function giveAll(): Promise<void> {
+  for (let idle = 0; idle < 3; ) {
+    const given = await giveOut(FIRST_COMPANY, log, async (book, at) => nextBatch(await readFacts(book, at)));
+    if (given === 0) idle += 1;
+  }
+}
+
+describe('a limit', () => {
+  test('holds, however many give out at once, and what is left waits', async () => {
+    const desk = await crew(['Ana', 'Bo'], { capacity: 5, strategy: 'least_loaded' });
+    await many(desk, 14);
+    await Promise.all(Array.from({ length: 4 }, () => giveAll()));
+    expect(await share(desk)).toEqual({ Ana: 5, Bo: 5, nobody: 4 });
+  });
+
+  test('of a person goes before the one of the desk, and counts what they have on all desks', async () => {
+    const first = await crew(['Ana'], { capacity: 9 });
+    const [ana] = first.people as [Person];
+    const second = { ...(await crew([], { teamId: first.team, capacity: 9 })), people: first.people };
+    await manager.call('PUT', `users/${ana.id}/availability`, { capacity: 3 });
+    await many(first, 2);
+    await route();
+    await many(second, 4);
+    await route();
+    expect([await share(first), await share(second)]).toEqual([{ Ana: 2 }, { Ana: 1, nobody: 3 }]);
+  });
+
+  test('leaves room when a ticket waits for others, and the oldest of the queue gets it', async () => {
+    const desk = await crew(['Ana'], { capacity: 1 });
+    const hour = (ago: number) => new Date(Date.now() - ago * 3_600_000);
+    const young = await filed(desk, {}, hour(1));
+    const old = await filed(desk, {}, hour(3));
+    const middle = await filed(desk, { priority: 'critical' }, hour(2));
+    await route();
+    const holders = async () =>
+      (await Promise.all([old, middle, young].map(now))).map(({ assignee }) => assignee !== null);
+    expect(await holders()).toEqual([true, false, false]);
+    await change(ctx, old._id, () => ({ action: 'status_change', set: { status: 'pending' } }));
+    await route();
+    expect(await holders()).toEqual([true, true, false]);
+    await change(ctx, middle._id, () => ({ action: 'status_change', set: { status: 'pending' } }));
+    await route();
+    expect(await holders()).toEqual([true, true, true]);
+  });
+});
+
+describe('what people decided', () => {
+  test('stays: a ticket with somebody is never given to another', async () => {
+    const desk = await crew(['Ana', 'Bo']);
+    const [ana] = desk.people as [Person];
+    const ticket = await filed(desk, { assigneeId: ana.id });
+    await manager.call('PUT', `tickets/${ticket.key}/assign`, { assignee_id: manager.id });
+    await route();
+    expect((await now(ticket)).assignee).toBe(manager.id);
+  });
+
+  test('put back, it goes to somebody else, and to nobody when there is nobody else', async () => {
+    const desk = await crew(['Ana', 'Bo']);
+    const ticket = await filed(desk);
+    await route();
+    const holder = async () => desk.people.find(({ id }) => id === ticketNow.assignee) as Person;
+    let ticketNow = await now(ticket);
+    const first = await holder();
+    expect((await first.call('POST', `tickets/${ticket.key}/release`, {})).status).toBe(200);
+    await route();
+    ticketNow = await now(ticket);
+    const second = await holder();
+    expect(second.id).not.toBe(first.id);
+    await second.call('POST', `tickets/${ticket.key}/release`, {});
+    expect(await route()).toBe(0);
+    expect((await now(ticket)).assignee).toBeNull();
+  });
+
+  test('a claim at the same moment wins or loses, and its turn is not lost', async () => {
+    const desk = await crew(['Ana', 'Bo']);
+    const [ana] = desk.people as [Person];
+    const ticket = await filed(desk);
+    const book = await openBook(FIRST_COMPANY);
+    const intents = await nextBatch(await readFacts(book, new Date()));
+    expect(intents.map((one) => one.ticket)).toEqual([ticket._id]);
+    expect(intents[0]?.set.assignee).toBe(ana.id);
+    await manager.call('POST', `tickets/${ticket.key}/claim`, {});
+    await enter(book, intents);
+    const next = await filed(desk);
+    await route();
+    expect((await now(ticket)).assignee).toBe(manager.id);
+    expect((await now(next)).assignee).toBe(ana.id);
+  });
+});
+
+describe('who is away', () => {
+  test('is left out, says until when, and is back by themselves', async () => {
+    const desk = await crew(['Ana', 'Bo']);
+    const [ana, bo] = desk.people as [Person, Person];
+    const until = new Date(Date.now() + 3_600_000);
+    expect((await presence(bo, { away: true, until })).body).toMatchObject({ away: true, user_id: bo.id });
+    const made = await many(desk, 4);
+    await route();
+    expect(await share(desk)).toEqual({ Ana: 4 });
+    const [last] = made as [Ticket];
+    expect((await story(last))[1]?.notes).toContain(`Left out: ${bo.name} (away until `);
+    await mongoose.connection
+      .collection('routing_presences')
+      .updateOne({ _id: bo.id as never }, { $set: { until: new Date(Date.now() - 1_000) } });
+    expect((await bo.call('GET', 'users/me/availability')).body.away).toBe(false);
+    await many(desk, 1);
+    await route();
+    expect(await share(desk)).toEqual({ Ana: 4, Bo: 1 });
+    expect((await presence(ana, { away: false, until })).status).toBe(400);
+  });
+
+  test('hands over what they have, once: what they are given afterwards stays', async () => {
+    const desk = await crew(['Ana', 'Bo', 'Mei']);
+    const [ana] = desk.people as [Person];
+    const made = await Promise.all([1, 2, 3, 4].map(() => filed(desk, { assigneeId: ana.id })));
+    const [waits] = made as [Ticket];
+    await change(ctx, waits._id, () => ({ action: 'status_change', set: { status: 'pending' } }));
+    await presence(ana, { away: true, hand_over: true });
+    await Promise.all(Array.from({ length: 3 }, route));
+    expect(await share(desk)).toEqual({ Bo: 2, Mei: 2 });
+    for (const ticket of made) {
+      const moves = (await story(ticket)).filter(({ action }) => action === 'assignment_change');
+      expect(moves.map(({ notes }) => notes?.split('. ')[0])).toEqual([`${ana.name} is away`]);
+    }
+    const later = await filed(desk, { assigneeId: ana.id });
+    await route();
+    expect((await now(later)).assignee).toBe(ana.id);
+    expect((await ana.call('GET', 'users/me/availability')).body.handing_over).toBe(false);
+  });
+
+  test('where nobody else can take them, they wait in the queue; by hand elsewhere, they go back into it', async () => {
+    const desk = await crew(['Ana'], { handOver: true });
+    const byHand = await crew([]);
+    await mongoose.connection.collection('routing_rules').deleteOne({ _id: byHand.desk as never });
+    const [ana] = desk.people as [Person];
+    const mine = await filed(desk, { assigneeId: ana.id });
+    const other = await filed(byHand, { assigneeId: ana.id });
+    await presence(ana, { away: true });
+    await route();
+    expect([(await now(mine)).assignee, (await now(other)).assignee]).toEqual([null, ana.id]);
+    await presence(ana, { away: true, hand_over: true });
+    await route();
+    expect((await now(other)).assignee).toBeNull();
+    await presence(ana, { away: false });
+    await route();
+    expect((await now(mine)).assignee).toBe(ana.id);
+  });
+});
+
+describe('whoever dies while giving out', () => {
+  test('holds up nobody: what was entered is carried out by the next one, once', async () => {
+    const desk = await crew(['Ana', 'Bo']);
+    const made = await many(desk, 6);
+    const book = await openBook(FIRST_COMPANY);
+    const intents = await nextBatch(await readFacts(book, new Date()));
+    const entered = (await enter(book, intents)) as StoredBook;
+    expect(entered.intents).toHaveLength(6);
+    expect(await enter(book, intents)).toBeNull();
+    await Promise.all([route(), route(), giveAll()]);
+    expect(await share(desk)).toEqual({ Ana: 3, Bo: 3 });
+    for (const ticket of made)
+      expect((await story(ticket)).map(({ action }) => action)).toEqual(['created', 'assignment_change']);
+    expect((await openBook(FIRST_COMPANY)).intents).toEqual([]);
+  });
+
+  test('what was entered for somebody whose account is closed by then goes to another', async () => {
+    const desk = await crew(['Ana', 'Bo']);
+    const ticket = await filed(desk);
+    const book = await openBook(FIRST_COMPANY);
+    await enter(book, await nextBatch(await readFacts(book, new Date())));
+    const [ana, bo] = desk.people as [Person, Person];
+    await mongoose.connection
+      .collection('users')
+      .updateOne({ _id: ana.id as never }, { $set: { active: false } });
+    await route();
+    expect((await now(ticket)).assignee).toBe(bo.id);
+  });
+});
+
+describe('the queue', () => {
+  test('is not held up by what nobody may have: behind thousands of them one that somebody may have is found', async () => {
+    const desk = await crew(['Ana'], {
+      strategy: 'by_skill',
+      byCategory: [{ category: 'billing', skills: ['invoices'] }],
+    });
+    const first = await filed(desk, { category: 'billing' });
+    const { _id, pending: _, pendingAt: __, ...rest } = await now(first);
+    const at = (n: number) => new Date(Date.now() - 3_600_000 + n);
+    const copies = Array.from({ length: 2_500 }, (_, n) => ({
+      ...{ ...rest, _id: newId(), key: `COPY-${count}-${n}`, createdAt: at(n), pending: [] },
+    }));
+    await mongoose.connection.collection('tickets').insertMany(copies as never);
+    const last = await filed(desk, { category: 'technical' });
+    for (let rounds = 0; rounds < 3 && (await now(last)).assignee === null; rounds++) await route();
+    expect((await now(last)).assignee).toBe(desk.people[0]?.id);
+    expect((await now(first)).assignee).toBeNull();
+    expect(_id).toBe(first._id);
+  });
+
+  test('and what people have are found by index, whatever else there is', async () => {
+    const tickets = mongoose.connection.collection('tickets');
+    const live = { statusKind: { $in: ['new', 'open'] } };
+    const queue = await tickets
+      .find({ company: FIRST_COMPANY, assignee: null, desk: 'x', team: { $in: [null, 'a', 'b'] }, ...live })
+      .sort({ createdAt: 1, _id: 1 })
+      .explain();
+    const counts = await tickets
+      .find({ company: FIRST_COMPANY, assignee: { $in: ['a', 'b'] }, ...live })
+      .explain();
+    for (const plan of [queue, counts].map((one) => JSON.stringify(one.queryPlanner.winningPlan))) {
+      expect(plan).toContain('company_1_assignee_1_statusKind_1_desk_1_team_1_createdAt_1__id_1');
+      expect(plan).not.toMatch(/COLLSCAN|"SORT"/);
+    }
+  });
+});
