@@ -45,6 +45,7 @@ export async function runCommand(engine: Engine, connection: Connection, message
     if (typeof database !== 'string' || database === '')
       throw new MongoFault(40571, 'Location40571', 'OP_MSG requests require a $db argument');
     checkStandalone(body);
+    engine.asked.set(name, (engine.asked.get(name) ?? 0) + 1);
     if (command.fields) checkFields(name, body, command.fields);
     return await command.run({ engine, connection, name, database, body, documents });
   } catch (error) {

@@ -73,6 +73,7 @@ export async function startEngine(options: EngineOptions): Promise<Running> {
     cursors: createCursors(),
     readers: createReaders(dataDir, log),
     started: Date.now(),
+    asked: new Map(),
     connections: new Set(),
     log,
   };

@@ -20,6 +20,8 @@ export type Engine = {
   cursors: Cursors;
   readers: Readers;
   started: number;
+  /** How often each command was run. */
+  asked: Map<string, number>;
   connections: Set<unknown>;
   log: (line: string) => void;
 };

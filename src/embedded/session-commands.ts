@@ -51,7 +51,10 @@ function serverStatus({ engine }: Request): Doc {
     localTime: new Date(),
     connections: { current: engine.connections.size, available: 10_000 - engine.connections.size },
     mem: { bits: 64, resident: Math.round(rss / 1_048_576) },
-    metrics: { cursor: { open: { total: engine.cursors.size } } },
+    metrics: {
+      commands: Object.fromEntries([...engine.asked].map(([name, total]) => [name, { total }])),
+      cursor: { open: { total: engine.cursors.size } },
+    },
     storageEngine: { name: 'lmdb', persistent: true, readOnly: false },
     ok: 1,
   };

@@ -8,7 +8,7 @@ import { type Desk, ticketKey } from '../desks/desk.ts';
 import { findDesk } from '../desks/desks.ts';
 import { nextNumber } from '../desks/numbers.ts';
 import { conflict, Refusal } from '../errors.ts';
-import { applied, type Draft, differences, type Entry } from '../history/entry.ts';
+import { applied, commentsAsTheyAre, type Draft, differences, type Entry } from '../history/entry.ts';
 import { file, filedCauses } from '../history/history.ts';
 import { idFrom, newId } from '../id.ts';
 import { insertsTogether } from '../inserts.ts';
@@ -22,6 +22,7 @@ import { load } from './find.ts';
 import { ticketCollection } from './model.ts';
 import { passTaken } from './numbering.ts';
 import { beginning, consequences, type StoredTicket, type Ticket } from './ticket.ts';
+import { wordsOf } from './words.ts';
 
 export type TicketDraft = Draft<Ticket>;
 export type Decide = (ticket: Ticket, desk: Desk) => TicketDraft | TicketDraft[] | null;
@@ -69,8 +70,10 @@ export async function open(
     };
     const drafts = [{ action: 'created' as const, ...extra, set: born }, ...more];
     const { ticket, entries } = write(ctx, blank, desk, rules, drafts, at);
+    const words = wordsOf(ticket, commentsAsTheyAre(entries));
+    const stored = { ...ticket, pending: entries, pendingAt: at, words };
     try {
-      await insertTogether({ ...ticket, pending: entries, pendingAt: at });
+      await insertTogether(stored);
     } catch (error) {
       if (!isDuplicate(error)) throw error;
       const there = await ticketCollection().findOne({ _id });
@@ -78,7 +81,7 @@ export async function open(
       await passTaken(desk, number);
       continue;
     }
-    signal('entry', { company: ticket.company });
+    signal('entry', { company: ticket.company, born: stored });
     return ticket;
   }
   throw conflict('ticket.contended', 'Too many tickets are being filed at once. Try again.');

@@ -38,12 +38,15 @@ const remakesWords = (entry: Entry): boolean =>
   entry.action === 'merged' ||
   entry.action === 'split';
 
+const isSame = (some: readonly string[], others: readonly string[] = []): boolean =>
+  some.length === others.length && some.every((word, at) => word === others[at]);
+
 /** What the ticket is found by from now on; undefined when nothing of it has changed. */
 export async function keptWords(ticket: StoredTicket): Promise<string[] | undefined> {
   const comments = ticket.pending.filter((entry) => entry.comment);
   if (ticket.pending.some(remakesWords)) {
     const isNew = ticket.pending[0]?.seq === 1;
-    return wordsOf(
+    const words = wordsOf(
       ticket,
       isNew
         ? commentsAsTheyAre(ticket.pending)
@@ -51,6 +54,7 @@ export async function keptWords(ticket: StoredTicket): Promise<string[] | undefi
             .filter((one) => one.deletedAt === null && one.movedTo === null)
             .map(({ id, audience, text }) => ({ comment: { id, audience, text } })),
     );
+    return isSame(words, ticket.words) ? undefined : words;
   }
   if (!comments.length) return undefined;
   return [...new Set([...(ticket.words ?? []), ...wordsOf(ticket, comments)])];

@@ -1,6 +1,7 @@
 // The relay: entries that still travel with their tickets are filed into the history, what they set in motion is
 // planned, and only then are they struck off the ticket. Dying anywhere in between repeats steps that do nothing the
 // second time; two relays at once cost nothing but the work. What cannot be digested is set aside, and the rest flows.
+import { setTimeout as pause } from 'node:timers/promises';
 import { storeNow } from '../clock.ts';
 import type { Entry } from '../history/entry.ts';
 import { file } from '../history/history.ts';
@@ -19,6 +20,9 @@ import { breachesTotal, poisonedTotal, relayedTotal, relayLag } from './metrics.
 
 const BATCH = 200;
 const LOOK_EVERY_MS = 2_000;
+/** Between two rounds, so that what happens together is relayed together. */
+const GATHER_MS = 10;
+const MOST_BORN = 2_000;
 const MOST_TRIES = 3;
 
 /** Somebody else who acts on entries (rules, knowledge, hooks). Must do nothing the second time. */
@@ -43,16 +47,29 @@ export function startRelay(options: RelayOptions): Relay {
   let stopped = false;
   let again = false;
   let running: Promise<void> | null = null;
+  /** Born in this process, and in our hands: not asked for. Whatever is lost of them is found by looking. */
+  const born: StoredTicket[] = [];
+  let isDue = true;
+
+  const next = async (): Promise<StoredTicket[]> => {
+    if (born.length) return born.splice(0, BATCH);
+    if (!isDue) return [];
+    isDue = false;
+    const tickets = await unfiled(BATCH);
+    if (tickets.length === BATCH) isDue = true;
+    else for (const id of failures.keys()) if (!tickets.some(({ _id }) => _id === id)) failures.delete(id);
+    return tickets;
+  };
 
   /** One round. Returns how many tickets it settled. */
   const round = async (): Promise<number> => {
-    const tickets = await unfiled(BATCH);
+    const tickets = await next();
     const oldest = tickets[0]?.pendingAt;
     relayLag.set(oldest ? Math.max(0, (storeNow().getTime() - oldest.getTime()) / 1_000) : 0);
     if (!tickets.length) return 0;
     try {
       await relay(tickets, options);
-      failures.clear();
+      for (const { _id } of tickets) failures.delete(_id);
       return tickets.length;
     } catch (error) {
       if (isAway(error)) throw error;
@@ -83,7 +100,7 @@ export function startRelay(options: RelayOptions): Relay {
     do {
       again = false;
       try {
-        while (!stopped && (await round()) === BATCH);
+        while (!stopped && (await round()) > 0) if (!isDue && born.length < BATCH) await pause(GATHER_MS);
       } catch (error) {
         log.warn({ reason: (error as Error).message }, 'the relay could not work just now');
       }
@@ -95,12 +112,25 @@ export function startRelay(options: RelayOptions): Relay {
     if (running) again = true;
     else running = run();
   };
-  const unlisten = listen('entry', () => setImmediate(wake));
-  const timer = setInterval(wake, LOOK_EVERY_MS);
+  const look = () => {
+    isDue = true;
+    wake();
+  };
+  const unlisten = listen('entry', ({ born: ticket }) => {
+    if (!ticket) isDue = true;
+    else if (born.length < MOST_BORN) born.push(ticket);
+    else isDue = true;
+    setImmediate(wake);
+  });
+  const timer = setInterval(look, LOOK_EVERY_MS);
   wake();
+  const settle = async (): Promise<boolean> => {
+    isDue = true;
+    return (await round()) > 0;
+  };
   return {
     drain: async () => {
-      while (running || (await round()) > 0 || failures.size) await running;
+      while (running || (await settle()) || failures.size) await running;
     },
     stop: async () => {
       stopped = true;

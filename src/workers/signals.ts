@@ -5,11 +5,13 @@ import type { Logger } from '../log.ts';
 import { listen, type Signals, signal } from '../signals.ts';
 
 const CARRIED = ['entry', 'change', 'stale', 'inbound'] as const satisfies (keyof Signals)[];
+/** The first word goes at once; what follows it closely goes together. */
+const GATHER_MS = 10;
 
-interface Word {
+type Word = [name: keyof Signals, facts: Signals[keyof Signals]];
+interface Letter {
   from: string;
-  name: keyof Signals;
-  facts: Signals[keyof Signals];
+  words: Word[];
 }
 
 /** `publisher` must not queue while it is offline; `subscriber` is used for nothing else. */
@@ -21,18 +23,31 @@ export function carrySignals(
 ): () => Promise<void> {
   const me = randomUUID();
   const channel = `${prefix}:signals`;
+  /** By what they say, so that the same is said once. */
+  let words = new Map<string, Word>();
+  let gathering: NodeJS.Timeout | undefined;
+  const post = () => {
+    gathering = undefined;
+    if (!words.size) return;
+    const letter: Letter = { from: me, words: [...words.values()] };
+    words = new Map();
+    gathering = setTimeout(post, GATHER_MS);
+    if (publisher.status === 'ready')
+      publisher.publish(channel, JSON.stringify(letter)).catch(() => undefined);
+  };
   const stops = CARRIED.map((name) =>
     listen(name, (facts, origin) => {
-      if (origin !== 'here' || publisher.status !== 'ready') return;
-      publisher
-        .publish(channel, JSON.stringify({ from: me, name, facts } satisfies Word))
-        .catch(() => undefined);
+      if (origin !== 'here') return;
+      const said = 'born' in facts ? { company: facts.company } : facts;
+      words.set(`${name} ${Object.values(said).join(' ')}`, [name, said]);
+      gathering ??= setTimeout(post, 0);
     }),
   );
   subscriber.on('message', (_, text) => {
     try {
-      const { from, name, facts } = JSON.parse(text) as Word;
-      if (from !== me && CARRIED.includes(name)) signal(name, facts, 'elsewhere');
+      const { from, words: heard } = JSON.parse(text) as Letter;
+      if (from === me) return;
+      for (const [name, facts] of heard) if (CARRIED.includes(name)) signal(name, facts, 'elsewhere');
     } catch (error) {
       log.debug({ reason: (error as Error).message }, 'a signal that is none');
     }
@@ -40,6 +55,9 @@ export function carrySignals(
   subscriber.subscribe(channel).catch(() => undefined);
   return async () => {
     for (const stop of stops) stop();
+    clearTimeout(gathering);
+    post();
+    clearTimeout(gathering);
     subscriber.disconnect();
   };
 }
