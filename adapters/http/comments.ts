@@ -15,6 +15,7 @@ import {
 import { toHtml } from '../../src/tickets/markdown.ts';
 import { pageOver } from '../../src/tickets/story.ts';
 import type { Comment } from '../../src/tickets/threads.ts';
+import { versionFor } from '../../src/tickets/ticket.ts';
 import { type Route, route, setEtag } from './route.ts';
 
 const person = z.object({ kind: z.enum(['user', 'contact', 'system']), id: z.string(), name: z.string() });
@@ -110,7 +111,7 @@ export const commentRoutes: Route[] = [
     refuses: [409, 412],
     run: async ({ ctx, params, body, seen, res }) => {
       const { ticket, comment } = await addComment(ctx, params.id, body, seen);
-      setEtag(res, ticket.seq);
+      setEtag(res, versionFor(ctx.actor, ticket));
       return drawComment(ticket, comment);
     },
   }),

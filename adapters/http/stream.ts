@@ -28,6 +28,8 @@ const REMEMBERED = 5_000;
 
 interface Listener {
   ctx: Ctx;
+  /** Who they are now: a role taken away counts for the very next event. */
+  who: () => Promise<Actor>;
   res: Response;
   began: Date;
   /** Ids that it has been sent. */
@@ -81,17 +83,12 @@ export function openStreams(log: Logger, identify: (req: Request) => Promise<Act
           'X-Accel-Buffering': 'no',
         });
         res.write('retry: 2000\n\n');
-        const listener: Listener = { ctx, res, began: new Date(), sent: new Set() };
+        const who = () => identify(req);
+        const listener: Listener = { ctx, who, res, began: new Date(), sent: new Set() };
         const { listeners } = hub;
         listeners.add(listener);
         const beat = setInterval(() => {
-          identify(req).then(
-            (actor) => {
-              listener.ctx = { ...ctx, actor };
-              res.write(': beat\n\n');
-            },
-            () => res.end(),
-          );
+          void isStill(listener).then((is) => is && res.write(': beat\n\n'));
         }, BEAT_MS);
         res.on('close', () => {
           clearInterval(beat);
@@ -126,7 +123,7 @@ function openHub(log: Logger): Hub {
     feed?.seen.add(entry._id);
     const ticket = await ticketOf(log, entry);
     for (const listener of ticket ? of(entry.company) : [])
-      if (ticket && !(isLate && entry.at < listener.began)) tell(listener, entry, ticket);
+      if (ticket && !(isLate && entry.at < listener.began)) await tell(listener, entry, ticket);
   };
   const look = async () => {
     for (const company of new Set([...listeners].map((one) => one.ctx.actor.company))) {
@@ -159,10 +156,25 @@ async function entryOf(ticket: string, id: string): Promise<Entry | null> {
 const ticketOf = (log: Logger, { company, ticket }: Entry): Promise<Ticket | null> =>
   find(systemCtx({ log }, company), ticket).catch(() => null);
 
-function tell(listener: Listener, entry: Entry, ticket: Ticket): void {
+/** Looks again who they are; lets go whom we no longer know. */
+async function isStill(listener: Listener): Promise<boolean> {
+  try {
+    listener.ctx = { ...listener.ctx, actor: await listener.who() };
+    return true;
+  } catch {
+    listener.res.end();
+    return false;
+  }
+}
+
+async function tell(listener: Listener, entry: Entry, ticket: Ticket): Promise<void> {
+  const mayHear = () => {
+    const { actor } = listener.ctx;
+    return maySee(actor, ticket) && (maySeeNotes(actor) || isPublic(entry));
+  };
+  if (!mayHear() || !(await isStill(listener)) || !mayHear()) return;
   const { actor } = listener.ctx;
-  if (!maySee(actor, ticket) || !(maySeeNotes(actor) || isPublic(entry))) return;
-  const { _id, key, deskKey, title, status, statusKind, priority, assignee, team, updatedAt } = ticket;
+  const { _id, key, deskKey, title, status, statusKind, priority, assignee, team } = ticket;
   send(listener, 'ticket', entry.at, entry._id, {
     ...eventOf(actor, entry),
     ticket: {
@@ -175,14 +187,14 @@ function tell(listener: Listener, entry: Entry, ticket: Ticket): void {
       priority,
       assigneeId: assignee,
       teamId: team,
-      updatedAt,
+      updatedAt: maySeeNotes(actor) ? ticket.updatedAt : ticket.shownAt,
     },
   });
 }
 
 async function tellNotification(listeners: Listener[], user: string, id: string): Promise<void> {
   for (const listener of listeners) {
-    if (listener.ctx.actor.id !== user) continue;
+    if (listener.ctx.actor.id !== user || !(await isStill(listener))) continue;
     if (id === 'read') {
       send(listener, 'notifications_read', new Date(), `read-${Date.now()}`, {});
       continue;
@@ -224,7 +236,7 @@ async function resume(listener: Listener, last: string): Promise<void> {
     if (before || (entry.ticket !== lastTicket && isOld(entry, at))) continue;
     if (!tickets.has(entry.ticket)) tickets.set(entry.ticket, await ticketOf(ctx.log, entry));
     const ticket = tickets.get(entry.ticket);
-    if (ticket) tell(listener, entry, ticket);
+    if (ticket) await tell(listener, entry, ticket);
   }
   for (const note of notes)
     if (`n-${note.id}` !== id && note.createdAt.getTime() >= at)

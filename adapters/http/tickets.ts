@@ -5,7 +5,7 @@ import { desksOf } from '../../src/desks/desks.ts';
 import { attachAll } from '../../src/files/attachments.ts';
 import { assign, assignInput, claim, release } from '../../src/tickets/assigning.ts';
 import { patch, patchInput, putInput, replace } from '../../src/tickets/editing.ts';
-import type { Ticket } from '../../src/tickets/ticket.ts';
+import { type Ticket, versionFor } from '../../src/tickets/ticket.ts';
 import { create, createInput, remove } from '../../src/tickets/tickets.ts';
 import { type TicketView, ticketShape, viewOf } from '../../src/tickets/view.ts';
 import { type Call, type Route, route, setEtag } from './route.ts';
@@ -37,7 +37,7 @@ export async function answered(
   { ctx, res }: Pick<Call<unknown, unknown, unknown>, 'ctx' | 'res'>,
   ticket: Ticket,
 ): Promise<TicketView> {
-  setEtag(res, ticket.seq);
+  setEtag(res, versionFor(ctx.actor, ticket));
   return drawTicket(ctx, ticket);
 }
 

@@ -73,6 +73,8 @@ export interface Entry {
   facts?: Record<string, unknown>;
   /** Told to nobody (imports, back-fills). */
   silent?: boolean;
+  /** Of nothing that a customer may see: they must not even notice that there was a change. */
+  inside?: boolean;
   /** The trace that it belongs to (W3C traceparent). */
   trace?: string;
 }
@@ -121,18 +123,19 @@ export function differences<F extends object>(
 /** One entry applied. */
 export function applied<F extends { seq: number; updatedAt: Date }>(
   thing: F,
-  entry: Pick<Entry, 'fields' | 'seq' | 'at'>,
+  entry: Pick<Entry, 'fields' | 'seq' | 'at' | 'inside'>,
 ): F {
   const next: Record<string, unknown> = { ...thing };
   for (const [name, [, after]] of Object.entries(entry.fields)) next[name] = after;
   next.seq = entry.seq;
   next.updatedAt = entry.at;
+  if (!entry.inside) Object.assign(next, { shownSeq: entry.seq, shownAt: entry.at });
   return next as F;
 }
 
 /** The thing that a complete, ordered list of entries makes. */
 export function fold(
-  entries: readonly Pick<Entry, 'fields' | 'seq' | 'at'>[],
+  entries: readonly Pick<Entry, 'fields' | 'seq' | 'at' | 'inside'>[],
 ): Record<string, unknown> & { seq: number; updatedAt: Date } {
   let thing: Record<string, unknown> & { seq: number; updatedAt: Date } = { seq: 0, updatedAt: new Date(0) };
   for (const entry of entries) {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Ctx } from '../context.ts';
 import { unknown } from '../errors.ts';
 import { list, type Page, pageQuery, yesOrNo } from '../lists.ts';
+import { maySeeNotes } from '../people/access.ts';
 import { signal } from '../signals.ts';
 import { onlyDuplicates } from '../store.ts';
 import { EVENTS } from './messages.ts';
@@ -54,6 +55,8 @@ const mine = ({ actor }: Ctx) => ({
   'person.kind': 'user' as const,
   company: actor.company,
   listed: true,
+  // What somebody was told as an agent is not theirs any more as a customer.
+  ...(maySeeNotes(actor) ? {} : { audience: 'public' as const }),
 });
 
 export const unreadCount = (ctx: Ctx): Promise<number> =>

@@ -21,7 +21,7 @@ import { traceparent } from '../tracing.ts';
 import { load } from './find.ts';
 import { ticketCollection } from './model.ts';
 import { passTaken } from './numbering.ts';
-import { beginning, consequences, type StoredTicket, type Ticket } from './ticket.ts';
+import { beginning, consequences, isInside, type StoredTicket, type Ticket, versionFor } from './ticket.ts';
 import { wordsOf } from './words.ts';
 
 export type TicketDraft = Draft<Ticket>;
@@ -137,6 +137,7 @@ function write(
       ...(draft.silent ? { silent: true } : {}),
       ...(trace ? { trace } : {}),
     };
+    if (!isBirth && isInside(entry, desk)) entry.inside = true;
     entries.push(entry);
     ticket = applied(ticket, entry);
   }
@@ -170,7 +171,7 @@ export async function change(
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const stored = await load(ctx, ref, { follow });
     const { pending, pendingAt: _, words: __, ...before } = stored;
-    if (seen !== undefined && seen !== before.seq)
+    if (seen !== undefined && seen !== versionFor(ctx.actor, before))
       throw new Refusal(
         'stale',
         'ticket.changed',
@@ -209,6 +210,8 @@ function commit({ _id, seq, pending, pendingAt }: StoredTicket, after: Ticket, e
     ...changed,
     seq: after.seq,
     updatedAt: after.updatedAt,
+    shownSeq: after.shownSeq,
+    shownAt: after.shownAt,
     pendingAt: pendingAt ?? after.updatedAt,
   };
   return {

@@ -6,7 +6,7 @@ import { PRIORITIES, PRIORITY_RANK, priorityInput } from '../desks/desk.ts';
 import { desksOf, findDesk } from '../desks/desks.ts';
 import { invalid, unknown } from '../errors.ts';
 import { list as listOf, type Order, type Page, pageQuery, repeated, yesOrNo } from '../lists.ts';
-import { atLeast } from '../people/access.ts';
+import { atLeast, maySeeNotes } from '../people/access.ts';
 import { BY_WORDS, ticketCollection } from './model.ts';
 import { byRelevance, countMatches, MOST_COUNTED } from './ranking.ts';
 import { matching, type Search, UNSHOWN } from './search.ts';
@@ -46,7 +46,7 @@ export const listInput = z.strictObject({
 export type ListInput = z.output<typeof listInput>;
 
 type Filter = Record<string, unknown>;
-type Field = 'createdAt' | 'updatedAt' | 'priorityRank' | 'dueAt' | 'key';
+type Field = 'createdAt' | 'updatedAt' | 'shownAt' | 'priorityRank' | 'dueAt' | 'key';
 const FIELD: Record<Exclude<(typeof SORTS)[number], 'relevance'>, Field> = {
   created_at: 'createdAt',
   updated_at: 'updatedAt',
@@ -58,16 +58,21 @@ const FIELD: Record<Exclude<(typeof SORTS)[number], 'relevance'>, Field> = {
 const NATURAL: Record<Field, 'asc' | 'desc'> = {
   createdAt: 'desc',
   updatedAt: 'desc',
+  shownAt: 'desc',
   priorityRank: 'desc',
   dueAt: 'asc',
   key: 'asc',
 };
 
+/** To customers a ticket is as old as what they may see of it. */
+const fieldFor = ({ actor }: Ctx, sortBy: keyof typeof FIELD): Field =>
+  sortBy === 'updated_at' && !maySeeNotes(actor) ? 'shownAt' : FIELD[sortBy];
+
 export async function list(ctx: Ctx, input: ListInput): Promise<Page<Ticket>> {
   const { filter, search } = await filterOf(ctx, input);
   const sortBy = input.sortBy ?? 'relevance';
   if (search && sortBy === 'relevance') return byRelevance(filter, search, input);
-  const field = FIELD[sortBy === 'relevance' ? 'created_at' : sortBy];
+  const field = fieldFor(ctx, sortBy === 'relevance' ? 'created_at' : sortBy);
   const direction = input.order ?? NATURAL[field];
   const order: Order = { field, direction, nullable: field === 'dueAt', unique: field === 'key' };
   const options = search ? await searched(filter, search) : { filter, total: () => totalOf(ctx, filter) };
@@ -123,7 +128,7 @@ export async function filterOf(
       ...(input.createdAfter ? { $gte: input.createdAfter } : {}),
       ...(input.createdBefore ? { $lt: input.createdBefore } : {}),
     };
-  if (input.updatedAfter) filter.updatedAt = { $gte: input.updatedAfter };
+  if (input.updatedAfter) filter[fieldFor(ctx, 'updated_at')] = { $gte: input.updatedAfter };
   return { filter, search: input.q?.trim() ? matching(ctx, input.q, !isCustomer) : null };
 }
 

@@ -1,7 +1,8 @@
 // What a ticket is. Pure: its fields, the consequences that a change of it always has, how text becomes search words.
-import type { Via } from '../context.ts';
+import type { Actor, Via } from '../context.ts';
 import { type Desk, PRIORITY_RANK, type Priority } from '../desks/desk.ts';
-import type { Entry } from '../history/entry.ts';
+import { type Entry, isPublic, same } from '../history/entry.ts';
+import { maySeeNotes } from '../people/access.ts';
 import type { TicketSla } from '../sla/targets.ts';
 import { kindOf, type StatusKind, type Workflow } from './workflow.ts';
 
@@ -84,6 +85,9 @@ export interface Ticket {
   deletedAt: Date | null;
   createdAt: Date;
   updatedAt: Date;
+  /** The last change of something that its customer may see: to them, that is its version and its age. */
+  shownSeq: number;
+  shownAt: Date;
 }
 
 /** As stored: entries that the relay has not filed yet travel with the ticket, in the same document. */
@@ -95,6 +99,25 @@ export interface StoredTicket extends Ticket {
   /** The words by which it is found: kept by the relay. */
   words?: string[];
 }
+
+const AGENTS_ONLY: ReadonlySet<string> = new Set([
+  ...['watchers', 'links', 'mergedFrom', 'conversations', 'sla', 'nextDeadlineAt', 'autoCloseAt'],
+]);
+
+/** Does this change nothing that a customer may see (view.ts)? */
+export function isInside(entry: Pick<Entry, 'action' | 'comment' | 'fields' | 'facts'>, desk: Desk): boolean {
+  if (isPublic(entry)) return false;
+  const open = desk.customFields.filter((field) => !field.internal).map((field) => field.name);
+  const ofFields = (all: unknown) => open.map((name) => (all as Record<string, unknown> | null)?.[name]);
+  return Object.entries(entry.fields).every(
+    ([name, [was, is]]) =>
+      AGENTS_ONLY.has(name) || (name === 'customFields' && same(ofFields(was), ofFields(is))),
+  );
+}
+
+/** The number that rises with every change that they may know of. */
+export const versionFor = (actor: Actor, { seq, shownSeq }: Pick<Ticket, 'seq' | 'shownSeq'>): number =>
+  maySeeNotes(actor) ? seq : shownSeq;
 
 /** How a ticket of the desk begins, where nothing else is said. */
 export const beginning = (desk: Desk): Partial<Ticket> => ({

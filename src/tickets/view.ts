@@ -6,7 +6,7 @@ import { type Desk, PRIORITIES } from '../desks/desk.ts';
 import { maySeeNotes } from '../people/access.ts';
 import { standingOf } from '../sla/explanations.ts';
 import type { TicketSla } from '../sla/targets.ts';
-import type { Ticket } from './ticket.ts';
+import { type Ticket, versionFor } from './ticket.ts';
 import { KINDS } from './workflow.ts';
 
 const text = z.string().nullable();
@@ -124,7 +124,8 @@ export function viewOf(actor: Actor, ticket: Ticket, desk: Desk | undefined, now
     ...pick(ticket, ['tags', 'environment', 'affectedService', 'impactLevel', 'channel', 'externalRef']),
     ...pick(ticket, ['private', 'dueDate', 'dueAt', 'estimatedHours', 'actualHours', 'resolutionNotes']),
     ...pick(ticket, ['mergedInto', 'satisfaction', 'snoozedUntil', 'escalated', 'replies', 'lastReplyAt']),
-    ...pick(ticket, ['createdAt', 'updatedAt', 'firstRespondedAt', 'resolvedAt', 'closedAt', 'assignedAt']),
+    ...pick(ticket, ['createdAt', 'firstRespondedAt', 'resolvedAt', 'closedAt', 'assignedAt']),
+    updatedAt: isAgent ? ticket.updatedAt : ticket.shownAt,
     requester: pick(ticket.requester, ['kind', 'id', 'name', 'email']),
     requesterId: ticket.requester.id,
     assigneeId: ticket.assignee,
@@ -136,7 +137,7 @@ export function viewOf(actor: Actor, ticket: Ticket, desk: Desk | undefined, now
     mergedFrom: isAgent ? ticket.mergedFrom.map(({ ticket: ticketId, key }) => ({ ticketId, key })) : [],
     sla: isAgent ? slaOf(ticket.sla) : null,
     ...(isAgent ? { conversations: ticket.conversations } : {}),
-    version: ticket.seq,
+    version: versionFor(actor, ticket),
   };
 }
 

@@ -84,6 +84,32 @@ test('an agent is told of a change at once, a customer only of what is theirs an
   expect(about(agents, mine.body)[0]?.data.ticket).toMatchObject({ key: mine.body.key, status: 'new' });
 });
 
+test('a role that is taken away counts for the very next event, and for what was told before', async () => {
+  const email = 'former@stream.example';
+  const password = 'correct horse battery';
+  const { id } = (
+    await world.call('POST', '/api/v1/users', {
+      as: admin,
+      body: { email, username: 'former', password, role: 'agent' },
+    })
+  ).body;
+  const signIn = async () =>
+    (await world.call('POST', '/api/v1/auth/login', { body: { email, password } })).body.access_token;
+  const as = await signIn();
+  const ticket = await file(world, 'Not for everybody');
+  const [theirs, agents] = [await listenAs(as), await listenAs(admin)];
+  await say(world, ticket, 'the former @former may read this', true);
+  const notes = (one: Listening) => about(one, ticket).filter(({ data }) => data.is_internal);
+  await until(() => notes(theirs).length === 1);
+  await world.drain();
+  expect((await world.call('GET', '/api/v1/notifications', { as })).body.total).toBe(1);
+  await world.call('PATCH', `/api/v1/users/${id}`, { as: admin, body: { role: 'customer' } });
+  await say(world, ticket, 'and not this', true);
+  await until(() => notes(agents).length === 2);
+  expect(notes(theirs)).toHaveLength(1);
+  expect((await world.call('GET', '/api/v1/notifications', { as })).body.total).toBe(0);
+});
+
 test('whoever comes back is told what they missed, and nothing again', async () => {
   const first = await listenAs(admin);
   const before = await file(world, 'Before');

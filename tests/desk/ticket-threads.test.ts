@@ -26,6 +26,41 @@ const thread = async (who: Person, ticket: string) =>
   (await who.call('GET', `tickets/${ticket}/comments`)).body.items;
 const status = async (ticket: string) => (await staff.admin.call('GET', `tickets/${ticket}`)).body.status;
 
+describe('what happens inside', () => {
+  test('changes nothing that a customer can notice: neither version nor age nor order', async () => {
+    const { id } = await filed();
+    const read = () => staff.customer.call('GET', `tickets/${id}`);
+    const before = await read();
+    await say(staff.agent, id, 'they are wrong', true);
+    await staff.manager.call('PUT', `tickets/${id}/watchers/${staff.otherAgent.id}`);
+    await staff.agent.call('POST', `tickets/${id}/links`, { kind: 'related', ticket: (await filed()).id });
+    const after = await read();
+    expect(after.body).toEqual(before.body);
+    expect(after.headers.get('etag')).toBe(before.headers.get('etag'));
+    const since = new Date(Date.parse(before.body.updated_at) + 1).toISOString();
+    const changed = await staff.customer.call('GET', `tickets?updated_after=${since}`);
+    expect(changed.body.items.map((one: { id: string }) => one.id)).not.toContain(id);
+    const agents = await staff.agent.call('GET', `tickets/${id}`);
+    expect(agents.body.version).toBeGreaterThan(before.body.version);
+    const seen = { 'if-match': String(before.headers.get('etag')) };
+    expect((await staff.customer.call('PATCH', `tickets/${id}`, { title: 'Light' }, seen)).status).toBe(200);
+    expect((await staff.customer.call('PATCH', `tickets/${id}`, { title: 'Dark' }, seen)).status).toBe(412);
+  });
+
+  test('but what they may see does: another reference, a reply, an assignment', async () => {
+    const { id } = await filed();
+    const version = async () => (await staff.customer.call('GET', `tickets/${id}`)).body.version;
+    const seen = [await version()];
+    await staff.agent.call('PATCH', `tickets/${id}`, { external_ref: 'X-1' });
+    seen.push(await version());
+    await say(staff.agent, id, 'hello');
+    seen.push(await version());
+    await staff.agent.call('POST', `tickets/${id}/claim`);
+    seen.push(await version());
+    expect(seen).toEqual([...new Set(seen)].sort((a, b) => a - b));
+  });
+});
+
 describe('a reply', () => {
   test('by an agent in public is the first response; a note and the requester’s own words are not', async () => {
     const { id } = await filed();
