@@ -129,28 +129,23 @@ export function resolve(
   seen?: number,
 ): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.work')) throw forbidden('ticket.resolve', 'Only agents resolve tickets.');
-  return change(
-    ctx,
-    ref,
-    (ticket, desk) => {
-      const to = stateFor(desk, ticket, ['resolved', 'closed'], 'resolved');
-      const draft = movedTo(ctx, ticket, desk, to);
-      return { ...draft, action: 'resolved', set: { ...draft.set, resolutionNotes } };
-    },
-    { seen },
-  );
+  return change(ctx, ref, (ticket, desk) => resolved(ctx, ticket, desk, resolutionNotes), { seen });
+}
+
+export function resolved(ctx: Ctx, ticket: Ticket, desk: Desk, resolutionNotes: string): TicketDraft {
+  const to = stateFor(desk, ticket, ['resolved', 'closed'], 'resolved');
+  const draft = movedTo(ctx, ticket, desk, to);
+  return { ...draft, action: 'resolved', set: { ...draft.set, resolutionNotes } };
 }
 
 type Notes = z.output<typeof notesInput>;
 
 export function close(ctx: Ctx, ref: string, { notes }: Notes = {}, seen?: number): Promise<Ticket> {
-  return change(
-    ctx,
-    ref,
-    (ticket, desk) => movedTo(ctx, ticket, desk, stateFor(desk, ticket, ['closed'], 'closed'), notes),
-    { seen },
-  );
+  return change(ctx, ref, (ticket, desk) => closed(ctx, ticket, desk, notes), { seen });
 }
+
+export const closed = (ctx: Ctx, ticket: Ticket, desk: Desk, why?: string): TicketDraft =>
+  movedTo(ctx, ticket, desk, stateFor(desk, ticket, ['closed'], 'closed'), why);
 
 export function reopen(ctx: Ctx, ref: string, { notes }: Notes = {}, seen?: number): Promise<Ticket> {
   return change(
@@ -167,7 +162,6 @@ export function reopen(ctx: Ctx, ref: string, { notes }: Notes = {}, seen?: numb
   );
 }
 
-/** Where the workflow has a state for it, that; else a mark. Either way its people are told. */
 export function escalate(
   ctx: Ctx,
   ref: string,
@@ -175,24 +169,26 @@ export function escalate(
   seen?: number,
 ): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.work')) throw forbidden('ticket.escalate', 'Only agents escalate tickets.');
-  return change(
-    ctx,
-    ref,
-    (ticket, desk) => {
-      const why = input.notes ? { notes: input.notes } : {};
-      const more = input.priority ? { priority: input.priority } : {};
-      if (desk.workflow.states.some((state) => state.name === 'escalated')) {
-        const draft = movedTo(ctx, ticket, desk, 'escalated', input.notes);
-        return { ...draft, set: { ...draft.set, ...more } };
-      }
-      if (isDone(ticket.statusKind))
-        throw conflict('ticket.done', `${ticket.key} is ${ticket.status}: reopen it before escalating it.`);
-      if (ticket.escalated && (!input.priority || input.priority === ticket.priority))
-        throw conflict('ticket.escalated', `${ticket.key} is escalated already.`);
-      return { action: 'escalated', set: { escalated: true, ...more }, ...why };
-    },
-    { seen },
-  );
+  return change(ctx, ref, (ticket, desk) => escalated(ctx, ticket, desk, input), { seen });
+}
+
+/** Where the workflow has a state for it, that; else a mark. Either way its people are told. */
+export function escalated(
+  ctx: Ctx,
+  ticket: Ticket,
+  desk: Desk,
+  { notes, priority }: z.output<typeof escalateInput>,
+): TicketDraft {
+  const more = priority ? { priority } : {};
+  if (desk.workflow.states.some((state) => state.name === 'escalated')) {
+    const draft = movedTo(ctx, ticket, desk, 'escalated', notes);
+    return { ...draft, set: { ...draft.set, ...more } };
+  }
+  if (isDone(ticket.statusKind))
+    throw conflict('ticket.done', `${ticket.key} is ${ticket.status}: reopen it before escalating it.`);
+  if (ticket.escalated && (!priority || priority === ticket.priority))
+    throw conflict('ticket.escalated', `${ticket.key} is escalated already.`);
+  return { action: 'escalated', set: { escalated: true, ...more }, ...(notes ? { notes } : {}) };
 }
 
 /** To the next step of the workflow. */
