@@ -22,6 +22,7 @@ import { listRoutes } from './ticket-lists.ts';
 import { readingRoutes } from './ticket-reading.ts';
 import { ticketRoutes } from './tickets.ts';
 import { transferRoutes } from './transfer.ts';
+import { workflowRoutes } from './workflows.ts';
 
 export function allRoutes(operations: Operations, others: readonly Route[] = []): Route[] {
   const { config } = operations;
@@ -47,6 +48,7 @@ export function allRoutes(operations: Operations, others: readonly Route[] = [])
     ...commentRoutes,
     ...deliveryRoutes,
     ...notificationRoutes,
+    ...workflowRoutes,
     ...others,
   ];
   let document: string | undefined;

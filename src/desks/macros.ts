@@ -65,20 +65,22 @@ const drawn = ({ _id, company: _, desk, ...rest }: StoredMacro): Macro => ({
 const engine = new Liquid({ outputEscape: (text: unknown) => String(text ?? ''), ownPropertyOnly: true });
 const LIMITS = { memoryLimit: 1_000_000, renderLimit: 200 };
 
-function checkBody(body: string | undefined): void {
+/** What is wrong with a template, in words; null when it can be read. */
+export function checkTemplate(text: string): string | null {
   try {
-    if (body) engine.parse(body);
+    engine.parse(text);
+    return null;
   } catch (error) {
-    throw invalid('macro.body', 'The text is not a Liquid template that can be read.', [
-      {
-        path: 'body',
-        message:
-          String((error as Error).message)
-            .split('\n')[0]
-            ?.slice(0, 200) ?? '',
-      },
-    ]);
+    return (String((error as Error).message).split('\n')[0] ?? '').slice(0, 200);
   }
+}
+
+function checkBody(body: string | undefined): void {
+  const message = body ? checkTemplate(body) : null;
+  if (message !== null)
+    throw invalid('macro.body', 'The text is not a Liquid template that can be read.', [
+      { path: 'body', message },
+    ]);
 }
 
 /** The text for this ticket. What it names and is not there is left out. */

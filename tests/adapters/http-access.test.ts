@@ -113,6 +113,9 @@ beforeAll(async () => {
   seeded.set('tickets', ticket.id).set('comments', comment.id);
   await call('POST', 'teams', { name: 'First line' });
   await call('POST', 'contacts', { name: 'Kim', email: 'kim@example.com' });
+  await call('POST', 'workflows', {
+    ...{ name: 'Printer rule', when: { events: ['created'] }, then: [{ do: 'escalate' }] },
+  });
   await call('POST', 'macros', { name: 'Hello', body: 'Hello {{ requester.name }}' });
 }, 60_000);
 afterAll(async () => {

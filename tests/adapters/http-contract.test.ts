@@ -32,6 +32,9 @@ beforeAll(async () => {
   });
   await make('teams', 'teams', { name: 'Billing', description: 'Money', category: 'billing' });
   await make('contacts', 'contacts', { name: 'Bob', email: 'bob@example.com' });
+  await make('workflows', 'workflows', {
+    ...{ name: 'A rule', when: { events: ['created'] }, then: [{ do: 'add_tags', tags: ['new'] }] },
+  });
   await make('desks', 'desks', { key: 'OPS', name: 'Operations', preset: 'devops' });
   there.companies =
     (await world.call('GET', '/api/v1/auth/me', { as: admin })).body.company_id ??

@@ -1,0 +1,90 @@
+// Automation rules over HTTP: keeping them, rehearsing them, and what became of them.
+
+import { ruleInput, rulePatch, ruleShape } from '../../src/automation/rule.ts';
+import {
+  addRule,
+  changeRule,
+  readRule,
+  removeRule,
+  replaceRule,
+  ruleQuery,
+  rules,
+  savedRuleShape,
+} from '../../src/automation/rules.ts';
+import { pageOf } from '../../src/lists.ts';
+import { byId } from './params.ts';
+import { type Route, route } from './route.ts';
+
+const tag = 'Automation';
+const at = '/api/v1/workflows';
+
+export const workflowRoutes: Route[] = [
+  route({
+    method: 'get',
+    path: at,
+    tag,
+    summary: 'The automation rules, in the order in which they look at what happens',
+    deed: 'rule.read',
+    query: ruleQuery,
+    answer: pageOf(ruleShape),
+    run: ({ ctx, query }) => rules(ctx, query),
+  }),
+  route({
+    method: 'post',
+    path: at,
+    tag,
+    summary: 'Make an automation rule',
+    description:
+      'When one of the events happens (or time passes), if the condition holds, then the deeds are done: all of them as one change. `warnings` tell of rules that would set each other off.',
+    deed: 'rule.manage',
+    status: 201,
+    body: ruleInput,
+    answer: savedRuleShape,
+    refuses: [409],
+    run: ({ ctx, body }) => addRule(ctx, body),
+  }),
+  route({
+    method: 'get',
+    path: `${at}/{id}`,
+    tag,
+    summary: 'An automation rule',
+    deed: 'rule.read',
+    params: byId,
+    answer: ruleShape,
+    run: ({ ctx, params }) => readRule(ctx, params.id),
+  }),
+  route({
+    method: 'put',
+    path: `${at}/{id}`,
+    tag,
+    summary: 'Say an automation rule anew',
+    description: 'What is left out goes back to its beginning; the position stays.',
+    deed: 'rule.manage',
+    params: byId,
+    body: ruleInput,
+    answer: savedRuleShape,
+    refuses: [409],
+    run: ({ ctx, params, body }) => replaceRule(ctx, params.id, body),
+  }),
+  route({
+    method: 'patch',
+    path: `${at}/{id}`,
+    tag,
+    summary: 'Change an automation rule, switch it on or off',
+    deed: 'rule.manage',
+    params: byId,
+    body: rulePatch,
+    answer: savedRuleShape,
+    refuses: [409],
+    run: ({ ctx, params, body }) => changeRule(ctx, params.id, body),
+  }),
+  route({
+    method: 'delete',
+    path: `${at}/{id}`,
+    tag,
+    summary: 'Remove an automation rule',
+    deed: 'rule.manage',
+    params: byId,
+    run: ({ ctx, params }) => removeRule(ctx, params.id),
+  }),
+];
