@@ -1,22 +1,23 @@
 // What the desk says, carried into Slack: words into threads, cards into triage channels, notices to persons. Each
 // message carries the id of its delivery in its metadata, so that after a crash Slack can be asked whether it is there.
+import { createHash } from 'node:crypto';
 import { systemCtx } from '../../src/context.ts';
 import { Refusal } from '../../src/errors.ts';
 import type { Channel, Delivery, Destination, Receipt, Sending } from '../../src/notify/channel.ts';
 import { later } from '../../src/notify/channel.ts';
 import { identitiesOf } from '../../src/people/identities.ts';
-import { triageChannels, whereIs } from '../../src/places/channels.ts';
-import type { Ticket } from '../../src/tickets/ticket.ts';
-import { read } from '../../src/tickets/tickets.ts';
-import { type Drawing, requesterCard, saying, speech, triageCard } from './blocks.ts';
-import { actions, button, within } from './elements.ts';
-import { factsOf } from './facts.ts';
-import { shareFiles } from './files.ts';
+import { isSilent, triageChannels } from '../../src/places/channels.ts';
+import { type Drawing, saying } from './blocks.ts';
+import { drawCard, drawNotice, drawPost } from './drawings.ts';
+import { type Going, opened, shareFiles } from './files.ts';
 import { type Host, isTokenLost, loseToken, type Room, slackError } from './host.ts';
-import { conversationAt } from './said.ts';
-import { markState } from './threads.ts';
+import { markState } from './marks.ts';
+import { conversationAt, type Said } from './said.ts';
 
 const EVENT = 'switchboard_delivery';
+const FILE_TRIES = 3;
+/** Ours, and nobody's words or files. */
+const isNotice = ({ message }: Delivery): boolean => !message.comment && !message.attachments.length;
 
 /** Never, however often it is tried. */
 const FINAL = new Set([
@@ -77,51 +78,18 @@ async function channelOf(room: Room, { at }: Destination): Promise<string> {
   return channel?.id ?? at.user ?? '';
 }
 
-async function drawPost(host: Host, { message, audience, company }: Delivery): Promise<Drawing> {
-  if (message.comment) return speech(message.by, message.text, audience === 'internal' ? ':lock: ' : '');
-  const said = saying(message.text || message.title);
-  if (audience !== 'public' || !message.ticket) return said;
-  const ticket = await read(companyCtx(host, company), message.ticket.id).catch(() => null);
-  if (ticket?.statusKind !== 'resolved') return said;
-  return requesterCard(await factsOf(host, ticket), message.text || 'This is resolved.');
-}
-
-async function drawNotice(host: Host, { message, audience, company }: Delivery): Promise<Drawing> {
-  const said = saying(`**${message.title.replace(/[*_`[\]]/g, '')}**\n${message.text}`);
-  if (!message.ticket) return said;
-  const ticket = await read(companyCtx(host, company), message.ticket.id).catch(() => null);
-  if (!ticket) return said;
-  const facts = await factsOf(host, ticket);
-  if (audience === 'internal')
-    return {
-      text: said.text,
-      blocks: within(
-        [...said.blocks, actions(`notice:${ticket._id}`, [button('ticket_show', 'Show', ticket._id)])],
-        50,
-      ),
-    };
-  const card = requesterCard(facts, '');
-  return { text: said.text, blocks: within([...said.blocks, ...card.blocks], 50) };
-}
-
-const drawCard = async (host: Host, ticket: Ticket, audience: Delivery['audience']): Promise<Drawing> => {
-  const facts = await factsOf(host, ticket);
-  return audience === 'internal' ? triageCard(facts) : requesterCard(facts);
-};
-
-const receiptOf = (channel: string, ts: string, thread?: string): Receipt => ({
-  ids: { channel, ts, ...(thread ? { thread } : {}) },
+const receiptOf = (channel: string, ts: string, thread?: string, more = {}): Receipt => ({
+  ids: { channel, ts, ...(thread ? { thread } : {}), ...more },
 });
 
-/** A channel may want no notices of ours, only what people say. */
-async function isSilent(room: Room, { audience, to }: Delivery): Promise<boolean> {
-  return audience === 'public' && (await whereIs(room.workspace, to.at.channel)).settings.silent;
-}
+const isQuiet = async ({ audience, company, to }: Delivery): Promise<boolean> =>
+  audience === 'public' && (await isSilent(company, 'slack', to.at));
 
 export function slackChannel(host: Host): Channel {
   async function post(room: Room, delivery: Delivery, drawing: Drawing): Promise<Receipt> {
     const channel = await channelOf(room, delivery.to);
     const { thread } = delivery.to.at;
+    const going = await opened(host, delivery.company, delivery.message.attachments);
     const answer = await room.client.chat.postMessage({
       channel,
       ...drawing,
@@ -138,15 +106,44 @@ export function slackChannel(host: Host): Channel {
       },
     });
     const ts = answer.ts ?? '';
-    if (delivery.message.attachments.length)
-      await shareFiles(
-        host,
-        room,
-        delivery.company,
-        { channel, thread: thread ?? ts },
-        delivery.message.attachments,
-      ).catch((error) => host.log.warn({ err: error, delivery: delivery._id }, 'files did not go along'));
+    await share(room, delivery, { channel: answer.channel ?? channel, thread: thread ?? ts }, going);
     return receiptOf(answer.channel ?? channel, ts, thread);
+  }
+
+  /** The words are out: what goes wrong with the files is tried again here, and then said there. */
+  async function share(
+    room: Room,
+    delivery: Delivery,
+    place: { channel: string; thread: string },
+    going: readonly Going[],
+  ): Promise<void> {
+    if (!going.length) return;
+    for (let left = FILE_TRIES; ; left -= 1) {
+      try {
+        return await shareFiles(room, place, going);
+      } catch (error) {
+        if (isTokenLost(error)) throw error;
+        if (left > 1) continue;
+        host.log.warn({ err: error, delivery: delivery._id }, 'files did not go along');
+      }
+      const names = going.map(({ attachment }) => attachment.name).join(', ');
+      const words = saying(`Slack did not take ${names}: it is on the ticket's page.`);
+      await room.client.chat.postMessage({ channel: place.channel, thread_ts: place.thread, ...words });
+      return;
+    }
+  }
+
+  /** Whoever said it died before its files went along. */
+  async function shareLate(
+    room: Room,
+    delivery: Delivery,
+    place: { channel: string; thread: string },
+    there: readonly Said[],
+  ): Promise<void> {
+    const names = there.filter((one) => one.bot_id === room.botId).flatMap((one) => one.files ?? []);
+    const going = await opened(host, delivery.company, delivery.message.attachments);
+    const missing = going.filter(({ attachment }) => !names.some((one) => one.name === attachment.name));
+    await share(room, delivery, place, missing);
   }
 
   async function card(room: Room, delivery: Delivery, { ticket, original }: Sending): Promise<Receipt> {
@@ -160,18 +157,24 @@ export function slackChannel(host: Host): Channel {
         ? { channel: delivery.to.at.channel, ts: thread }
         : undefined);
     const isPublic = delivery.audience === 'public';
-    if (isPublic && thread) await markState(room, delivery.to, ticket.statusKind);
-    if (isPublic && (await isSilent(room, delivery))) return receiptOf('', '');
+    const before = original ? original.ids.mark : null;
+    const more: Record<string, string> = {};
+    if (isPublic && thread) more.mark = await markState(room, delivery.to.at, ticket.statusKind, before);
+    if (await isQuiet(delivery)) return { ids: more };
+    // Most of what happens inside the desk changes nothing of what the public sees.
+    if (isPublic) more.drawn = createHash('sha1').update(JSON.stringify(drawing)).digest('hex');
+    if (original?.ids.ts && more.drawn && original.ids.drawn === more.drawn)
+      return { ids: { ...original.ids, ...more } };
     if (known?.channel && known.ts) {
       try {
         await room.client.chat.update({ channel: known.channel, ts: known.ts, ...drawing });
-        return receiptOf(known.channel, known.ts, thread);
+        return receiptOf(known.channel, known.ts, thread, more);
       } catch (error) {
         if (slackError(error) !== 'message_not_found') throw error;
       }
     }
     const receipt = await post(room, delivery, drawing);
-    if (isPublic || thread) return receipt;
+    if (isPublic || thread) return { ids: { ...receipt.ids, ...more } };
     const { channel = '', ts = '' } = receipt.ids;
     const { id, at } = conversationAt(room, channel, ts, 'internal');
     return { ...receipt, opens: { id, audience: 'internal', at } };
@@ -190,7 +193,7 @@ export function slackChannel(host: Host): Channel {
     return translated(host, room, async () => {
       switch (delivery.kind) {
         case 'post':
-          if (!delivery.message.comment && (await isSilent(room, delivery))) return receiptOf('', '');
+          if (isNotice(delivery) && (await isQuiet(delivery))) return receiptOf('', '');
           return post(room, delivery, await drawPost(host, delivery));
         case 'notice':
           return post(room, delivery, await drawNotice(host, delivery));
@@ -231,12 +234,10 @@ export function slackChannel(host: Host): Channel {
             limit: 200,
             include_all_metadata: true,
           });
-      const found = (answer.messages ?? []).find((one) => {
-        const payload = (one as { metadata?: { event_payload?: { delivery?: unknown } } }).metadata
-          ?.event_payload;
-        return payload?.delivery === delivery._id;
-      });
-      if (!found?.ts) return null;
+      const there = (answer.messages ?? []) as Said[];
+      const found = there.find((one) => one.metadata?.event_payload?.delivery === delivery._id);
+      if (!found) return null;
+      await shareLate(room, delivery, { channel, thread: thread ?? found.ts }, there);
       const receipt = receiptOf(channel, found.ts, thread);
       if (delivery.kind !== 'card' || delivery.audience === 'public' || thread) return receipt;
       const { id, at } = conversationAt(room, channel, found.ts, 'internal');

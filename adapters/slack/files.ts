@@ -71,6 +71,7 @@ export async function attachFiles(
         bytes,
         audience,
         description: from(id),
+        withWords: true,
       });
       attached.push(kept.id);
     } catch (error) {
@@ -81,24 +82,38 @@ export async function attachFiles(
   return attached;
 }
 
+/** What goes along: opened before anything is said, so that words wait for a file that is still being scanned. */
+export type Going = Awaited<ReturnType<typeof openAttachment>>;
+
+export async function opened(host: Host, company: string, ids: readonly string[]): Promise<Going[]> {
+  const ctx = systemCtx({ log: host.log, now: host.now }, company, 'slack');
+  const going = await Promise.all(
+    ids.slice(0, MOST_FILES).map((id) =>
+      openAttachment(ctx, id).catch((error) => {
+        if (!(error instanceof Refusal)) throw error;
+        // Removed since, or refused by the scanner: there is nothing to carry.
+        if (error.kind === 'unknown') return [];
+        throw new Refusal('busy', error.reason, error.message);
+      }),
+    ),
+  );
+  return going.flat();
+}
+
 async function bytesOf(stream: Readable): Promise<Buffer> {
   const parts: Buffer[] = [];
   for await (const part of stream) parts.push(part as Buffer);
   return Buffer.concat(parts);
 }
 
-/** Uploads attachments into a thread. */
+/** Uploads them into a thread. */
 export async function shareFiles(
-  host: Host,
   room: Room,
-  company: string,
   place: { channel: string; thread?: string | undefined },
-  ids: readonly string[],
+  going: readonly Going[],
 ): Promise<void> {
-  const ctx = systemCtx({ log: host.log, now: host.now }, company, 'slack');
   const files: { id: string; title: string }[] = [];
-  for (const id of ids.slice(0, MOST_FILES)) {
-    const { attachment, read } = await openAttachment(ctx, id);
+  for (const { attachment, read } of going) {
     const bytes = await bytesOf(await read());
     const { upload_url: url, file_id: file } = await room.client.files.getUploadURLExternal({
       filename: attachment.name,

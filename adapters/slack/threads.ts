@@ -6,31 +6,10 @@ import { addComment, editByOrigin, removeByOrigin } from '../../src/tickets/comm
 import { speakerOn, ticketIn } from '../../src/tickets/conversations.ts';
 import { patch } from '../../src/tickets/editing.ts';
 import type { Conversation, Ticket } from '../../src/tickets/ticket.ts';
-import { STATE_MARKS } from './blocks.ts';
 import { attachFiles } from './files.ts';
-import { type Host, isTokenLost, type Room, slackError } from './host.ts';
+import type { Host, Room } from './host.ts';
 import { conversationAt, filesOf, isGone, markdownOf, originOf, type Said } from './said.ts';
 import { whoIs } from './who.ts';
-
-/** The state of the ticket as an emoji on the message that it came from. A mark is a courtesy: what Slack refuses is let be. */
-export async function markState(
-  room: Room,
-  { at }: Pick<Conversation, 'at'>,
-  kind: keyof typeof STATE_MARKS,
-): Promise<void> {
-  const { channel = '', thread: timestamp = '' } = at;
-  const wanted = STATE_MARKS[kind];
-  const others = Object.values(STATE_MARKS).filter((name) => name !== wanted);
-  const { reactions } = room.client;
-  await reactions.add({ channel, timestamp, name: wanted }).catch(unlessRefused);
-  await Promise.all(
-    others.map((name) => reactions.remove({ channel, timestamp, name }).catch(unlessRefused)),
-  );
-}
-
-function unlessRefused(error: unknown): void {
-  if (slackError(error) === undefined || isTokenLost(error)) throw error;
-}
 
 const NOTE = /^\s*(?:note|private|internal)\s*:\s*/i;
 const REPLY = /^\s*reply\s*:\s*/i;

@@ -31,6 +31,8 @@ export interface Arriving {
   audience?: Audience;
   /** Which one of several that come with one message. */
   place?: number;
+  /** It comes with words, which carry it to whoever hears them. */
+  withWords?: boolean;
 }
 
 /** Streams a file in, checking as it passes. The ticket does not know of it yet. */
@@ -81,7 +83,7 @@ export async function verdict(ctx: Ctx, key: string): Promise<Pick<StoredAttachm
 }
 
 /** Kept bytes become part of the ticket, by an entry. */
-export async function attach(ctx: Ctx, kept: Kept): Promise<Attachment> {
+export async function attach(ctx: Ctx, kept: Kept, withWords = false): Promise<Attachment> {
   if (kept.scan === 'infected') {
     await bytesAt().remove(kept.storageKey);
     await attachmentCollection().updateOne({ _id: kept._id }, { $set: { state: 'refused' } });
@@ -103,6 +105,7 @@ export async function attach(ctx: Ctx, kept: Kept): Promise<Attachment> {
       size: kept.size,
       type: kept.type,
       audience: kept.audience,
+      ...(withWords ? { withWords } : {}),
     },
   }));
   await attachmentCollection().updateOne(
@@ -115,13 +118,17 @@ export async function attach(ctx: Ctx, kept: Kept): Promise<Attachment> {
 /** What came with the message that made the ticket. Returns the ticket with them. */
 export async function attachAll(ctx: Ctx, ticket: Ticket, kept: readonly Kept[]): Promise<Ticket> {
   for (const [at, one] of kept.entries())
-    await attach(ctx.cause ? { ...ctx, cause: `${ctx.cause}#${at}` } : ctx, { ...one, ticket: ticket._id });
+    await attach(
+      ctx.cause ? { ...ctx, cause: `${ctx.cause}#${at}` } : ctx,
+      { ...one, ticket: ticket._id },
+      true,
+    );
   return find(ctx, ticket._id);
 }
 
 export async function add(ctx: Ctx, ref: string, file: Arriving): Promise<Attachment> {
   const ticket = await mayAdd(ctx, ref, file.audience ?? 'public');
-  return attach(ctx, await keep(ctx, ticket._id, file));
+  return attach(ctx, await keep(ctx, ticket._id, file), file.withWords);
 }
 
 /** A file that came before all that is said of it: nobody sees it until that is known. */

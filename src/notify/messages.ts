@@ -33,6 +33,8 @@ export interface PublicEntry {
   readonly by: Entry['by'];
   readonly fields: Entry['fields'];
   readonly comment?: NonNullable<Entry['comment']>;
+  /** What was attached without a word. */
+  readonly file?: { id: string; name: string };
 }
 
 const OPEN_FIELDS = ['title', 'description', 'status', 'statusKind', 'priority', 'assignee'];
@@ -43,7 +45,19 @@ export function publicly(entry: Entry): PublicEntry | null {
   const fields = Object.fromEntries(
     Object.entries(entry.fields).filter(([name]) => OPEN_FIELDS.includes(name)),
   );
-  return { _id, seq, action, at, by, fields, ...(comment ? { comment } : {}) } as PublicEntry;
+  const file = fileOf(entry);
+  const more = { ...(comment ? { comment } : {}), ...(file ? { file } : {}) };
+  return { _id, seq, action, at, by, fields, ...more } as PublicEntry;
+}
+
+/** A file that came without words is news itself; others go along with theirs. */
+export function fileOf({
+  action,
+  facts,
+}: Pick<Entry, 'action' | 'facts'>): { id: string; name: string } | undefined {
+  if (action !== 'attachment_added' || facts?.withWords || typeof facts?.attachment !== 'string')
+    return undefined;
+  return { id: facts.attachment, name: String(facts.name ?? 'a file') };
 }
 
 /** How people are called: users by id. */
@@ -71,12 +85,14 @@ export const openTicket = (ticket: Ticket): Ticket => ({
   nextDeadlineAt: null,
 });
 
+const isOpened = (entry: Entry | PublicEntry): entry is PublicEntry => !('ticket' in entry);
 const plain = (word: unknown): string => String(word ?? '').replaceAll('_', ' ');
 
 function headline(entry: Entry | PublicEntry, event: Event, names: Names): string {
   const who = entry.by.kind === 'system' ? '' : entry.by.name;
   const did = (active: string, passive: string) => (who ? `${who} ${active}` : passive);
   const after = (field: string) => entry.fields[field]?.[1];
+  const file = isOpened(entry) ? entry.file : fileOf(entry);
   switch (event) {
     case 'created':
       return did('filed a new ticket', 'New ticket');
@@ -110,6 +126,7 @@ function headline(entry: Entry | PublicEntry, event: Event, names: Names): strin
     case 'delivery_failed':
       return 'A message could not be delivered';
     case 'updated':
+      if (file) return did(`added the file ${file.name}`, `The file ${file.name} was added`);
       return entry.action === 'priority_change'
         ? did(
             `set the priority to ${plain(after('priority'))}`,
@@ -128,6 +145,11 @@ function words(entry: Entry | PublicEntry): string {
   return typeof facts?.sentence === 'string' ? facts.sentence : (('notes' in entry ? entry.notes : '') ?? '');
 }
 
+function attachmentsIn(entry: Entry | PublicEntry): string[] {
+  const file = isOpened(entry) ? entry.file : fileOf(entry);
+  return entry.comment?.attachments ?? (file ? [file.id] : []);
+}
+
 const newsOf = (entry: Entry | PublicEntry, event: Event, ticket: Ticket, names: Names): News => ({
   entry: entry._id,
   event,
@@ -136,7 +158,7 @@ const newsOf = (entry: Entry | PublicEntry, event: Event, ticket: Ticket, names:
   headline: headline(entry, event, names),
   text: words(entry),
   ticket: ticketName(ticket),
-  attachments: entry.comment?.attachments ?? [],
+  attachments: attachmentsIn(entry),
 });
 
 export const internalNews = (entry: Entry, event: Event, ticket: Ticket, names: Names): News =>

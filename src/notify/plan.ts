@@ -2,6 +2,7 @@
 // people. Planning the same entry twice makes the same ids, so that doing it again changes nothing.
 import type { Entry } from '../history/entry.ts';
 import { idFrom } from '../id.ts';
+import { isSilent } from '../places/channels.ts';
 import type { Conversation, StoredTicket, Ticket } from '../tickets/ticket.ts';
 import { traceparent } from '../tracing.ts';
 import { audienceOf, preferencesFor } from './audience.ts';
@@ -10,12 +11,13 @@ import {
   cardMessage,
   conversationMessage,
   type Event,
+  fileOf,
   internalNews,
   type Names,
   publicly,
   publicNews,
 } from './messages.ts';
-import type { StoredDelivery, StoredNotification } from './model.ts';
+import { deliveryCollection, type StoredDelivery, type StoredNotification } from './model.ts';
 import { isUrgent, type Medium, mediaFor, overridesQuiet, quietUntil } from './preferences.ts';
 import { eventOf, type Hearer, hearers } from './recipients.ts';
 
@@ -53,8 +55,11 @@ export async function planFor(
   for (const entry of told) {
     const { crowd, names, member } = await audienceOf(ticket, entry);
     if (!ticket.deletedAt)
-      for (const conversation of ticket.conversations)
-        plan.deliveries.push(...forConversation(ticket, entry, conversation, names, options, at));
+      for (const conversation of ticket.conversations) {
+        const posts = forConversation(ticket, entry, conversation, names, options, at);
+        for (const post of posts) await leaveOutWhatWent(post, entry, conversation, plan);
+        plan.deliveries.push(...posts);
+      }
     plan.deliveries.push(...forPage(ticket, entry, names, options, at));
     if (!options.notifies || ticket.deletedAt) continue;
     for (const hearer of hearers(entry, ticket, crowd)) {
@@ -108,14 +113,15 @@ function forConversation(
   at: Date,
 ): StoredDelivery[] {
   const isOpen = conversation.audience === 'public';
-  const kind =
-    KIND[entry.action] ?? ((isOpen ? SAID_IN_PUBLIC : SAID_INSIDE).includes(entry.action) ? 'post' : null);
+  const file = fileOf(entry);
+  const isNews = (isOpen ? SAID_IN_PUBLIC : SAID_INSIDE).includes(entry.action) || file;
+  const kind = KIND[entry.action] ?? (isNews ? 'post' : null);
   const event = eventOf(entry) ?? 'updated';
   if (!kind || cameFrom(conversation, entry)) return [];
-  if (isOpen && !entry.comment && entry.by.id === ticket.requester.id) return [];
+  if (isOpen && !entry.comment && !file && entry.by.id === ticket.requester.id) return [];
   const message = messageFor(kind, ticket, entry, isOpen, event, names);
   if (!message) return [];
-  const post = postId(entry.comment?.id ?? entry._id, conversation.id);
+  const post = postId(entry.comment?.id ?? file?.id ?? entry._id, conversation.id);
   const { surface } = conversation;
   const to: Destination = { conversation: conversation.id, at: conversation.at };
   return [
@@ -132,6 +138,22 @@ function forConversation(
       at,
     }),
   ];
+}
+
+/** A file that went there by itself does not go again with the words that name it later. */
+async function leaveOutWhatWent(
+  { message }: StoredDelivery,
+  entry: Entry,
+  { id }: Conversation,
+  { deliveries }: Plan,
+): Promise<void> {
+  if (!entry.comment || !message.attachments.length) return;
+  const ids = message.attachments.map((file) => postId(file, id));
+  const filed = await deliveryCollection()
+    .find({ _id: { $in: ids } }, { projection: { _id: 1 } })
+    .toArray();
+  const went = new Set([...filed, ...deliveries].map((one) => one._id));
+  message.attachments = message.attachments.filter((_, at) => !went.has(ids[at] ?? ''));
 }
 
 /** The step of an escalation may page a channel (sla/duties): `slack:<workspace>:<channel>`. */
@@ -248,6 +270,14 @@ async function cardsOf(
   return [...cards.values()];
 }
 
+/** Who asked is told where the ticket is talked about in public, unless that place wants no notices of ours. */
+async function isToldThere(ticket: Ticket, entry: Entry): Promise<boolean> {
+  const isSaid = Boolean(entry.comment ?? fileOf(entry));
+  for (const { audience, surface, at } of ticket.conversations)
+    if (audience === 'public' && (isSaid || !(await isSilent(ticket.company, surface, at)))) return true;
+  return false;
+}
+
 async function notificationFor(
   ticket: Ticket,
   entry: Entry,
@@ -266,7 +296,7 @@ async function notificationFor(
       : internalNews(entry, event, ticket, names);
   const preferences = await preferencesFor(person);
   const media = mediaFor(preferences, event, { isRequester });
-  const hearsThere = isRequester && ticket.conversations.some((one) => one.audience === 'public');
+  const hearsThere = isRequester && (await isToldThere(ticket, entry));
   const outside: Medium[] = hearsThere ? [] : media.filter((medium) => medium !== 'in_app');
   const onCall = person.kind === 'user' && ((await options.isOnCall?.(ticket.company, person.id)) ?? false);
   const quiet = overridesQuiet(event, onCall) ? null : quietUntil(preferences.quietHours, zone, at);

@@ -2,7 +2,7 @@
 // Never the one who did it; and a customer only hears of what `publicly` let through.
 import type { Entry } from '../history/entry.ts';
 import type { Ticket } from '../tickets/ticket.ts';
-import { EVENTS, type Event, publicly } from './messages.ts';
+import { EVENTS, type Event, fileOf, publicly } from './messages.ts';
 
 export interface Person {
   readonly kind: 'user' | 'contact';
@@ -34,7 +34,7 @@ export interface Crowd {
   mentioned: readonly string[];
 }
 
-export function eventOf(entry: Pick<Entry, 'action' | 'comment' | 'silent'>): Event | null {
+export function eventOf(entry: Pick<Entry, 'action' | 'comment' | 'silent' | 'facts'>): Event | null {
   if (entry.silent) return null;
   switch (entry.action) {
     case 'created':
@@ -54,9 +54,10 @@ export function eventOf(entry: Pick<Entry, 'action' | 'comment' | 'silent'>): Ev
     case 'feedback':
     case 'delivery_failed':
       return entry.action;
+    case 'attachment_added':
+      return fileOf(entry) ? 'updated' : null;
     case 'update':
     case 'priority_change':
-    case 'attachment_added':
     case 'attachment_removed':
     case 'merged':
     case 'split':
@@ -93,7 +94,7 @@ export function hearers(entry: Entry, ticket: Ticket, crowd: Crowd): Hearer[] {
     if (person.kind === entry.by.kind && person.id === entry.by.id) return;
     if (person.kind === 'user' && !crowd.isActive(person.id)) return;
     const isAgent = person.kind === 'user' && crowd.isAgent(person.id);
-    if (!isAgent && !(isOpen && FOR_REQUESTERS.includes(what))) return;
+    if (!isAgent && !(isOpen && (FOR_REQUESTERS.includes(what) || fileOf(entry)))) return;
     const key = `${person.kind}:${person.id}`;
     const before = heard.get(key);
     if (before && EVENTS.indexOf(before.event) <= EVENTS.indexOf(what)) return;

@@ -38,6 +38,16 @@ export async function whereIs(workspace: Workspace, external: string | undefined
   };
 }
 
+/** A channel that wants no notices of ours, only what people say: who asked there is told personally. */
+export async function isSilent(
+  company: string,
+  surface: string,
+  { workspace, channel }: Record<string, string>,
+): Promise<boolean> {
+  const found = workspace && channel ? await byId(`${surface}:${workspace}:${channel}`) : null;
+  return found?.company === company && found.silent;
+}
+
 export async function bindChannel(
   ctx: Ctx,
   workspace: string,

@@ -61,8 +61,9 @@ describe('words on their way to Slack', () => {
   test('a channel that asks for patience is left alone, others go on, and nothing is lost', async () => {
     const { root, key } = await filedFrom('Slow down');
     desk.slack.pause(desk.requests.id, 3);
+    const over = Date.now() / 1000 + 3;
     const before = desk.slack.state.breaches.length;
-    await reply(key, 'after the pause');
+    for (const words of ['after the pause', 'and in order', 'as it was said']) await reply(key, words);
     await desk.settle();
     const { body: other } = await desk.world.call('POST', '/api/v1/tickets', {
       as: await desk.world.admin(),
@@ -72,11 +73,17 @@ describe('words on their way to Slack', () => {
       await desk.settle();
       return desk.triage.messages.some((one) => JSON.stringify(one.blocks ?? '').includes(other.key));
     });
-    expect(thread(root)).not.toContain('after the pause');
     await until('the pause is over', async () => {
       await desk.settle();
-      return thread(root).includes('after the pause');
+      return thread(root).includes('as it was said');
     });
+    const said = desk.read(desk.requests, root.ts).filter((one) => one.text.startsWith('Mei:'));
+    expect(said.map((one) => one.text)).toEqual([
+      'Mei: after the pause',
+      'Mei: and in order',
+      'Mei: as it was said',
+    ]);
+    expect(said.every((one) => Number(one.ts) >= over - 0.05)).toBe(true);
     expect(desk.slack.state.breaches.length).toBe(before);
   });
 

@@ -137,7 +137,7 @@ export async function openSlackDesk({
         : channel.messages.filter((one) => one.thread_ts === thread && one.ts !== thread),
     card(key) {
       const found = triage.messages.filter(
-        (one) => one.bot_id && flat(one.blocks).includes(key) && !one.thread_ts,
+        (one) => one.bot_id && flat(one.blocks ?? '').includes(key) && (one.thread_ts ?? one.ts) === one.ts,
       );
       if (found.length !== 1) throw new Error(`${found.length} cards of ${key} in triage`);
       return found[0] as Message;
