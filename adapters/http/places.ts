@@ -59,7 +59,7 @@ export const placeRoutes: Route[] = [
     path: '/api/v1/workspaces',
     tag: 'Places',
     summary: 'Slack workspaces and Discord guilds of the company',
-    deed: 'desk.read',
+    deed: 'place.read',
     answer: z.object({ items: z.array(workspaceShape), total: z.number() }),
     run: async ({ ctx }) => {
       const items = (await workspaces(ctx)).map(drawWorkspace);
@@ -81,7 +81,7 @@ export const placeRoutes: Route[] = [
     path: '/api/v1/channels',
     tag: 'Places',
     summary: 'Channels and the desks that they are bound to',
-    deed: 'desk.read',
+    deed: 'place.read',
     answer: z.object({ items: z.array(channelShape), total: z.number() }),
     run: async ({ ctx }) => {
       const items = (await channels(ctx)).map(drawChannel);

@@ -135,7 +135,7 @@ export const deedRoutes: Route[] = [
     ({ ctx, params, body }) => split(ctx, params.id, body),
   ),
   deed(
-    { name: 'macro', deed: 'macro.use', summary: 'Use a macro on it', body: useMacroInput },
+    { name: 'macro', deed: 'ticket.work', summary: 'Use a macro on it', body: useMacroInput },
     ({ ctx, params, body, seen }) => useMacro(ctx, params.id, body, seen),
   ),
   deed(

@@ -47,6 +47,7 @@ export const DEEDS = {
   'company.read': { role: 'customer', scope: 'read', says: 'see the own company' },
   'company.manage': { role: 'admin', scope: 'admin', says: 'change the company' },
   'desk.read': { role: 'customer', scope: 'read', says: 'see desks, workflows and categories' },
+  'place.read': { role: 'agent', scope: 'read', says: 'see workspaces and channels' },
   'desk.manage': {
     role: 'manager',
     scope: 'admin',

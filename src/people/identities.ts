@@ -70,7 +70,9 @@ export async function meet(ctx: Ctx, profile: Profile): Promise<Actor> {
   const undone = known?.undone ?? [];
   const email = profile.emailVerified && profile.email ? profile.email.trim().toLowerCase() : null;
   const user =
-    email && !profile.guest ? await userCollection().findOne({ email, company, active: true }) : null;
+    email && !profile.guest
+      ? await userCollection().findOne({ email, company, active: true, addressProven: { $ne: false } })
+      : null;
   if (user && !undone.includes(user._id)) {
     await link(ctx, profile, { kind: 'user', id: user._id }, 'profile_email');
     const actor = await actorFor(company, { kind: 'user', id: user._id });

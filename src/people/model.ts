@@ -26,6 +26,8 @@ export interface StoredUser {
   _id: string;
   company: string;
   email: string;
+  /** False: they said so themselves. Then nobody is taken for them because of it. */
+  addressProven?: boolean;
   username: string;
   fullName: string | null;
   phoneNumber: string | null;

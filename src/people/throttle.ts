@@ -18,7 +18,10 @@ export const LOGIN_ACCOUNT: Bucket = { name: 'login.account', burst: 10, everyMs
 export const LOGIN_ADDRESS: Bucket = { name: 'login.address', burst: 100, everyMs: 500 };
 export const KEY_ADDRESS: Bucket = { name: 'key.address', burst: 300, everyMs: 200 };
 export const CODE_PERSON: Bucket = { name: 'code.person', burst: 10, everyMs: 60_000 };
+export const CONFIRM_PERSON: Bucket = { name: 'confirm.person', burst: 10, everyMs: 10_000 };
 export const REGISTER_ADDRESS: Bucket = { name: 'register.address', burst: 30, everyMs: 5_000 };
+/** Accounts that were really made: many people may sit behind one address. */
+export const REGISTERED_ADDRESS: Bucket = { name: 'registered.address', burst: 300, everyMs: 2_000 };
 
 export type Filled = readonly [bucket: Bucket, of: string];
 const idOf = ([bucket, of]: Filled): string => `${bucket.name}:${fingerprint(of)}`;

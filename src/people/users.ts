@@ -21,7 +21,14 @@ import {
 } from './model.ts';
 import { hashPassword, newPassword, passwordFits } from './passwords.ts';
 import { endSessions } from './sessions.ts';
-import { countFailure, network, notThrottled, REGISTER_ADDRESS } from './throttle.ts';
+import {
+  CONFIRM_PERSON,
+  countFailure,
+  network,
+  notThrottled,
+  REGISTER_ADDRESS,
+  REGISTERED_ADDRESS,
+} from './throttle.ts';
 import { drawUser, type ShownUser } from './user.ts';
 
 const roleInput = z
@@ -110,16 +117,23 @@ export async function register(
   rules: { allowed: boolean; firstCompany: string },
   from?: string,
 ): Promise<ShownUser> {
-  const bucket = [[REGISTER_ADDRESS, network(from)]] as const;
-  await notThrottled(ctx, bucket, 'There were too many attempts to register. Wait a moment, then try again.');
+  const place = network(from);
+  const [failures, made] = [[[REGISTER_ADDRESS, place]], [[REGISTERED_ADDRESS, place]]] as const;
+  await notThrottled(
+    ctx,
+    [...failures, ...made],
+    'There were too many attempts to register. Wait a moment, then try again.',
+  );
   const company = await companyCollection().findOne({ _id: given.companyId ?? rules.firstCompany });
   if (!rules.allowed || !company?.active || !company.allowRegistration)
     throw forbidden('registration.closed', 'Nobody can register here. Ask for an invitation.');
   const { companyId: _, ...rest } = given;
   try {
-    return await insert(ctx, company._id, { ...rest, role: 'customer' });
+    const user = await insert(ctx, company._id, { ...rest, role: 'customer', addressProven: false });
+    await countFailure(ctx, made);
+    return user;
   } catch (error) {
-    if (error instanceof Refusal && error.kind === 'conflict') await countFailure(ctx, bucket);
+    if (error instanceof Refusal && error.kind === 'conflict') await countFailure(ctx, failures);
     throw error;
   }
 }
@@ -132,7 +146,7 @@ export async function addUser(ctx: Ctx, given: z.output<typeof userInput>): Prom
   return made;
 }
 
-type NewUser = Omit<z.output<typeof userInput>, 'companyId'>;
+type NewUser = Omit<z.output<typeof userInput>, 'companyId'> & Pick<StoredUser, 'addressProven'>;
 
 async function insert(ctx: Ctx, company: string, given: NewUser): Promise<ShownUser> {
   const at = ctx.now();
@@ -149,6 +163,7 @@ async function insert(ctx: Ctx, company: string, given: NewUser): Promise<ShownU
     skills: given.skills ?? [],
     timeZone: given.timeZone ?? null,
     active: true,
+    ...(given.addressProven === false ? { addressProven: false } : {}),
     password: given.password === undefined ? null : await hashPassword(given.password),
     tokensSince: new Date(0),
     createdAt: at,
@@ -234,7 +249,7 @@ export async function changeUser(ctx: Ctx, id: string, given: UserChange): Promi
         throw forbidden('user.change', `Only administrators change ${field.replace('Ids', 's')}.`);
   if (isSelf && given.active === false)
     throw conflict('user.self', 'Nobody closes their own account this way: delete it, or ask somebody.');
-  if (isSelf) await confirmSelf(id, before, given);
+  if (isSelf) await confirmSelf(ctx, before, given);
   await checkTeams(before.company, given.teamIds);
   if ((given.role !== undefined && given.role !== 'admin') || given.active === false)
     await keepOneAdmin(before);
@@ -242,20 +257,20 @@ export async function changeUser(ctx: Ctx, id: string, given: UserChange): Promi
 }
 
 /** A stolen session must not be able to take the account over. */
-async function confirmSelf(id: string, before: Member, given: UserChange): Promise<void> {
-  if (given.password === undefined && (given.email === undefined || given.email === before.email)) return;
+async function confirmSelf(ctx: Ctx, { id, email }: Member, given: UserChange): Promise<void> {
+  if (given.password === undefined && (given.email === undefined || given.email === email)) return;
+  const wrong = (message: string) =>
+    invalid('user.current_password', 'Give your current password to change this.', [
+      { path: 'current_password', message },
+    ]);
+  if (given.currentPassword === undefined) throw wrong('is required');
+  const bucket = [[CONFIRM_PERSON, id]] as const;
+  const stillWelcome = () => notThrottled(ctx, bucket, 'There were too many wrong passwords. Wait a moment.');
+  await stillWelcome();
   const stored = await userCollection().findOne({ _id: id });
-  if (
-    given.currentPassword !== undefined &&
-    (await passwordFits(stored?.password ?? null, given.currentPassword))
-  )
-    return;
-  throw invalid('user.current_password', 'Give your current password to change this.', [
-    {
-      path: 'current_password',
-      message: given.currentPassword === undefined ? 'is required' : 'is not right',
-    },
-  ]);
+  if (await passwordFits(stored?.password ?? null, given.currentPassword, stillWelcome)) return;
+  await countFailure(ctx, bucket);
+  throw wrong('is not right');
 }
 
 /** A company without an administrator could not be managed any more. */
@@ -274,6 +289,8 @@ async function write(ctx: Ctx, before: Member, given: UserChange): Promise<Shown
     if (value !== undefined) Object.assign(set, { [name]: value });
   if (given.email !== undefined && given.username === undefined && before.username === before.email)
     set.username = given.email;
+  if (given.email !== undefined && given.email !== before.email)
+    set.addressProven = may(ctx.actor, 'people.manage');
   if (password !== undefined) Object.assign(set, { password: await hashPassword(password), tokensSince: at });
   const after = await userCollection()
     .findOneAndUpdate(

@@ -83,7 +83,7 @@ export async function unbindChannel(ctx: Ctx, workspace: string, external: strin
 }
 
 export async function channels(ctx: Ctx): Promise<Channel[]> {
-  if (!may(ctx.actor, 'desk.read')) throw forbidden('channel.list', 'You may not see the channels.');
+  if (!may(ctx.actor, 'place.read')) throw forbidden('channel.list', 'You may not see the channels.');
   return (await channelCollection().find({ company: ctx.actor.company }).toArray()).map(asChannel);
 }
 

@@ -107,6 +107,6 @@ export async function claimWorkspace(ctx: Ctx, code: string, deskRef?: string): 
 }
 
 export async function workspaces(ctx: Ctx): Promise<Workspace[]> {
-  if (!may(ctx.actor, 'desk.read')) throw forbidden('workspace.list', 'You may not see the workspaces.');
+  if (!may(ctx.actor, 'place.read')) throw forbidden('workspace.list', 'You may not see the workspaces.');
   return (await workspaceCollection().find({ company: ctx.actor.company }).toArray()).map(asWorkspace);
 }

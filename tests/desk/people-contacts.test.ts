@@ -52,6 +52,19 @@ describe('an account elsewhere', () => {
     expect(new Set([same.id, unverified.id, guest.id, elsewhere.id]).size).toBe(4);
   });
 
+  test('is not taken for whoever registered with its address first', async () => {
+    const email = 'victim@elsewhere.example';
+    const squatter = await world.call('POST', '/api/v1/auth/register', {
+      body: { email, password: 'correct horse battery' },
+    });
+    expect(squatter.status).toBe(201);
+    expect(await meet(ctx, profile({ email, emailVerified: true }))).toMatchObject({ kind: 'contact' });
+    await staff.admin.call('PATCH', `users/${squatter.body.id}`, { email: 'other@elsewhere.example' });
+    await staff.admin.call('PATCH', `users/${squatter.body.id}`, { email: 'known@elsewhere.example' });
+    const vouched = profile({ email: 'known@elsewhere.example', emailVerified: true });
+    expect(await meet(ctx, vouched)).toMatchObject({ kind: 'user', id: squatter.body.id });
+  });
+
   test('met by twenty messages at once is one contact', async () => {
     const who = profile({ name: 'Crowd' });
     const met = await Promise.all(Array.from({ length: 20 }, () => meet(ctx, who)));
