@@ -159,3 +159,18 @@ export async function sweepInbox(log: Logger, limit = 50): Promise<number> {
 export async function settleInbox(): Promise<void> {
   while (underWay.size) await Promise.allSettled(underWay);
 }
+
+/**
+ * For the erasure of a person: messages that were worked on and mention them lose what they said, and stay known by
+ * their key until they expire. What still waits is kept: it becomes part of a ticket first.
+ */
+export async function emptyMessages(mentions: (text: string) => boolean): Promise<number> {
+  const over = { doneAt: { $type: 'date', $gt: new Date(0) } };
+  let emptied = 0;
+  for await (const { _id, payload, error } of inbox().find(over)) {
+    if (payload === null || !mentions(JSON.stringify([payload, error ?? '']))) continue;
+    await inbox().updateOne({ _id }, { $set: { payload: null }, $unset: { error: '', lane: '' } });
+    emptied++;
+  }
+  return emptied;
+}

@@ -111,3 +111,13 @@ const inFlight = () =>
   conflict('idempotency.in_flight', 'The first request with this key is still being worked on.', {
     retryAfter: 1,
   });
+
+/** For the erasure of a person: the answers of a company that are kept for repeated requests, written anew. */
+export async function rewriteAnswers(company: string, rewrite: <T>(answer: T) => T): Promise<void> {
+  const ofCompany = { _id: { $gte: `${company}:`, $lt: `${company};` }, state: 'done' };
+  for await (const { _id, owner, answer } of receipts().find(ofCompany)) {
+    const after = rewrite(answer);
+    if (JSON.stringify(after) !== JSON.stringify(answer))
+      await receipts().updateOne({ _id, owner }, { $set: { answer: after } });
+  }
+}

@@ -1,10 +1,13 @@
-// Erasing a contact: name, addresses and numbers go from everywhere, the tickets stay. Another room that keeps words of
-// people for longer than a week has its own step here; each is repeatable, for a crash half-way has it done again.
+// Erasing a contact: name, addresses and numbers go from everywhere, the tickets stay. Inbound
+// messages and answers that are kept for a week lose them too. Another room that keeps words of people has its own step
+// here; each is repeatable, for a crash half-way has it done again.
 import { type Ctx, systemCtx } from '../context.ts';
 import { conflict } from '../errors.ts';
+import { emptyMessages } from '../inbox.ts';
 import type { Logger } from '../log.ts';
 import { eraseFromMessages } from '../notify/erasing.ts';
-import { ERASED, type Erased, eraseFromTickets } from '../tickets/erasing.ts';
+import { rewriteAnswers } from '../once.ts';
+import { ERASED, type Erased, eraseFromTickets, withoutPerson } from '../tickets/erasing.ts';
 import { note } from './audit.ts';
 import { type Contact, drawContact, loadContact } from './contacts.ts';
 import { contactCollection, identityCollection, mergeCollection, type StoredContact } from './model.ts';
@@ -44,6 +47,15 @@ async function finish(ctx: Ctx, id: string): Promise<void> {
   ];
   const erased: Erased = { company, ids, words: [...new Set(words)] };
   await eraseFromMessages(erased, await eraseFromTickets(erased));
+  await rewriteAnswers(company, (answer) => withoutPerson(answer, erased));
+  const marks = [...erased.words, ...ids, ...identities.map((one) => one.externalId)];
+  const seen = marks
+    .filter((mark) => mark.trim().length > 2)
+    .map((mark) => JSON.stringify(mark).slice(1, -1));
+  await emptyMessages((text) => {
+    const said = text.toLowerCase();
+    return seen.some((mark) => said.includes(mark.toLowerCase()));
+  });
   await identityCollection().deleteMany({ company, 'person.id': { $in: ids } });
   await mergeCollection().deleteMany({ company, from: { $in: ids } });
   const blank = { name: ERASED, emails: [], phoneNumber: null, notes: null };

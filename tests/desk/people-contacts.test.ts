@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import mongoose from 'mongoose';
 import { systemCtx } from '../../src/context.ts';
 import { fold } from '../../src/history/entry.ts';
+import { receive, settleInbox, take } from '../../src/inbox.ts';
 import { openLog } from '../../src/log.ts';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { finishErasures } from '../../src/people/erasure.ts';
@@ -207,6 +208,14 @@ describe('contacts', () => {
     await staff.agent.call('POST', `contacts/${old}/merge`, { into: id });
     await world.drain();
     const late = await file(id, 'Late, not filed yet');
+    const again = { 'idempotency-key': 'erased-later' };
+    const asked = { title: 'Asked by quentin@zauberberg.example', requester: id };
+    await staff.agent.call('POST', 'tickets', asked, again);
+    const log = openLog('silent');
+    receive('letter', async () => undefined);
+    await take(log, 'letter', 'a', { from: 'Quentin Zauberberg <quentin@zauberberg.example>' });
+    await take(log, 'letter', 'b', { from: 'Somebody Else <else@example.com>' });
+    await settleInbox();
     expect((await staff.agent.call('POST', `contacts/${id}/erase`, {})).status).toBe(403);
     const erased = await staff.admin.call('POST', `contacts/${id}/erase`, {});
     expect(erased.body).toMatchObject({ name: '[erased]', emails: [], phone_number: null, notes: null });
@@ -221,12 +230,19 @@ describe('contacts', () => {
       'audit',
       'deliveries',
       'notifications',
+      'inbox',
+      'receipts',
     ]) {
       const text = JSON.stringify(await db.collection(room).find().toArray());
       expect({ room, found: text.match(/zauberberg|998877|q@old|likes tea|Quentin/i)?.[0] }).toEqual({
         room,
       });
     }
+    expect(await take(log, 'letter', 'a', {})).toBe(false);
+    const inbox = JSON.stringify(await db.collection('inbox').find().toArray());
+    expect(inbox).toContain('else@example.com');
+    const replayed = await staff.agent.call('POST', 'tickets', asked, again);
+    expect([replayed.status, replayed.body.title]).toEqual([201, 'Asked by [erased]']);
     const ticket = await staff.agent.call('GET', `tickets/${key}`);
     expect(ticket.body).toMatchObject({ title: 'Printer of [erased]', requester: { id, name: '[erased]' } });
     expect((await staff.agent.call('GET', 'tickets?q=zauberberg')).body.total).toBe(0);
