@@ -6,6 +6,7 @@ import { type HttpServer, startHttp } from '../adapters/http/index.ts';
 import { startSlack } from '../adapters/slack/index.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { systemCtx } from './context.ts';
+import { finishRenames } from './desks/renaming.ts';
 import { Refusal } from './errors.ts';
 import { followAttachments, sweepFiles } from './files/attachments.ts';
 import { openStorage } from './files/choosing.ts';
@@ -125,6 +126,12 @@ export async function run(
             everyMs: 2_000,
             run: router.round,
             drain: async () => (await router.round()) > 0,
+          },
+          {
+            name: 'categories',
+            everyMs: 2_000,
+            run: () => finishRenames(log),
+            drain: async () => (await finishRenames(log)) > 0,
           },
           { name: 'files', everyMs: 60_000, run: () => sweepFiles(systemCtx({ log }, FIRST_COMPANY)) },
         ],

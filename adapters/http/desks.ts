@@ -1,24 +1,26 @@
 // Desks, their workflows and categories, and macros, over HTTP.
 import { z } from 'zod';
-import { desksOf, findDesk } from '../../src/desks/desks.ts';
 import {
   addCategory,
-  addDesk,
   categoriesOf,
   categoryChange,
   categoryInput,
   categoryShape,
+  readCategoryById,
+  removeCategory,
+  renameCategory,
+} from '../../src/desks/categories.ts';
+import { desksOf, findDesk } from '../../src/desks/desks.ts';
+import {
+  addDesk,
   changeDesk,
   deskChange,
   deskInput,
   deskQuery,
   deskShape,
   desks,
-  readCategoryById,
   readDesk,
-  removeCategory,
   removeDesk,
-  renameCategory,
   setWorkflow,
   workflowInput,
 } from '../../src/desks/editing.ts';

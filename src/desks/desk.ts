@@ -33,8 +33,16 @@ export interface Desk {
   defaultPriority: Priority;
   isDefault: boolean;
   active: boolean;
+  /** Categories whose tickets are still getting the new name. */
+  renames?: Rename[];
   createdAt: Date;
   updatedAt: Date;
+}
+
+export interface Rename {
+  from: string;
+  to: string;
+  at: Date;
 }
 
 export const DEFAULT_CATEGORIES: Record<Preset, string[]> = {

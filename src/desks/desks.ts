@@ -5,7 +5,7 @@ import { newId } from '../id.ts';
 import { remembered } from '../memory.ts';
 import { isDuplicate } from '../store.ts';
 import type { Preset } from '../tickets/workflow.ts';
-import { DEFAULT_CATEGORIES, type Desk, presetWorkflow } from './desk.ts';
+import { type CustomField, DEFAULT_CATEGORIES, type Desk, type Priority, presetWorkflow } from './desk.ts';
 import { deskCollection, type StoredDesk } from './model.ts';
 
 const asDesk = ({ _id, ...rest }: StoredDesk): Desk => ({ id: _id, ...rest });
@@ -29,32 +29,53 @@ export async function findDesk(company: string, ref?: string): Promise<Desk> {
   return desk;
 }
 
-/** For the first start, and for a new company: finding it there already is as good. */
-export async function openDesk(
+/** What a desk needs to be opened; the rest has its beginning. */
+export interface NewDesk {
+  key: string;
+  name: string;
+  preset: Preset;
+  description?: string | undefined;
+  categories?: string[] | undefined;
+  fields?: CustomField[] | undefined;
+  defaultPriority?: Priority | undefined;
+}
+
+/** Opens a desk, unless its key is taken. */
+export async function insertDesk(
   ctx: Ctx,
-  input: { key: string; name: string; preset: Preset; isDefault?: boolean },
-): Promise<Desk> {
+  given: NewDesk,
+  isDefault = false,
+): Promise<{ id: string; isNew: boolean }> {
+  const { company } = ctx.actor;
   const at = ctx.now();
-  const stored: StoredDesk = {
-    _id: newId(at),
-    company: ctx.actor.company,
-    key: input.key,
-    name: input.name,
-    description: '',
-    workflow: presetWorkflow(input.preset),
-    categories: DEFAULT_CATEGORIES[input.preset],
-    customFields: [],
-    defaultPriority: 'medium',
-    isDefault: input.isDefault ?? false,
-    active: true,
-    createdAt: at,
-    updatedAt: at,
-  };
+  const _id = newId(at);
   try {
-    await deskCollection().insertOne(stored);
+    await deskCollection().insertOne({
+      _id,
+      company,
+      key: given.key,
+      name: given.name,
+      description: given.description ?? '',
+      workflow: presetWorkflow(given.preset),
+      categories: given.categories ?? DEFAULT_CATEGORIES[given.preset],
+      customFields: given.fields ?? [],
+      defaultPriority: given.defaultPriority ?? 'medium',
+      isDefault,
+      active: true,
+      createdAt: at,
+      updatedAt: at,
+    });
+    forgetDesks(company);
+    return { id: _id, isNew: true };
   } catch (error) {
     if (!isDuplicate(error)) throw error;
+    forgetDesks(company);
+    return { id: (await findDesk(company, given.key)).id, isNew: false };
   }
-  forgetDesks(ctx.actor.company);
-  return findDesk(ctx.actor.company, input.key);
+}
+
+/** For the first start, and for a new company: finding it there already is as good. */
+export async function openDesk(ctx: Ctx, given: NewDesk & { isDefault?: boolean }): Promise<Desk> {
+  const { id } = await insertDesk(ctx, given, given.isDefault);
+  return findDesk(ctx.actor.company, id);
 }

@@ -2,23 +2,20 @@
 // state that its desk does not know.
 import { z } from 'zod';
 import type { Actor, Ctx } from '../context.ts';
-import { conflict, invalid, unknown } from '../errors.ts';
-import { newId } from '../id.ts';
+import { conflict } from '../errors.ts';
 import { list, type Page, pageQuery, yesOrNo } from '../lists.ts';
 import { atLeast } from '../people/access.ts';
-import { isDuplicate } from '../store.ts';
 import { statesInUse } from '../tickets/holdings.ts';
 import { checkWorkflow, KINDS, stepsWorkflow, type Workflow, workflowShape } from '../tickets/workflow.ts';
 import {
   categoryWord,
   customFieldShape,
-  DEFAULT_CATEGORIES,
   type Desk,
   PRIORITIES,
   presetWorkflow,
   priorityInput,
 } from './desk.ts';
-import { findDesk, forgetDesks } from './desks.ts';
+import { findDesk, forgetDesks, insertDesk } from './desks.ts';
 import { deskCollection, hadTickets, type StoredDesk } from './model.ts';
 
 export const presetInput = z
@@ -117,38 +114,16 @@ export const readDesk = async (ctx: Ctx, ref: string): Promise<ShownDesk> =>
   drawn(ctx.actor, await findDesk(ctx.actor.company, ref));
 
 export async function addDesk(ctx: Ctx, given: z.output<typeof deskInput>): Promise<ShownDesk> {
-  const { company } = ctx.actor;
-  const at = ctx.now();
-  const stored: StoredDesk = {
-    _id: newId(at),
-    company,
-    key: given.key,
-    name: given.name,
-    description: given.description ?? '',
-    workflow: presetWorkflow(given.preset),
-    categories: given.categories ?? DEFAULT_CATEGORIES[given.preset],
-    customFields: given.fields ?? [],
-    defaultPriority: given.defaultPriority ?? 'medium',
-    isDefault: false,
-    active: true,
-    createdAt: at,
-    updatedAt: at,
-  };
-  try {
-    await deskCollection().insertOne(stored);
-  } catch (error) {
-    if (!isDuplicate(error)) throw error;
-    if (!ctx.redo)
-      throw conflict('desk.taken', `There is a desk ${given.key} already.`, {
-        details: [{ path: 'key', message: 'is taken' }],
-      });
-  }
-  forgetDesks(company);
-  if (given.isDefault) await makeDefault(ctx, stored._id);
-  return readDesk(ctx, given.key);
+  const { id, isNew } = await insertDesk(ctx, given);
+  if (!isNew && !ctx.redo)
+    throw conflict('desk.taken', `There is a desk ${given.key} already.`, {
+      details: [{ path: 'key', message: 'is taken' }],
+    });
+  if (given.isDefault) await makeDefault(ctx, id);
+  return readDesk(ctx, id);
 }
 
-async function write(ctx: Ctx, ref: string, set: Partial<StoredDesk>): Promise<ShownDesk> {
+export async function write(ctx: Ctx, ref: string, set: Partial<StoredDesk>): Promise<ShownDesk> {
   const { company } = ctx.actor;
   const before = await findDesk(company, ref);
   await deskCollection().updateOne({ _id: before.id, company }, { $set: { ...set, updatedAt: ctx.now() } });
@@ -240,59 +215,4 @@ export async function setWorkflow(
       details: used.map((name) => ({ path: 'states', message: name })),
     });
   return (await write(ctx, desk.id, { workflow })).workflow;
-}
-
-export const categoryShape = z
-  .object({ id: z.string(), name: z.string(), deskId: z.string(), desk: z.string() })
-  .meta({ id: 'Category' });
-export type Category = z.output<typeof categoryShape>;
-export const categoryInput = z.strictObject({ name: categoryName, desk: z.string().max(40).optional() });
-export const categoryChange = z.strictObject({ name: categoryName });
-
-const drawCategory = (desk: Desk, name: string): Category => ({
-  id: `${desk.id}.${categoryWord(name)}`,
-  name,
-  deskId: desk.id,
-  desk: desk.key,
-});
-export const categoriesOf = (desk: Desk): Category[] =>
-  desk.categories.map((name) => drawCategory(desk, name));
-
-async function load(ctx: Ctx, id: string): Promise<{ desk: Desk; name: string }> {
-  const [deskId = '', word = ''] = id.split('.', 2);
-  const desk = await findDesk(ctx.actor.company, deskId).catch(() => undefined);
-  const name = desk?.categories.find((one) => categoryWord(one) === word);
-  if (!desk || name === undefined) throw unknown('category');
-  return { desk, name };
-}
-export async function readCategoryById(ctx: Ctx, id: string): Promise<Category> {
-  const { desk, name } = await load(ctx, id);
-  return drawCategory(desk, name);
-}
-
-const notTwice = (desk: Desk, name: string, except?: string) => {
-  if (desk.categories.some((one) => one !== except && categoryWord(one) === categoryWord(name)))
-    throw conflict('category.taken', `The desk ${desk.key} has a category ${name} already.`);
-  if (desk.categories.length >= 200)
-    throw invalid('category.too_many', 'A desk has at most 200 categories.', [{ message: 'are too many' }]);
-};
-
-export async function addCategory(ctx: Ctx, given: z.output<typeof categoryInput>): Promise<Category> {
-  const desk = await findDesk(ctx.actor.company, given.desk);
-  notTwice(desk, given.name);
-  await write(ctx, desk.id, { categories: [...desk.categories, given.name] });
-  return drawCategory(desk, given.name);
-}
-
-/** Tickets that have the old name keep it. */
-export async function renameCategory(ctx: Ctx, id: string, to: string): Promise<Category> {
-  const { desk, name } = await load(ctx, id);
-  notTwice(desk, to, name);
-  await write(ctx, desk.id, { categories: desk.categories.map((one) => (one === name ? to : one)) });
-  return drawCategory(desk, to);
-}
-
-export async function removeCategory(ctx: Ctx, id: string): Promise<void> {
-  const { desk, name } = await load(ctx, id);
-  await write(ctx, desk.id, { categories: desk.categories.filter((one) => one !== name) });
 }

@@ -7,6 +7,7 @@ import { conflict, invalid, unknown } from '../errors.ts';
 import { idFrom, newId } from '../id.ts';
 import { list, type Page, pageQuery } from '../lists.ts';
 import { isDuplicate } from '../store.ts';
+import type { Desk } from './desk.ts';
 import { findDesk } from './desks.ts';
 import { macroCollection, type StoredMacro } from './model.ts';
 
@@ -160,4 +161,13 @@ export async function changeMacro(
 export async function removeMacro(ctx: Ctx, id: string): Promise<void> {
   const gone = await macroCollection().deleteOne({ _id: id, company: ctx.actor.company });
   if (!gone.deletedCount) throw unknown('macro');
+}
+
+/** The desk's own macros go on meaning the category that got another name. */
+export async function renameInMacros(desk: Desk, from: string, to: string): Promise<void> {
+  await macroCollection().updateMany(
+    { company: desk.company, desk: desk.id, actions: { $elemMatch: { do: 'category', value: from } } },
+    { $set: { 'actions.$[one].value': to } },
+    { arrayFilters: [{ 'one.do': 'category', 'one.value': from }] },
+  );
 }

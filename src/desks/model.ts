@@ -7,11 +7,12 @@ import type { Desk } from './desk.ts';
 const desks = new Schema({ _id: String }, { collection: 'desks', strict: false, versionKey: false });
 desks.index({ company: 1, key: 1 }, { unique: true });
 desks.index({ company: 1, createdAt: 1, _id: 1 });
+desks.index({ renamingSince: 1 }, { partialFilterExpression: { renamingSince: { $type: 'date' } } });
 const counters = new Schema({ _id: String }, { collection: 'counters', strict: false, versionKey: false });
 const macros = new Schema({ _id: String }, { collection: 'macros', strict: false, versionKey: false });
 macros.index({ company: 1, name: 1 }, { unique: true });
 
-export type StoredDesk = Omit<Desk, 'id'> & { _id: string };
+export type StoredDesk = Omit<Desk, 'id'> & { _id: string; renamingSince?: Date };
 export interface StoredMacro {
   _id: string;
   company: string;

@@ -1,5 +1,6 @@
 // What other rooms must know of tickets by the mass: whose they are, and in which states a desk's tickets stand.
 import { ticketCollection } from './model.ts';
+import type { StoredTicket } from './ticket.ts';
 
 /** Ids of the tickets that somebody asked for, in order of id; follow with the last one until none is left. */
 export async function requestedBy(
@@ -41,4 +42,14 @@ export async function statesInUse(
     ),
   );
   return used.flat();
+}
+
+/** Some of the tickets of a desk with this category. */
+export function ofCategory(
+  company: string,
+  desk: string,
+  category: string,
+  limit: number,
+): Promise<StoredTicket[]> {
+  return ticketCollection().find({ company, category, desk }).limit(limit).toArray();
 }

@@ -2,7 +2,7 @@
 // found by where the one before it ended, so that the thousandth costs what the first does.
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
-import { PRIORITIES, PRIORITY_RANK, priorityInput } from '../desks/desk.ts';
+import { categoryWord, PRIORITIES, PRIORITY_RANK, priorityInput } from '../desks/desk.ts';
 import { desksOf, findDesk } from '../desks/desks.ts';
 import { invalid, unknown } from '../errors.ts';
 import { list as listOf, type Order, type Page, pageQuery, repeated, yesOrNo } from '../lists.ts';
@@ -110,7 +110,7 @@ export async function filterOf(
   if (input.status) filter.status = oneOf(await statuses(actor.company, input.status));
   if (input.statusKind) filter.statusKind = oneOf(input.statusKind);
   if (input.priority) filter.priorityRank = oneOf(input.priority.map((name) => PRIORITY_RANK[name]));
-  if (input.category) filter.category = oneOf(input.category.map((name) => name.toLowerCase()));
+  if (input.category) filter.category = oneOf(await categories(actor.company, input.category));
   if (input.team) filter.team = oneOf(input.team);
   if (input.assignee) filter.assignee = oneOf(input.assignee.map((id) => (id === 'me' ? actor.id : id)));
   if (input.requester)
@@ -130,6 +130,16 @@ export async function filterOf(
     };
   if (input.updatedAfter) filter[fieldFor(ctx, 'updated_at')] = { $gte: input.updatedAfter };
   return { filter, search: input.q?.trim() ? matching(ctx, input.q, !isCustomer) : null };
+}
+
+/** As the desks write it: `Bug Report` is also found as `bug_report`, and what no desk has any more as it was. */
+async function categories(company: string, words: string[]): Promise<string[]> {
+  const known = (await desksOf(company)).flatMap((desk) => desk.categories);
+  const found = words.flatMap((word) => {
+    const same = known.filter((name) => categoryWord(name) === categoryWord(word));
+    return same.length ? same : [word, word.toLowerCase()];
+  });
+  return [...new Set(found)];
 }
 
 /** A status word means what the desks of the company call so: by name, by label, in any letter case. */
