@@ -20,6 +20,7 @@ import {
   statusInput,
 } from '../../src/tickets/moving.ts';
 import { feedbackInput, rate, unwatch, watch } from '../../src/tickets/people.ts';
+import { moveInput, moveToDesk } from '../../src/tickets/rehoming.ts';
 import { split, splitInput } from '../../src/tickets/splitting.ts';
 import { read } from '../../src/tickets/tickets.ts';
 import { type TicketView, ticketShape } from '../../src/tickets/view.ts';
@@ -123,6 +124,15 @@ export const deedRoutes: Route[] = [
       body: mergeInput,
     },
     ({ ctx, params, body, seen }) => merge(ctx, params.id, body, seen),
+  ),
+  deed(
+    {
+      name: 'move',
+      deed: 'ticket.work',
+      summary: 'Move to another desk; the old key leads to it',
+      body: moveInput,
+    },
+    ({ ctx, params, body, seen }) => moveToDesk(ctx, params.id, body, seen),
   ),
   deed(
     {

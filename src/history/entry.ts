@@ -21,6 +21,7 @@ export const ACTIONS = [
   'sla_warning',
   'sla_breach',
   'merged',
+  'moved',
   'split',
   'linked',
   'enriched',
@@ -191,6 +192,7 @@ export function isPublic(entry: Pick<Entry, 'action' | 'comment' | 'fields' | 'f
     'attachment_added',
     'feedback',
     'merged',
+    'moved',
     'escalated',
   ].includes(entry.action);
 }

@@ -60,6 +60,7 @@ export function eventOf(entry: Pick<Entry, 'action' | 'comment' | 'silent' | 'fa
     case 'priority_change':
     case 'attachment_removed':
     case 'merged':
+    case 'moved':
     case 'split':
     case 'linked':
       return 'updated';

@@ -24,7 +24,8 @@ import { passTaken } from './numbering.ts';
 import { beginning, consequences, isInside, type StoredTicket, type Ticket, versionFor } from './ticket.ts';
 import { wordsOf } from './words.ts';
 
-export type TicketDraft = Draft<Ticket>;
+/** `onto`: the desk that the ticket goes to, by whose workflow it stands from then on. */
+export type TicketDraft = Draft<Ticket> & { onto?: Desk };
 export type Decide = (ticket: Ticket, desk: Desk) => TicketDraft | TicketDraft[] | null;
 
 const ATTEMPTS = 40;
@@ -99,9 +100,11 @@ function write(
   const entries: Entry[] = [];
   const trace = traceparent();
   let ticket = before;
+  let home = desk;
   for (const draft of drafts) {
     const isBirth = ticket.seq === 0;
-    const given = isBirth ? (draft.set ?? {}) : consequences(ticket, draft.set ?? {}, desk.workflow, at);
+    home = draft.onto ?? home;
+    const given = isBirth ? (draft.set ?? {}) : consequences(ticket, draft.set ?? {}, home.workflow, at);
     const happening = { at, seq: ticket.seq + 1, spoke: spokenBy(ctx, draft, ticket) };
     const after = { ...ticket, ...given };
     const set = { ...given, ...datesAfter(isBirth ? null : ticket, after, happening, rules) };
@@ -122,7 +125,7 @@ function write(
       _id: `${ticket._id}-${seq}`,
       ticket: ticket._id,
       company,
-      desk: desk.id,
+      desk: home.id,
       seq,
       action: draft.action,
       at,

@@ -1,5 +1,5 @@
 // Finding one ticket: by id or key, in the actor's company, and only if it is theirs to see. What was merged into
-// another ticket leads there.
+// another ticket leads there, and so does the key that a ticket had on another desk.
 import { together } from '../batch.ts';
 import type { Ctx } from '../context.ts';
 import { readTicketKey } from '../desks/desk.ts';
@@ -22,7 +22,9 @@ export async function load(
   const key = isId(ref) ? undefined : readTicketKey(ref);
   const { company } = ctx.actor;
   if (!isId(ref) && !key) throw unknown('ticket');
-  const asked = await ticketCollection().findOne(key ? { company, key } : { _id: ref, company });
+  const asked =
+    (await ticketCollection().findOne(key ? { company, key } : { _id: ref, company })) ??
+    (key ? await ticketCollection().findOne({ company, formerKeys: key }) : null);
   const stored = asked?.mergedInto && follow ? await lastOf(asked) : asked;
   if (!stored || stored.deletedAt || !maySee(ctx.actor, stored)) throw unknown('ticket');
   return stored;

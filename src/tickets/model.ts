@@ -25,6 +25,7 @@ schema.index({ company: 1, channel: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, environment: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, words: 1, createdAt: -1, _id: -1 });
 export const BY_WORDS = 'company_1_words_1_createdAt_-1__id_-1';
+schema.index({ company: 1, formerKeys: 1 }, { partialFilterExpression: { formerKeys: { $gt: '' } } });
 // That a value is beyond '' is what an equality says as well, so that the index may answer it; a type is not.
 schema.index({ company: 1, externalRef: 1 }, { partialFilterExpression: { externalRef: { $gt: '' } } });
 schema.index(

@@ -36,6 +36,8 @@ export interface Ticket {
   deskKey: string;
   number: number;
   key: string;
+  /** The keys it had on other desks: they lead here. */
+  formerKeys?: string[];
   seq: number;
   title: string;
   description: string;
@@ -170,7 +172,7 @@ export function consequences(
   if (set.priority) out.priorityRank = PRIORITY_RANK[set.priority];
   if (set.assignee !== undefined && set.assignee !== (before?.assignee ?? null))
     out.assignedAt = set.assignee === null ? null : at;
-  if (set.status && set.status !== before?.status) {
+  if (set.status && (set.status !== before?.status || set.desk !== undefined)) {
     const kind = kindOf(workflow, set.status);
     out.statusKind = kind;
     const done = kind === 'resolved' || kind === 'closed';

@@ -27,6 +27,7 @@ export const ticketShape = z
     id: z.string(),
     key: z.string().meta({ example: 'TKT-000042' }),
     number: z.int(),
+    formerKeys: z.array(z.string()).meta({ description: 'Its keys on other desks; they lead here.' }),
     desk: z.string().meta({ example: 'TKT' }),
     deskId: z.string(),
     companyId: z.string(),
@@ -109,6 +110,7 @@ export function viewOf(actor: Actor, ticket: Ticket, desk: Desk | undefined, now
   return {
     id: ticket._id,
     desk: ticket.deskKey,
+    formerKeys: ticket.formerKeys ?? [],
     deskId: ticket.desk,
     companyId: ticket.company,
     ...pick(ticket, [

@@ -14,6 +14,7 @@ export function wordsOf(ticket: Ticket, comments: readonly Spoken[]): string[] {
   const own = searchWords([
     ticket.key,
     String(ticket.number),
+    ...(ticket.formerKeys ?? []),
     ticket.title,
     ...ticket.tags,
     ticket.requester.name,
@@ -30,9 +31,16 @@ export function wordsOf(ticket: Ticket, comments: readonly Spoken[]): string[] {
 
 /** Entries after which the kept words must be made anew; comments alone only add to them. */
 const remakesWords = (entry: Entry): boolean =>
-  ['title', 'description', 'tags', 'externalRef', 'requester', 'affectedService', 'resolutionNotes'].some(
-    (name) => name in entry.fields,
-  ) ||
+  [
+    'key',
+    'title',
+    'description',
+    'tags',
+    'externalRef',
+    'requester',
+    'affectedService',
+    'resolutionNotes',
+  ].some((name) => name in entry.fields) ||
   entry.action === 'comment_edited' ||
   entry.action === 'comment_deleted' ||
   entry.action === 'merged' ||
