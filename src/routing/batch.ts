@@ -1,7 +1,8 @@
 // The next batch of a company: who gets which of the waiting tickets. What those who left have in hand comes first, then
 // the queue, strictly the oldest first, over all desks; a ticket that nobody may have now does not hold up those behind.
 import { declinedSince, heldBy, type Place, type WaitingTicket, waiting } from '../tickets/waiting.ts';
-import { type Facts, give, lanesOf, situationOf } from './facts.ts';
+import { type Facts, give, lanesOf, markOf, situationOf } from './facts.ts';
+import { type Look, lookOf } from './looks.ts';
 import type { Intent } from './model.ts';
 import { handedOver } from './presence.ts';
 import { type Choice, choose } from './routing.ts';
@@ -14,12 +15,19 @@ const MOST_LOOKED = 2_000;
 /** Who put a ticket back does not get it again for so long. */
 export const DECLINED_MS = 15 * 60_000;
 
-/** Where the looking goes on, by company and desk: only to save looks, and so kept in this process alone. */
-const places = new Map<string, Place>();
+export interface Batch {
+  intents: Intent[];
+  /** How far each desk's queue was looked through; to be kept once the batch is entered. */
+  looked: Map<string, Look>;
+  /** There is more to look at. */
+  more: boolean;
+}
 
-export async function nextBatch(facts: Facts): Promise<Intent[]> {
+export async function nextBatch(facts: Facts): Promise<Batch> {
   const leaving = await handovers(facts);
-  return leaving.length >= BATCH ? leaving : [...leaving, ...(await queued(facts, BATCH - leaving.length))];
+  if (leaving.length >= BATCH) return { intents: leaving, looked: new Map(), more: true };
+  const { intents, ...rest } = await queued(facts, BATCH - leaving.length);
+  return { intents: [...leaving, ...intents], ...rest };
 }
 
 /** What people who went away leave behind. Whoever has nothing left to hand over is done with it. */
@@ -57,8 +65,9 @@ function handover(
   return intentOf(facts, ticket, to, { because: 'away', from, ...(rule ? factsOf(rule, choice) : {}) });
 }
 
-async function queued(facts: Facts, most: number): Promise<Intent[]> {
-  const lanes = [...facts.rules].map(([desk, rule]) => openLane(facts, desk, rule));
+async function queued(facts: Facts, most: number): Promise<Batch> {
+  const mark = markOf(facts);
+  const lanes = [...facts.rules].map(([desk, rule]) => openLane(facts, desk, rule, mark));
   const intents: Intent[] = [];
   while (intents.length < most) {
     let first: (typeof lanes)[number] | undefined;
@@ -69,15 +78,15 @@ async function queued(facts: Facts, most: number): Promise<Intent[]> {
     }
     const next = first?.take();
     if (!first || !next) break;
-    const choice = choose(
-      { ...next.ticket, declined: next.declined },
-      situationOf(facts, first.desk, first.rule),
-    );
+    const situation = situationOf(facts, first.desk, first.rule);
+    const choice = choose({ ...next.ticket, declined: next.declined }, situation);
     if (choice.user === null && choice.team === next.ticket.team) continue;
     const because = { because: 'routing', ...factsOf(first.rule, choice) };
     intents.push(intentOf(facts, next.ticket, choice, because));
   }
-  return intents;
+  const after = markOf(facts);
+  const looked = new Map(lanes.flatMap((lane) => lane.look(after)));
+  return { intents, looked, more: intents.length >= most || lanes.some((lane) => lane.isCut()) };
 }
 
 interface Head {
@@ -86,10 +95,11 @@ interface Head {
 }
 
 /** The waiting tickets of one desk, page after page; of teams in which nobody has room none are read. */
-function openLane(facts: Facts, desk: string, rule: Rule) {
-  const { company } = facts;
-  const key = `${company}/${desk}`;
-  let place = places.get(key) ?? null;
+function openLane(facts: Facts, desk: string, rule: Rule, mark: string) {
+  const { company, now } = facts;
+  const from = lookOf(company, desk, mark);
+  let taken: Place | null = from?.place ?? null;
+  let read = taken;
   let buffer: Head[] = [];
   let looked = 0;
   let ended = false;
@@ -97,20 +107,24 @@ function openLane(facts: Facts, desk: string, rule: Rule) {
     desk,
     rule,
     peek: () => buffer[0],
-    take: () => buffer.shift(),
+    take(): Head | undefined {
+      const head = buffer.shift();
+      if (head) taken = { createdAt: head.ticket.createdAt, _id: head.ticket._id };
+      return head;
+    },
     async fill(): Promise<void> {
-      if (buffer.length || ended) return;
-      const lanes = looked < MOST_LOOKED ? lanesOf(facts, rule) : [];
-      const page = lanes.length ? await waiting({ company, desk }, lanes, place, PAGE) : [];
-      const declined = await declinedSince(page, new Date(facts.now.getTime() - DECLINED_MS));
+      if (buffer.length || ended || looked >= MOST_LOOKED) return;
+      const lanes = lanesOf(facts, rule);
+      const page = lanes.length ? await waiting({ company, desk }, lanes, read, PAGE) : [];
+      const declined = await declinedSince(page, new Date(now.getTime() - DECLINED_MS));
       buffer = page.map((ticket) => ({ ticket, declined: declined.get(ticket._id) ?? [] }));
       looked += page.length;
-      const last = page.at(-1);
       ended = page.length < PAGE;
-      if (last) place = { createdAt: last.createdAt, _id: last._id };
-      if (!ended && place) places.set(key, place);
-      else places.delete(key);
+      read = page.at(-1) ?? read;
     },
+    isCut: () => !ended && looked >= MOST_LOOKED,
+    look: (after: string): [string, Look][] =>
+      taken ? [[desk, { place: taken, mark: after, until: from?.until ?? null }]] : [],
   };
 }
 

@@ -1,5 +1,6 @@
 // All that a choice is made from, read in a few trips for a whole batch: rules, people, what they have in hand, teams,
 // rotas. What was chosen is counted in at once, so that the next choice of the batch knows of it.
+import { createHash } from 'node:crypto';
 import { activeTeams, colleagues } from '../people/members.ts';
 import { loadsOf } from '../tickets/waiting.ts';
 import { type Book, turnsOf } from './book.ts';
@@ -21,6 +22,7 @@ export interface Facts {
   /** By desk; counted on while the batch is made. */
   turns: Map<string, Map<string, number>>;
   last: number;
+  orders: ReadonlyMap<string, readonly string[]>;
 }
 
 export async function readFacts(book: Book, now: Date): Promise<Facts> {
@@ -53,7 +55,19 @@ export async function readFacts(book: Book, now: Date): Promise<Facts> {
     onCall: (team) => orders.get(team) ?? [],
     turns: new Map([...rules.keys()].map((desk) => [desk, turnsOf(book, desk)])),
     last: book.last,
+    orders,
   };
+}
+
+/** As long as it is the same, who could not get a ticket cannot get it now. Within a batch there is only ever less room. */
+export function markOf({ rules, people, teams, orders }: Facts): string {
+  const able = people.map((one) => {
+    const { weight: _, open, capacity: __, ...facts } = one;
+    return [facts, ...[...rules.values()].map((rule) => open < (limitOf(one, rule) ?? open + 1))];
+  });
+  return createHash('sha256')
+    .update(JSON.stringify([...rules, able, teams, ...orders]))
+    .digest('base64url');
 }
 
 export const situationOf = (facts: Facts, desk: string, rule: Rule): Situation => ({

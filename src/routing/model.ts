@@ -66,7 +66,7 @@ rules.index({ company: 1 });
 rules.index({ automatic: 1 }, { partialFilterExpression: { automatic: true } });
 const presences = shape('routing_presences');
 presences.index({ company: 1 });
-presences.index({ handingOver: 1 }, { partialFilterExpression: { handingOver: { $type: 'string' } } });
+presences.index({ handingOver: 1 }, { partialFilterExpression: { handingOver: { $gt: '' } } });
 const rotas = shape('routing_rotas');
 rotas.index({ company: 1 });
 

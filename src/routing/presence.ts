@@ -129,7 +129,7 @@ export const presencesOf = (company: string): Promise<StoredPresence[]> =>
 /** Companies in which somebody's tickets are to be handed over. */
 export async function companiesHandingOver(): Promise<string[]> {
   const found = await presenceCollection()
-    .find({ handingOver: { $type: 'string' } }, { projection: { company: 1 } })
+    .find({ handingOver: { $in: ['all', 'desks'] } }, { projection: { company: 1 } })
     .toArray();
   return [...new Set(found.map(({ company }) => company))];
 }

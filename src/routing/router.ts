@@ -7,9 +7,10 @@ import type { Logger } from '../log.ts';
 import { listen } from '../signals.ts';
 import type { StoredTicket } from '../tickets/ticket.ts';
 import { isAnyWaiting } from '../tickets/waiting.ts';
-import { nextBatch } from './batch.ts';
+import { type Batch, nextBatch } from './batch.ts';
 import { type Book, enter, openBook, settle } from './book.ts';
 import { readFacts } from './facts.ts';
+import { keepLooks, lookAgain } from './looks.ts';
 import type { Intent } from './model.ts';
 import { companiesHandingOver } from './presence.ts';
 import { automaticRules, companiesRouting, routesByItself } from './rules.ts';
@@ -37,16 +38,21 @@ async function routeNow(company: string, log: Logger): Promise<number> {
   let written = 0;
   let lost = 0;
   for (let batches = 0; batches < MOST_BATCHES; ) {
-    const given = await giveOut(company, log, async (book, now) => nextBatch(await readFacts(book, now)));
+    let batch: Batch | undefined;
+    const given = await giveOut(company, log, async (book, now) => {
+      batch = await nextBatch(await readFacts(book, now));
+      return batch.intents;
+    });
     if (given === null) {
       lost += 1;
       if (lost > MOST_LOST) break;
       await pause(Math.random() * Math.min(10 * lost, 100));
       continue;
     }
-    if (given === 0) break;
+    if (batch) keepLooks(company, batch.looked);
     written += given;
     batches += 1;
+    if (!batch?.more) break;
   }
   return written;
 }
@@ -118,7 +124,9 @@ export function openRouter(log: Logger): Router {
   });
   return {
     follow: async (ticket, entries) => {
-      if (concerns(ticket, entries) && (await routesByItself(ticket.company))) start(ticket.company);
+      if (!concerns(ticket, entries) || !(await routesByItself(ticket.company))) return;
+      lookAgain(ticket);
+      start(ticket.company);
     },
     round,
     stop: async () => {

@@ -70,6 +70,12 @@ const route = async (): Promise<number> => {
   await router.stop();
   return given;
 };
+/** As after the relay has seen this ticket. */
+const follow = async (ticket: Ticket): Promise<void> => {
+  const router = openRouter(log);
+  await router.follow(await now(ticket), await story(ticket));
+  await router.stop();
+};
 const now = (ticket: Ticket) => load(ctx, ticket._id);
 const story = async (ticket: Ticket) => entriesOf(await now(ticket));
 async function share({ desk, people }: Crew): Promise<Record<string, number>> {
@@ -123,7 +129,11 @@ describe('round robin', () => {
 /** As another process would: without the courtesy of one at a time. */
 async function giveAll(): Promise<void> {
   for (let idle = 0; idle < 3; ) {
-    const given = await giveOut(FIRST_COMPANY, log, async (book, at) => nextBatch(await readFacts(book, at)));
+    const given = await giveOut(
+      FIRST_COMPANY,
+      log,
+      async (book, at) => (await nextBatch(await readFacts(book, at))).intents,
+    );
     if (given === 0) idle += 1;
   }
 }
@@ -185,11 +195,12 @@ describe('what people decided', () => {
     let ticketNow = await now(ticket);
     const first = await holder();
     expect((await first.call('POST', `tickets/${ticket.key}/release`, {})).status).toBe(200);
-    await route();
+    await follow(ticket);
     ticketNow = await now(ticket);
     const second = await holder();
     expect(second.id).not.toBe(first.id);
     await second.call('POST', `tickets/${ticket.key}/release`, {});
+    await follow(ticket);
     expect(await route()).toBe(0);
     expect((await now(ticket)).assignee).toBeNull();
   });
@@ -199,7 +210,7 @@ describe('what people decided', () => {
     const [ana] = desk.people as [Person];
     const ticket = await filed(desk);
     const book = await openBook(FIRST_COMPANY);
-    const intents = await nextBatch(await readFacts(book, new Date()));
+    const { intents } = await nextBatch(await readFacts(book, new Date()));
     expect(intents.map((one) => one.ticket)).toEqual([ticket._id]);
     expect(intents[0]?.set.assignee).toBe(ana.id);
     await manager.call('POST', `tickets/${ticket.key}/claim`, {});
@@ -275,7 +286,7 @@ describe('whoever dies while giving out', () => {
     const desk = await crew(['Ana', 'Bo']);
     const made = await many(desk, 6);
     const book = await openBook(FIRST_COMPANY);
-    const intents = await nextBatch(await readFacts(book, new Date()));
+    const { intents } = await nextBatch(await readFacts(book, new Date()));
     const entered = (await enter(book, intents)) as StoredBook;
     expect(entered.intents).toHaveLength(6);
     expect(await enter(book, intents)).toBeNull();
@@ -290,7 +301,7 @@ describe('whoever dies while giving out', () => {
     const desk = await crew(['Ana', 'Bo']);
     const ticket = await filed(desk);
     const book = await openBook(FIRST_COMPANY);
-    await enter(book, await nextBatch(await readFacts(book, new Date())));
+    await enter(book, (await nextBatch(await readFacts(book, new Date()))).intents);
     const [ana, bo] = desk.people as [Person, Person];
     await mongoose.connection
       .collection('users')
