@@ -1,15 +1,14 @@
 // The accumulators of $group: each is compiled once, and started once for every group.
-
-import type { Numeric } from './arithmetic.ts';
-import { average, sum } from './arithmetic-expressions.ts';
-import { type Doc, setField } from './documents.ts';
-import { bad, fault } from './errors.ts';
+import { average, type Numeric, sum } from './arithmetic.ts';
+import type { Doc } from './documents.ts';
+import { bad, fault, unsupported } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { keyText } from './keytext.ts';
-import { type Expression, named } from './operators.ts';
+import { mergeFields } from './object-expressions.ts';
+import { type Expression, missing, named } from './operators.ts';
 import { compileSort, sortDocs } from './ordering.ts';
 import type { PipelineEnv } from './stages.ts';
-import { deviation, extremes, percentiles } from './statistics.ts';
+import { deviation, extremes } from './statistics.ts';
 import { compare, double, isInt32, isNumber, isObject, toNumber, typeName } from './values.ts';
 
 export interface Accumulation {
@@ -17,8 +16,6 @@ export interface Accumulation {
   result(): unknown;
 }
 export type Accumulator = () => Accumulation;
-
-type Fold = (evaluate: Expression, env: PipelineEnv) => Accumulator;
 
 /** Adds doubles with the error of each addition carried along, as MongoDB does. */
 class Sum {
@@ -29,27 +26,21 @@ class Sum {
   #doubles = false;
   #others: Numeric[] = [];
 
-  add(value: unknown): void {
-    if (typeof value === 'number') {
-      this.count++;
-      if (isInt32(value)) this.#whole += value;
-      else this.#addDouble(value);
-    } else if (isNumber(value)) {
-      this.count++;
-      if (typeName(value) === 'double') this.#addDouble(toNumber(value));
-      else this.#others = [sum([...this.#others, value])];
-    }
+  add(value: unknown): this {
+    if (!isNumber(value)) return this;
+    this.count++;
+    if (typeof value === 'number' && isInt32(value)) this.#whole += value;
+    else if (typeof value === 'number' || typeName(value) === 'double') this.#addDouble(toNumber(value));
+    else this.#others = [sum([...this.#others, value])];
+    return this;
   }
 
   #addDouble(value: number): void {
     this.#doubles = true;
     const total = this.#double + value;
-    if (Number.isFinite(total)) {
-      this.#lost +=
-        Math.abs(this.#double) >= Math.abs(value)
-          ? this.#double - total + value
-          : value - total + this.#double;
-    }
+    const [larger, smaller] =
+      Math.abs(this.#double) >= Math.abs(value) ? [this.#double, value] : [value, this.#double];
+    if (Number.isFinite(total)) this.#lost += larger - total + smaller;
     this.#double = total;
   }
 
@@ -59,136 +50,95 @@ class Sum {
     if (this.#doubles) parts.push(double(this.#double + this.#lost));
     return parts.length === 1 ? whole : sum(parts);
   }
+
+  mean(): unknown {
+    if (this.count === 0) return null;
+    const total = this.total();
+    return typeName(total) === 'decimal'
+      ? average([total, ...new Array(this.count - 1).fill(0)])
+      : double(toNumber(total) / this.count);
+  }
 }
 
-const summing: Fold = (evaluate) => () => {
-  const total = new Sum();
-  return { add: (doc) => total.add(evaluate(doc)), result: () => total.total() };
-};
+type Fold = (evaluate: Expression, env: PipelineEnv) => Accumulator;
 
-const averaging: Fold = (evaluate) => () => {
-  const total = new Sum();
-  return {
-    add: (doc) => total.add(evaluate(doc)),
-    result: () => (total.count === 0 ? null : quotient(total.total(), total.count)),
-  };
-};
-
-function quotient(total: Numeric, count: number): unknown {
-  return typeName(total) === 'decimal'
-    ? average([total, ...new Array(count - 1).fill(0)])
-    : double(toNumber(total) / count);
-}
-
-const best =
-  (way: 1 | -1): Fold =>
+const fold =
+  <S>(
+    start: () => S,
+    step: (state: S, value: unknown, env: PipelineEnv) => S,
+    end: (state: S) => unknown = (state) => state,
+  ): Fold =>
   (evaluate, env) =>
   () => {
-    let found: unknown = null;
+    let state = start();
     return {
       add(doc) {
-        const value = evaluate(doc);
-        if (value === null || value === undefined) return;
-        if (found === null || way * compare(value, found, env.collation) > 0) found = value;
+        state = step(state, evaluate(doc), env);
       },
-      result: () => found,
+      result: () => end(state),
     };
   };
 
-const first: Fold = (evaluate) => () => {
-  let found: unknown;
-  let any = false;
-  return {
-    add(doc) {
-      if (!any) found = evaluate(doc);
-      any = true;
-    },
-    result: () => found,
-  };
-};
-
-const last: Fold = (evaluate) => () => {
-  let doc: Doc | undefined;
-  return {
-    add(next) {
-      doc = next;
-    },
-    result: () => (doc === undefined ? null : evaluate(doc)),
-  };
-};
-
-const pushing: Fold = (evaluate) => () => {
-  const values: unknown[] = [];
-  return {
-    add(doc) {
-      const value = evaluate(doc);
-      if (value !== undefined) values.push(value);
-    },
-    result: () => values,
-  };
-};
-
-const collecting: Fold = (evaluate, env) => () => {
-  const values = new Map<string, unknown>();
-  return {
-    add(doc) {
-      const value = evaluate(doc);
-      if (value === undefined) return;
-      const key = keyText(value, env.collation);
-      if (!values.has(key)) values.set(key, value);
-    },
-    result: () => [...values.values()],
-  };
-};
-
-const merging: Fold = (evaluate) => () => {
-  const merged: Doc = {};
-  return {
-    add(doc) {
-      const value = evaluate(doc);
-      if (value === null || value === undefined) return;
-      if (!isObject(value))
-        fault(40400, `$mergeObjects requires object inputs, but input is of type ${typeName(value)}`);
-      for (const name of Object.keys(value)) setField(merged, name, value[name]);
-    },
-    result: () => merged,
-  };
-};
+const best = (way: 1 | -1): Fold =>
+  fold<unknown>(
+    () => null,
+    (found, value, { collation }) =>
+      missing(value) || (found !== null && way * compare(value, found, collation) <= 0) ? found : value,
+  );
 
 /** Keeps all values, to calculate over them at the end. */
-const over =
-  (calculate: (values: unknown[]) => unknown): Fold =>
-  (evaluate) =>
-  () => {
-    const values: unknown[] = [];
-    return {
-      add(doc) {
-        values.push(evaluate(doc) ?? null);
-      },
-      result: () => calculate(values),
-    };
-  };
+const over = (calculate: (values: unknown[]) => unknown): Fold =>
+  fold(
+    (): unknown[] => [],
+    (values, value) => {
+      values.push(value ?? null);
+      return values;
+    },
+    calculate,
+  );
+
+const NONE = Symbol('no document yet');
 
 const FOLDS: Record<string, Fold> = {
-  $sum: summing,
-  $avg: averaging,
+  $sum: fold(
+    () => new Sum(),
+    (total, value) => total.add(value),
+    (total) => total.total(),
+  ),
+  $avg: fold(
+    () => new Sum(),
+    (total, value) => total.add(value),
+    (total) => total.mean(),
+  ),
   $min: best(-1),
   $max: best(1),
-  $first: first,
-  $last: last,
-  $push: pushing,
-  $addToSet: collecting,
-  $mergeObjects: merging,
+  $first: fold<unknown>(
+    () => NONE,
+    (found, value) => (found === NONE ? value : found),
+  ),
+  $last: fold<unknown>(
+    () => null,
+    (_, value) => value,
+  ),
+  $push: fold(
+    (): unknown[] => [],
+    (values, value) => {
+      if (value !== undefined) values.push(value);
+      return values;
+    },
+  ),
+  $addToSet: fold(
+    () => new Map<string, unknown>(),
+    (values, value, { collation }) => {
+      const key = keyText(value, collation);
+      return value === undefined || values.has(key) ? values : values.set(key, value);
+    },
+    (values) => [...values.values()],
+  ),
+  $mergeObjects: fold((): Doc => ({}), mergeFields),
   $stdDevPop: over((values) => deviation(values, 0)),
   $stdDevSamp: over((values) => deviation(values, 1)),
 };
-
-function countOf(operator: string, spec: Doc, env: PipelineEnv): number {
-  const n = toNumber(compileExpression(spec.n, env.scope)({}));
-  return Number.isInteger(n) && n > 0
-    ? n
-    : fault(5787908, `${operator}: 'n' must be greater than 0, found ${n}`);
-}
 
 const SEVERAL: Record<string, (values: unknown[], n: number) => unknown[]> = {
   $firstN: (values, n) => values.slice(0, n),
@@ -197,11 +147,11 @@ const SEVERAL: Record<string, (values: unknown[], n: number) => unknown[]> = {
   $maxN: (values, n) => extremes(values, n, 1),
 };
 
-function several(operator: string, spec: unknown, env: PipelineEnv): Accumulator {
-  const given = named(operator, spec, ['n', 'input'], ['n', 'input']);
-  const n = countOf(operator, given, env);
-  const take = SEVERAL[operator] ?? ((values) => values);
-  return over((values) => take(values, n))(compileExpression(given.input, env.scope), env);
+function countOf(operator: string, spec: Doc, env: PipelineEnv): number {
+  const n = toNumber(compileExpression(spec.n, env.scope)({}));
+  return Number.isInteger(n) && n > 0
+    ? n
+    : fault(5787908, `${operator}: 'n' must be greater than 0, found ${n}`);
 }
 
 function ranked(operator: string, spec: unknown, env: PipelineEnv): Accumulator {
@@ -227,49 +177,25 @@ function ranked(operator: string, spec: unknown, env: PipelineEnv): Accumulator 
   };
 }
 
-function percentile(operator: string, spec: unknown, env: PipelineEnv): Accumulator {
-  const median = operator === '$median';
-  const given = named(
-    operator,
-    spec,
-    ['input', 'p', 'method'],
-    median ? ['input', 'method'] : ['input', 'p', 'method'],
-  );
-  const shares = median ? [0.5] : compileExpression(given.p, env.scope)({});
-  if (!Array.isArray(shares))
-    bad(`The $percentile 'p' field must be an array of numbers from [0.0, 1.0]`, 7750301, 'Location7750301');
-  const fold = over((values) => {
-    const found = percentiles(values, shares.map(toNumber));
-    return median ? found[0] : found;
-  });
-  return fold(compileExpression(given.input, env.scope), env);
-}
-
 export function accumulator(operator: string, spec: unknown, env: PipelineEnv): Accumulator {
-  const fold = FOLDS[operator];
-  if (fold && Object.hasOwn(FOLDS, operator)) {
+  if (Object.hasOwn(FOLDS, operator)) {
     if (Array.isArray(spec) && spec.length !== 1)
       fault(40237, `The ${operator} accumulator is a unary operator`);
-    return fold(compileExpression(Array.isArray(spec) ? spec[0] : spec, env.scope), env);
+    const evaluate = compileExpression(Array.isArray(spec) ? spec[0] : spec, env.scope);
+    return (FOLDS[operator] as Fold)(evaluate, env);
   }
-  if (Object.hasOwn(SEVERAL, operator)) return several(operator, spec, env);
-  switch (operator) {
-    case '$count':
-      if (!isObject(spec) || Object.keys(spec).length > 0)
-        bad('$count takes no arguments, i.e. $count:{}', 14, 'TypeMismatch');
-      return summing(() => 1, env);
-    case '$top':
-    case '$topN':
-    case '$bottom':
-    case '$bottomN':
-      return ranked(operator, spec, env);
-    case '$median':
-    case '$percentile':
-      return percentile(operator, spec, env);
-    case '$accumulator':
-      bad('$accumulator is not supported by the embedded engine', 115, 'CommandNotSupported');
-      break;
-    default:
+  if (Object.hasOwn(SEVERAL, operator)) {
+    const given = named(operator, spec, ['n', 'input'], ['n', 'input']);
+    const n = countOf(operator, given, env);
+    const take = over((values) => SEVERAL[operator]?.(values, n));
+    return take(compileExpression(given.input, env.scope), env);
   }
+  if (operator === '$count') {
+    if (!isObject(spec) || Object.keys(spec).length > 0)
+      fault(14, '$count takes no arguments, i.e. $count:{}');
+    return (FOLDS.$sum ?? bad('$sum'))(() => 1, env);
+  }
+  if (/^\$(top|bottom)N?$/.test(operator)) return ranked(operator, spec, env);
+  if (/^\$(accumulator|median|percentile)$/.test(operator)) unsupported(operator);
   return fault(15952, `unknown group operator '${operator}'`);
 }

@@ -3,7 +3,7 @@ import type { Collection } from './catalogue.ts';
 import { FIRST_BATCH } from './cursors.ts';
 import { type Doc, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
-import { bad } from './errors.ts';
+import { fault } from './errors.ts';
 import { count, type Query } from './finding.ts';
 import { leading } from './leading.ts';
 import { compileFilter } from './matching.ts';
@@ -30,9 +30,9 @@ export const AGGREGATE_FIELDS =
 
 export function stagesOf(body: Doc): Doc[] {
   const { pipeline } = body;
-  if (!Array.isArray(pipeline)) bad("'pipeline' option must be specified as an array", 14, 'TypeMismatch');
+  if (!Array.isArray(pipeline)) fault(14, "'pipeline' option must be specified as an array");
   return pipeline.map((stage) =>
-    isDoc(stage) ? stage : bad("Each element of the 'pipeline' array must be an object", 14, 'TypeMismatch'),
+    isDoc(stage) ? stage : fault(14, "Each element of the 'pipeline' array must be an object"),
   );
 }
 
@@ -60,12 +60,7 @@ export function openAggregate(side: Side, database: string, body: Doc, tick: Tic
   checkFields('aggregate', body, AGGREGATE_FIELDS);
   const stages = stagesOf(body);
   const cursor = docOf(body, 'aggregate', 'cursor');
-  if (!cursor)
-    bad(
-      "The 'cursor' option is required, except for aggregate with the explain argument",
-      9,
-      'FailedToParse',
-    );
+  if (!cursor) fault(9, "The 'cursor' option is required, except for aggregate with the explain argument");
   validatePipeline(stages);
   flagOf(body, 'aggregate', 'allowDiskUse');
   const batchSize = wholeOf(cursor, 'aggregate', 'batchSize') ?? FIRST_BATCH;

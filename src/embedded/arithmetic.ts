@@ -1,8 +1,8 @@
 // Sums and products with MongoDB's result types: int32 grows to int64, then as the caller says; a double makes
 // the result a double, a Decimal128 a Decimal128.
 import { Decimal128, type Double } from 'bson';
-import { calculateDecimal, type Operation } from './decimals.ts';
-import { double, isInt32, toNumber } from './values.ts';
+import { calculateDecimal, type Operation, toDecimal } from './decimals.ts';
+import { double, isInt32, isNumber, toNumber } from './values.ts';
 
 export type Numeric = number | bigint | Double | Decimal128;
 
@@ -57,4 +57,22 @@ function lifted(value: Numeric): number | bigint | Decimal128 {
 /** As expressions calculate: integers that leave int64 become a double. */
 export function calculate(operation: Operation, a: Numeric, b: Numeric): Numeric {
   return exactly(operation, a, b) ?? double(BY_NUMBER[operation](toNumber(a), toNumber(b)));
+}
+
+/** A result as a double, or as a decimal where one of the operands is. */
+export function like(result: number, ...operands: Numeric[]): Numeric {
+  return operands.some((value) => value instanceof Decimal128) ? toDecimal(result) : double(result);
+}
+
+/** The sum of the numbers among values, as $sum makes it: other values do not count. */
+export function sum(values: readonly unknown[]): Numeric {
+  let total: Numeric = 0;
+  for (const value of values) if (isNumber(value)) total = calculate('add', total, value);
+  return total;
+}
+
+/** The mean of the numbers among values, or null where there are none. */
+export function average(values: readonly unknown[]): unknown {
+  const numbers = values.filter(isNumber);
+  return numbers.length === 0 ? null : (exactly('divide', sum(numbers), numbers.length) ?? null);
 }

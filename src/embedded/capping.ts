@@ -1,7 +1,7 @@
 // Capped collections: when there are too many bytes or documents, the oldest go, in the write that brought the newest.
 import type { Catalogue, Collection } from './catalogue.ts';
 import { type Doc, isDoc } from './documents.ts';
-import { bad } from './errors.ts';
+import { bad, fault } from './errors.ts';
 import { removeRecord } from './records.ts';
 import { RECORD_ID_BYTES } from './storage.ts';
 import { isNumber, toNumber } from './values.ts';
@@ -35,18 +35,13 @@ export function cappedOptions(body: Doc): Doc {
   const { capped, size, max } = body;
   if (capped === undefined || capped === false) {
     if (size !== undefined || max !== undefined) {
-      bad(
-        "the 'capped' field needs to be true when either the 'size' or 'max' fields are present",
-        72,
-        'InvalidOptions',
-      );
+      fault(72, "the 'capped' field needs to be true when either the 'size' or 'max' fields are present");
     }
     return {};
   }
-  if (!isNumber(size)) bad("the 'size' field is required when 'capped' is true", 72, 'InvalidOptions');
+  if (!isNumber(size)) fault(72, "the 'size' field is required when 'capped' is true");
   if (toNumber(size) < 1) bad('size has to be >= 1');
-  if (max !== undefined && !isNumber(max))
-    bad("BSON field 'create.max' is the wrong type", 14, 'TypeMismatch');
-  if (isDoc(body.timeseries)) bad('a capped collection cannot be time-series', 72, 'InvalidOptions');
+  if (max !== undefined && !isNumber(max)) fault(14, "BSON field 'create.max' is the wrong type");
+  if (isDoc(body.timeseries)) fault(72, 'a capped collection cannot be time-series');
   return max === undefined ? { capped: true, size } : { capped: true, size, max };
 }

@@ -17,7 +17,7 @@ import {
 } from './catalogue.ts';
 import { type Doc, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
-import { bad, MongoFault } from './errors.ts';
+import { fault } from './errors.ts';
 import { addIndexes, removeIndex } from './indexing.ts';
 import { compileFilter } from './matching.ts';
 import { listReply } from './read-commands.ts';
@@ -53,15 +53,14 @@ function createCollection({ engine, database, body }: Request): Promise<Doc> {
   const clustered = clustering(docOf(body, 'create', 'clusteredIndex'));
   if (clustered) options.clusteredIndex = clustered;
   if (options.validator !== undefined && !isDoc(options.validator))
-    bad("BSON field 'create.validator' is the wrong type, expected type 'object'", 14, 'TypeMismatch');
+    fault(14, "BSON field 'create.validator' is the wrong type, expected type 'object'");
   validatorOf(options);
   return engine.writer.write(() => {
     const known = find(engine.catalogue, database, name);
     if (known && !equal(known.options, options))
-      bad(
-        `namespace ${database}.${name} already exists, but with different options: ${show(known.options)}`,
+      fault(
         48,
-        'NamespaceExists',
+        `namespace ${database}.${name} already exists, but with different options: ${show(known.options)}`,
       );
     if (!known) create(engine.catalogue, database, name, options);
     return { ok: 1 };
@@ -72,17 +71,8 @@ function createCollection({ engine, database, body }: Request): Promise<Doc> {
 function clustering(wanted: Doc | undefined): Doc | undefined {
   if (!wanted) return undefined;
   if (!equal(wanted.key, { _id: 1 }))
-    bad(
-      'The clusteredIndex option is only supported for key: {_id: 1}',
-      197,
-      'InvalidIndexSpecificationOption',
-    );
-  if (wanted.unique !== true)
-    bad(
-      'The clusteredIndex option requires unique: true to be specified',
-      197,
-      'InvalidIndexSpecificationOption',
-    );
+    fault(197, 'The clusteredIndex option is only supported for key: {_id: 1}');
+  if (wanted.unique !== true) fault(197, 'The clusteredIndex option requires unique: true to be specified');
   return { v: 2, key: wanted.key, name: wanted.name ?? '_id_', unique: true };
 }
 
@@ -109,7 +99,7 @@ function dropDatabase({ engine, database }: Request): Promise<Doc> {
 function splitNamespace(value: unknown, field: string): [string, string] {
   const text = typeof value === 'string' ? value : '';
   const dot = text.indexOf('.');
-  if (dot < 1) bad(`Invalid namespace specified for ${field}: '${text}'`, 73, 'InvalidNamespace');
+  if (dot < 1) fault(73, `Invalid namespace specified for ${field}: '${text}'`);
   return [text.slice(0, dot), text.slice(dot + 1)];
 }
 
@@ -118,11 +108,11 @@ function renameCollection({ engine, body }: Request): Promise<Doc> {
   const [toDatabase, to] = splitNamespace(body.to, 'to');
   return engine.writer.write(() => {
     const c = find(engine.catalogue, fromDatabase, from);
-    if (!c) bad(`Source collection ${fromDatabase}.${from} does not exist`, 26, 'NamespaceNotFound');
+    if (!c) fault(26, `Source collection ${fromDatabase}.${from} does not exist`);
     const target = find(engine.catalogue, toDatabase, to);
-    if (target === c) bad("Can't rename a collection to itself", 20, 'IllegalOperation');
+    if (target === c) fault(20, "Can't rename a collection to itself");
     if (target && flagOf(body, 'renameCollection', 'dropTarget') !== true)
-      bad('target namespace exists', 48, 'NamespaceExists');
+      fault(48, 'target namespace exists');
     checkName(toDatabase, to);
     if (target) drop(engine.catalogue, target);
     rename(engine.catalogue, c, toDatabase, to);
@@ -174,8 +164,8 @@ async function createIndexes({ engine, database, body }: Request): Promise<Doc> 
   checkName(database, name);
   const wanted = body.indexes;
   if (!Array.isArray(wanted))
-    bad("BSON field 'createIndexes.indexes' is missing but a required field", 40414, 'Location40414');
-  if (wanted.length === 0) bad('Must specify at least one index to create', 2, 'BadValue');
+    fault(40414, "BSON field 'createIndexes.indexes' is missing but a required field");
+  if (wanted.length === 0) fault(2, 'Must specify at least one index to create');
   const { before, now, created } = await addIndexes(engine, database, name, wanted);
   return {
     numIndexesBefore: before,
@@ -211,7 +201,7 @@ function dropIndexes(request: Request): Promise<Doc> {
   return engine.writer.write(() => {
     checkName(database, name);
     const c = find(engine.catalogue, database, name);
-    if (!c) bad(`ns not found ${database}.${name}`, 26, 'NamespaceNotFound');
+    if (!c) fault(26, `ns not found ${database}.${name}`);
     const was = c.indexes.length;
     const chosen = body.index === '*' ? c.indexes.slice(1) : chooseIndexes(c, body.index);
     for (const index of chosen) removeIndex(engine.catalogue, c, index);
@@ -228,14 +218,13 @@ function chooseIndexes(c: Collection, wanted: unknown) {
           (isDoc(each) && weights.length > 0 && Object.values(each).includes('text')),
     );
     if (!index)
-      throw new MongoFault(
+      fault(
         27,
-        'IndexNotFound',
         typeof each === 'string'
           ? `index not found with name [${each}]`
           : `can't find index with key: ${show(each)}`,
       );
-    if (index.name === '_id_') bad('cannot drop _id index', 72, 'InvalidOptions');
+    if (index.name === '_id_') fault(72, 'cannot drop _id index');
     return index;
   });
 }
@@ -269,19 +258,14 @@ function modifyIndex(c: Collection, wanted: Doc | undefined): Doc {
   const index = c.indexes.find(({ spec }) =>
     wanted.name === undefined ? equal(spec.key, wanted.keyPattern) : spec.name === wanted.name,
   );
-  if (!index)
-    bad(
-      `cannot find index ${show(wanted.name ?? wanted.keyPattern)} for ns ${namespace(c)}`,
-      27,
-      'IndexNotFound',
-    );
+  if (!index) fault(27, `cannot find index ${show(wanted.name ?? wanted.keyPattern)} for ns ${namespace(c)}`);
   for (const option of Object.keys(wanted))
     if (!['name', 'keyPattern', 'expireAfterSeconds', 'hidden'].includes(option))
       unsupported(`collMod of an index's ${option}`);
   const changed: Doc = {};
   if (wanted.expireAfterSeconds !== undefined) {
     if (!isNumber(wanted.expireAfterSeconds) || toNumber(wanted.expireAfterSeconds) < 0)
-      bad('expireAfterSeconds must be a number that is not negative', 72, 'InvalidOptions');
+      fault(72, 'expireAfterSeconds must be a number that is not negative');
     if (index.spec.expireAfterSeconds !== undefined)
       changed.expireAfterSeconds_old = index.spec.expireAfterSeconds;
     changed.expireAfterSeconds_new = wanted.expireAfterSeconds;

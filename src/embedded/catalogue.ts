@@ -3,7 +3,7 @@
 import { UUID } from 'bson';
 import { type Doc, decode } from './documents.ts';
 import { encode } from './encoding.ts';
-import { bad, MongoFault } from './errors.ts';
+import { fault, MongoFault } from './errors.ts';
 import { fieldsIndexed, type Index, prepareIndex } from './indexes.ts';
 import { after, type KeyShape } from './keys.ts';
 import { compileFilter } from './matching.ts';
@@ -161,29 +161,22 @@ export function find(catalogue: Catalogue, database: string, name: string): Coll
 
 /** A view has no documents or indexes of its own to change. */
 export function refuseView(c: Collection | undefined): void {
-  if (c?.options.viewOn)
-    bad(`Namespace ${namespace(c)} is a view, not a collection`, 166, 'CommandNotSupportedOnView');
+  if (c?.options.viewOn) fault(166, `Namespace ${namespace(c)} is a view, not a collection`);
 }
 
 export function checkName(database: string, name: unknown): asserts name is string {
   if (typeof name !== 'string')
-    bad(`collection name has invalid type ${name === null ? 'null' : typeof name}`, 73, 'InvalidNamespace');
+    fault(73, `collection name has invalid type ${name === null ? 'null' : typeof name}`);
   if (name === '' || name.startsWith('.') || name.includes('\0') || name.includes('$'))
-    bad(`Invalid namespace specified '${database}.${name}'`, 73, 'InvalidNamespace');
+    fault(73, `Invalid namespace specified '${database}.${name}'`);
   if (Buffer.byteLength(`${database}.${name}`) > 255)
-    bad(
-      `Fully qualified namespace is too long. Namespace: ${database}.${name} Max: 255`,
-      73,
-      'InvalidNamespace',
-    );
+    fault(73, `Fully qualified namespace is too long. Namespace: ${database}.${name} Max: 255`);
 }
 
 export function create(catalogue: Catalogue, database: string, name: string, options: Doc = {}): Collection {
   checkName(database, name);
-  if (name.startsWith('system.'))
-    bad(`Invalid system namespace: ${database}.${name}`, 73, 'InvalidNamespace');
-  if (!/^[^/\\. "$\0]{1,63}$/.test(database))
-    bad(`Invalid database name: ${database}`, 73, 'InvalidNamespace');
+  if (name.startsWith('system.')) fault(73, `Invalid system namespace: ${database}.${name}`);
+  if (!/^[^/\\. "$\0]{1,63}$/.test(database)) fault(73, `Invalid database name: ${database}`);
   const id = takeId(catalogue);
   const prefix = recordsPrefix(id);
   const collation = options.collation ? { collation: options.collation } : {};

@@ -3,7 +3,7 @@
 import type { Collection } from './catalogue.ts';
 import { type Doc, decode } from './documents.ts';
 import { encode } from './encoding.ts';
-import { bad } from './errors.ts';
+import { fault } from './errors.ts';
 import { PAUSE, type Query, read, whole } from './finding.ts';
 import { collectionFor, insertDoc } from './inserting.ts';
 import { compileFilter } from './matching.ts';
@@ -43,7 +43,7 @@ export function prepare({ update, query, many }: Statement): Update | undefined 
     constants,
   });
   if (many && compiled.kind === 'replacement')
-    bad('multi update is not supported for replacement-style update', 9, 'FailedToParse');
+    fault(9, 'multi update is not supported for replacement-style update');
   return compiled;
 }
 

@@ -2,7 +2,7 @@
 // Anything that cannot be folded so is refused rather than answered by the wrong order.
 
 import type { Doc } from './documents.ts';
-import { bad } from './errors.ts';
+import { bad, fault } from './errors.ts';
 import { type Collation, toNumber } from './values.ts';
 
 const unmarked = (text: string): string => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
@@ -12,10 +12,10 @@ const composed = (text: string): string => text.normalize('NFC');
 /** No collation means the simple one: bytes. */
 export function collator(spec: unknown): Collation | undefined {
   if (spec === undefined || spec === null) return undefined;
-  if (typeof spec !== 'object') bad('collation must be an object', 14, 'TypeMismatch');
+  if (typeof spec !== 'object') fault(14, 'collation must be an object');
   const { locale, strength = 3, ...rest } = spec as Doc;
   if (typeof locale !== 'string') {
-    bad("BSON field 'collation.locale' is missing but a required field", 40414, 'Location40414');
+    fault(40414, "BSON field 'collation.locale' is missing but a required field");
   }
   if (locale === 'simple') return undefined;
   for (const option of ['numericOrdering', 'caseLevel', 'backwards', 'normalization']) {
@@ -28,7 +28,7 @@ export function collator(spec: unknown): Collation | undefined {
 }
 
 function refuse(what: string): never {
-  bad(`${what} is not supported by the embedded engine`, 115, 'CommandNotSupported');
+  fault(115, `${what} is not supported by the embedded engine`);
 }
 
 function collating(locale: string, strength: 1 | 2 | 3, spec: Doc): Collation {

@@ -2,7 +2,7 @@
 // MongoDB's number and a sentence; a name that is not in the table is refused.
 import { BULK_COMMANDS } from './bulk-writing.ts';
 import { CATALOGUE_COMMANDS } from './catalogue-commands.ts';
-import { MongoFault } from './errors.ts';
+import { fault, MongoFault } from './errors.ts';
 import { READ_COMMANDS } from './read-commands.ts';
 import {
   asFault,
@@ -43,7 +43,7 @@ export async function runCommand(engine: Engine, connection: Connection, message
     if (!command) throw unknown(name);
     const database = body.$db ?? (NO_DATABASE.has(name) ? 'admin' : undefined);
     if (typeof database !== 'string' || database === '')
-      throw new MongoFault(40571, 'Location40571', 'OP_MSG requests require a $db argument');
+      fault(40571, 'OP_MSG requests require a $db argument');
     checkStandalone(body);
     engine.asked.set(name, (engine.asked.get(name) ?? 0) + 1);
     if (command.fields) checkFields(name, body, command.fields);

@@ -4,105 +4,84 @@ import { fitsLong, isInteger } from './arithmetic.ts';
 import { parseDate } from './dates.ts';
 import { toDecimal } from './decimals.ts';
 import { encode } from './encoding.ts';
-import { MongoFault } from './errors.ts';
-import { type Calculation, type Form, missing, mistyped, named } from './operators.ts';
+import { fault, MongoFault } from './errors.ts';
+import { any, date, type Form, type Kind, missing, named, object, takes } from './operators.ts';
 import { aliases } from './typetests.ts';
 import { double, isInt32, isNumber, isObject, toNumber, typeName } from './values.ts';
 
-const NO_HANDLER = 'in $convert with no onError value';
-
 function failed(message: string): never {
-  throw new MongoFault(241, 'ConversionFailure', message);
+  fault(241, `${message} in $convert with no onError value`);
 }
-
-function unsupported(value: unknown, to: string): never {
-  failed(`Unsupported conversion from ${typeName(value)} to ${to} ${NO_HANDLER}`);
+function refused(value: unknown, to: string): never {
+  failed(`Unsupported conversion from ${typeName(value)} to ${to}`);
 }
-
 function unparsed(value: string, why: string): never {
-  failed(`Failed to parse number '${value}' ${NO_HANDLER}: ${why}`);
+  failed(`Failed to parse number '${value}' (${why})`);
 }
-
 function overflow(value: unknown): never {
-  failed(`Conversion would overflow target type ${NO_HANDLER}: ${String(value)}`);
-}
-
-function toInt(value: unknown): unknown {
-  const long = toLong(value, 'int');
-  const number = Number(long);
-  return isInt32(number) ? number : overflow(value);
+  failed(`Conversion of ${String(value)} would overflow target type`);
 }
 
 function toLong(value: unknown, to = 'long'): bigint {
   if (typeof value === 'boolean') return value ? 1n : 0n;
-  if (typeof value === 'bigint') return value;
   if (value instanceof Date && to === 'long') return BigInt(value.getTime());
-  if (isNumber(value)) {
-    const whole = Math.trunc(toNumber(value));
-    if (!Number.isFinite(whole)) failed(`Attempt to convert ${whole} value to integer type ${NO_HANDLER}`);
-    const long = BigInt(whole);
-    return fitsLong(long) ? long : overflow(value);
-  }
-  if (typeof value !== 'string') unsupported(value, to);
-  if (!/^[+-]?\d+$/.test(value))
-    unparsed(value, value === '' ? 'No digits' : 'Did not consume whole string.');
-  const long = BigInt(value.replace('+', ''));
-  return fitsLong(long) ? long : unparsed(value, 'Overflow');
+  if (typeof value === 'string') {
+    if (!/^[+-]?\d+$/.test(value)) unparsed(value, value ? 'Did not consume whole string.' : 'No digits');
+  } else if (!isNumber(value)) refused(value, to);
+  const whole = typeof value === 'string' || typeof value === 'bigint' ? value : Math.trunc(toNumber(value));
+  if (typeof whole === 'number' && !Number.isFinite(whole))
+    failed(`Attempt to convert ${whole} to integer type`);
+  const long = BigInt(typeof whole === 'string' ? whole.replace('+', '') : whole);
+  return fitsLong(long) ? long : overflow(value);
+}
+
+function toInt(value: unknown): unknown {
+  const number = Number(toLong(value, 'int'));
+  return isInt32(number) ? number : overflow(value);
 }
 
 const NUMERIC = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$|^[+-]?(?:inf|infinity|nan)$/i;
 
 function toDouble(value: unknown): unknown {
-  if (typeof value === 'boolean') return double(value ? 1 : 0);
-  if (value instanceof Date) return double(value.getTime());
-  if (isNumber(value)) return double(toNumber(value));
-  if (typeof value !== 'string') unsupported(value, 'double');
-  if (!NUMERIC.test(value)) unparsed(value, 'Did not consume whole string.');
-  if (/nan/i.test(value)) return Number.NaN;
-  if (/inf/i.test(value)) return value.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  return double(Number(value));
+  if (typeof value === 'string') {
+    if (!NUMERIC.test(value)) unparsed(value, 'Did not consume whole string.');
+    if (/nan/i.test(value)) return Number.NaN;
+    return double(Number(value.replace(/inf(inity)?$/i, 'Infinity')));
+  }
+  const plain = typeof value === 'boolean' || value instanceof Date;
+  return plain || isNumber(value)
+    ? double(plain ? Number(value) : toNumber(value))
+    : refused(value, 'double');
 }
 
 function toDecimal128(value: unknown): unknown {
-  if (value instanceof Decimal128) return value;
-  if (typeof value === 'string') {
-    if (!NUMERIC.test(value)) unparsed(value, 'Failed to parse string to decimal');
-    return Decimal128.fromString(value);
-  }
-  if (typeof value === 'bigint') return toDecimal(value);
-  if (typeof value === 'boolean') return toDecimal(value ? 1 : 0);
-  if (value instanceof Date) return toDecimal(value.getTime());
-  return isNumber(value) ? toDecimal(toNumber(value)) : unsupported(value, 'decimal');
-}
-
-function toBool(value: unknown): unknown {
-  return isNumber(value) ? toNumber(value) !== 0 : typeof value === 'boolean' ? value : true;
+  if (typeof value === 'string')
+    return NUMERIC.test(value)
+      ? Decimal128.fromString(value)
+      : unparsed(value, 'Failed to parse string to decimal');
+  if (value instanceof Decimal128 || typeof value === 'bigint') return toDecimal(value);
+  if (typeof value === 'boolean' || value instanceof Date) return toDecimal(Number(value));
+  return isNumber(value) ? toDecimal(toNumber(value)) : refused(value, 'decimal');
 }
 
 function toDate(value: unknown): unknown {
-  if (value instanceof Date) return value;
-  if (value instanceof ObjectId) return value.getTimestamp();
-  if (value instanceof Timestamp) return new Date(value.getHighBitsUnsigned() * 1000);
   if (typeof value === 'string') return parseDate(value);
-  if (!isNumber(value) || (isInteger(value) && typeof value === 'number')) unsupported(value, 'date');
-  return new Date(Math.trunc(toNumber(value)));
+  if (isNumber(value) && !(isInteger(value) && typeof value === 'number'))
+    return new Date(Math.trunc(toNumber(value)));
+  return date.read(value) ?? refused(value, 'date');
 }
 
 function toObjectId(value: unknown): unknown {
   if (value instanceof ObjectId) return value;
-  if (typeof value !== 'string') unsupported(value, 'objectId');
-  if (/^[0-9a-f]{24}$/i.test(value)) return new ObjectId(value);
-  return failed(
-    `Failed to parse objectId '${value}' ${NO_HANDLER}: Invalid string length for parsing to OID, expected 24 but found ${value.length}`,
-  );
+  if (typeof value !== 'string') refused(value, 'objectId');
+  return /^[0-9a-f]{24}$/i.test(value) ? new ObjectId(value) : failed(`Failed to parse objectId '${value}'`);
 }
 
 function toText(value: unknown): unknown {
   if (typeof value === 'string') return value;
   if (typeof value === 'boolean' || isNumber(value)) return String(value).replace(/^(-?)Infinity$/, '$1inf');
   if (value instanceof Date) return value.toISOString();
-  if (value instanceof ObjectId) return value.toHexString();
-  return unsupported(value, 'string');
+  return value instanceof ObjectId ? value.toHexString() : refused(value, 'string');
 }
 
 const TO: Record<string, (value: unknown) => unknown> = {
@@ -110,32 +89,27 @@ const TO: Record<string, (value: unknown) => unknown> = {
   long: (value) => toLong(value),
   double: toDouble,
   decimal: toDecimal128,
-  bool: toBool,
+  bool: (value) => (isNumber(value) ? toNumber(value) !== 0 : typeof value === 'boolean' ? value : true),
   date: toDate,
   objectId: toObjectId,
   string: toText,
 };
 
-const converting: Form = (argument, scope, compile) => {
-  const spec = named(
-    '$convert',
-    argument,
-    ['input', 'to', 'onError', 'onNull', 'format', 'base'],
-    ['input', 'to'],
-  );
+const CONVERT = ['input', 'to', 'onError', 'onNull', 'format', 'base'];
+
+const converting: Form = (argument, scope, compile, operator) => {
+  const spec = named(operator, argument, CONVERT, ['input', 'to']);
   const input = compile(spec.input, scope);
   const to = compile(isObject(spec.to) && 'type' in spec.to ? spec.to.type : spec.to, scope);
-  const onNull = 'onNull' in spec ? compile(spec.onNull, scope) : () => null;
+  const onNull = compile(spec.onNull ?? null, scope);
   const onError = 'onError' in spec ? compile(spec.onError, scope) : undefined;
   return (root) => {
-    const value = input(root);
-    const target = to(root);
+    const [value, target] = [input(root), to(root)];
     if (missing(value)) return onNull(root);
     if (missing(target)) return null;
     const [name = ''] = aliases(target);
     try {
-      const convert = TO[name] ?? (() => unsupported(value, name));
-      return convert(value);
+      return (TO[name] ?? (() => refused(value, name)))(value);
     } catch (error) {
       if (onError && error instanceof MongoFault) return onError(root);
       throw error;
@@ -143,40 +117,21 @@ const converting: Form = (argument, scope, compile) => {
   };
 };
 
-const short = (name: string): Calculation => [
-  1,
-  1,
-  (value) => (missing(value) ? null : (TO[name]?.(value) ?? null)),
-];
+const short = (name: string): Form => takes([any], (value) => (missing(value) ? null : TO[name]?.(value)));
 
-function binarySize(value: unknown): unknown {
-  if (missing(value)) return null;
-  if (typeof value === 'string') return Buffer.byteLength(value);
-  return value instanceof Binary
-    ? value.length()
-    : mistyped(`$binarySize requires a string or BinData argument, found: ${typeName(value)}`);
-}
+const timestamp: Kind<Timestamp> = {
+  wants: 'timestamps',
+  read: (value) => (value instanceof Timestamp ? value : undefined),
+  nulls: 'null',
+};
+const bytes: Kind<string | Binary> = {
+  wants: 'strings and BinData',
+  read: (value) => (typeof value === 'string' || value instanceof Binary ? value : undefined),
+  nulls: 'null',
+};
 
-function bsonSize(value: unknown): unknown {
-  if (missing(value)) return null;
-  return isObject(value)
-    ? encode(value).length
-    : mistyped(`$bsonSize requires a document input, found: ${typeName(value)}`);
-}
-
-const seconds =
-  (operator: string, part: (value: Timestamp) => number) =>
-  (value: unknown): unknown => {
-    if (missing(value)) return null;
-    if (value instanceof Timestamp) return BigInt(part(value));
-    return mistyped(`Argument to ${operator} must be a timestamp, but is ${typeName(value)}`);
-  };
-
-export const CONVERSION_FORMS: Record<string, Form> = { $convert: converting };
-
-export const CONVERSIONS: Record<string, Calculation> = {
-  $type: [1, 1, typeName],
-  $isNumber: [1, 1, isNumber],
+export const CONVERSIONS: Record<string, Form> = {
+  $convert: converting,
   $toInt: short('int'),
   $toLong: short('long'),
   $toDouble: short('double'),
@@ -185,8 +140,12 @@ export const CONVERSIONS: Record<string, Calculation> = {
   $toDate: short('date'),
   $toObjectId: short('objectId'),
   $toString: short('string'),
-  $binarySize: [1, 1, binarySize],
-  $bsonSize: [1, 1, bsonSize],
-  $tsSecond: [1, 1, seconds('$tsSecond', (value) => value.getHighBitsUnsigned())],
-  $tsIncrement: [1, 1, seconds('$tsIncrement', (value) => value.getLowBitsUnsigned())],
+  $type: takes([any], typeName),
+  $isNumber: takes([any], isNumber),
+  $binarySize: takes([bytes], (value) =>
+    typeof value === 'string' ? Buffer.byteLength(value) : value.length(),
+  ),
+  $bsonSize: takes([object], (value) => encode(value).length),
+  $tsSecond: takes([timestamp], (value) => BigInt(value.getHighBitsUnsigned())),
+  $tsIncrement: takes([timestamp], (value) => BigInt(value.getLowBitsUnsigned())),
 };

@@ -1,6 +1,6 @@
 // Cursors that wait for getMore. Each is either rows of this thread or the name of one in a reader's thread.
 import { randomInt } from 'node:crypto';
-import { bad } from './errors.ts';
+import { fault } from './errors.ts';
 
 export const LARGEST_BATCH = 16 * 1024 * 1024;
 export const FIRST_BATCH = 101;
@@ -36,12 +36,11 @@ export function createCursors(): Cursors {
     },
     find(id, namespace) {
       const entry = kept.get(id);
-      if (!entry) bad(`cursor id ${id} not found`, 43, 'CursorNotFound');
+      if (!entry) fault(43, `cursor id ${id} not found`);
       if (entry.cursor.namespace !== namespace)
-        bad(
-          `Requested getMore on namespace '${namespace}', but cursor belongs to a different namespace ${entry.cursor.namespace}`,
+        fault(
           13,
-          'Unauthorized',
+          `Requested getMore on namespace '${namespace}', but cursor belongs to a different namespace ${entry.cursor.namespace}`,
         );
       entry.used = Date.now();
       return entry.cursor;

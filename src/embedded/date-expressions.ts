@@ -1,230 +1,171 @@
 // Operators over dates. A date may come as a Date, a Timestamp or an ObjectId.
-import { ObjectId, Timestamp } from 'bson';
 import {
   addUnits,
-  dayOfYear,
   difference,
   format,
-  fromIsoParts,
   fromParts,
-  isoWeek,
-  isoWeekday,
-  type Parts,
+  isUnit,
+  PARTS,
   parseByFormat,
   parseDate,
   toLocal,
   truncate,
-  unitOf,
-  week,
+  type Unit,
+  UTC,
   weekdayOf,
   type Zone,
   zoneOf,
 } from './dates.ts';
-import type { Doc } from './documents.ts';
 import { fault, MongoFault } from './errors.ts';
-import { type Expression, type Form, missing, named } from './operators.ts';
-import { isNumber, isObject, toNumber, typeName } from './values.ts';
+import {
+  any,
+  date,
+  expected,
+  type Form,
+  integer,
+  type Kind,
+  missing,
+  optional,
+  takesNamed,
+  text,
+} from './operators.ts';
+import { isObject, typeName } from './values.ts';
 
-function dateOf(value: unknown): Date {
-  if (value instanceof Date) return value;
-  if (value instanceof ObjectId) return value.getTimestamp();
-  if (value instanceof Timestamp) return new Date(value.getHighBitsUnsigned() * 1000);
-  return fault(16006, `can't convert from BSON type ${typeName(value)} to Date`);
-}
-
-let lastZone: { name: string; zone: Zone } | undefined;
-
-function zoneFrom(value: unknown): Zone {
-  if (typeof value !== 'string') {
-    fault(40517, `timezone must evaluate to a string, found ${typeName(value)}`);
-  }
-  if (lastZone?.name !== value) lastZone = { name: value, zone: zoneOf(value) };
-  return lastZone.zone;
-}
-
-/** Operators with named arguments: all are evaluated, and a null where one is needed gives null. */
-function withNames(
-  known: readonly string[],
-  required: readonly string[],
-  apply: (given: Doc, zone: Zone | undefined, operator: string) => unknown,
-  mayBeNull: readonly string[] = [],
-): Form {
-  return (argument, scope, compile, operator) => {
-    const spec = named(operator, argument, known, required);
-    const parts = Object.keys(spec).map((name) => [name, compile(spec[name], scope)] as const);
-    return (root) => {
-      const given: Doc = {};
-      for (const [name, part] of parts) {
-        given[name] = part(root);
-        if (missing(given[name]) && !mayBeNull.includes(name)) return null;
-      }
-      const { timezone } = given;
-      return apply(given, timezone === undefined ? undefined : zoneFrom(timezone), operator);
-    };
-  };
-}
-
-const part =
-  (read: (local: Date) => unknown): Form =>
-  (argument, scope, compile, operator) => {
-    const only = Array.isArray(argument) && argument.length === 1 ? argument[0] : argument;
-    const spec: Doc =
-      isObject(only) && 'date' in only
-        ? named(operator, only, ['date', 'timezone'], ['date'])
-        : { date: only };
-    const date = compile(spec.date, scope);
-    const timezone: Expression = 'timezone' in spec ? compile(spec.timezone, scope) : () => 'UTC';
-    return (root) => {
-      const value = date(root);
-      if (missing(value)) return null;
-      const zone = timezone(root);
-      if (missing(zone)) return null;
-      return read(toLocal(dateOf(value), zone === 'UTC' ? undefined : zoneFrom(zone)));
-    };
-  };
-
-const toText: Form = withNames(
-  ['date', 'format', 'timezone', 'onNull'],
-  ['date'],
-  (given, zone) => {
-    if (missing(given.date)) return given.onNull ?? null;
-    const pattern =
-      given.format ?? (zone && given.timezone !== 'UTC' ? '%Y-%m-%dT%H:%M:%S.%L' : '%Y-%m-%dT%H:%M:%S.%LZ');
-    if (typeof pattern !== 'string')
-      fault(18533, `$dateToString requires that 'format' be a string, found: ${typeName(pattern)}`);
-    return format(dateOf(given.date), pattern, zone);
+const zones = new Map<string, Zone>();
+const zone: Kind<Zone> = {
+  wants: 'time zones by their names',
+  read(value) {
+    if (typeof value !== 'string') return undefined;
+    const known = zones.get(value) ?? zoneOf(value);
+    if (zones.size < 1000) zones.set(value, known);
+    return known;
   },
-  ['date', 'onNull'],
+  nulls: 'null',
+};
+const unit: Kind<Unit> = {
+  wants: 'units of time',
+  read: (value) => (isUnit(value) ? value : undefined),
+  nulls: 'null',
+};
+const weekday: Kind<number> = {
+  wants: 'names of weekdays',
+  read: (value) => weekdayOf(String(value)),
+  nulls: 'null',
+};
+const timezone = optional(zone);
+const startOfWeek = optional(weekday);
+const part = optional(integer);
+
+/** Of a date, or of {date, timezone}. */
+const reading = (read: (local: Date) => unknown): Form => {
+  const form = takesNamed({ date, timezone }, (given) => read(toLocal(given.date, given.timezone)), 16006);
+  return (argument, scope, compile, operator) => {
+    const only: unknown = Array.isArray(argument) && argument.length === 1 ? argument[0] : argument;
+    return form(isObject(only) && 'date' in only ? only : { date: only }, scope, compile, operator);
+  };
+};
+
+const LOCAL = '%Y-%m-%dT%H:%M:%S.%L';
+
+const toText = takesNamed(
+  { date: any, format: optional(text), timezone, onNull: optional(any) },
+  ({ date: value, format: pattern, timezone: of = UTC, onNull }, operator) =>
+    missing(value)
+      ? (onNull ?? null)
+      : format(expected(date, value, operator, 16006), pattern ?? (of === UTC ? `${LOCAL}Z` : LOCAL), of),
+  18533,
 );
 
-const fromText: Form = withNames(
-  ['dateString', 'format', 'timezone', 'onError', 'onNull'],
-  ['dateString'],
-  (given, zone) => {
-    const { dateString: text } = given;
-    if (missing(text)) return given.onNull ?? null;
+const fromText = takesNamed(
+  { dateString: any, format: optional(text), timezone, onError: optional(any), onNull: optional(any) },
+  (given, operator) => {
+    const { dateString: value, format: pattern, timezone: of } = given;
+    if (missing(value)) return given.onNull ?? null;
     try {
-      if (typeof text !== 'string') {
-        throw new MongoFault(
-          241,
-          'ConversionFailure',
-          `$dateFromString requires that 'dateString' be a string, found: ${typeName(text)} with value ${String(text)}`,
-        );
-      }
-      return typeof given.format === 'string'
-        ? parseByFormat(text, given.format, zone)
-        : parseDate(text, zone);
+      if (typeof value !== 'string')
+        fault(241, `${operator} requires that 'dateString' be a string, found: ${typeName(value)}`);
+      return pattern === undefined ? parseDate(value, of) : parseByFormat(value, pattern, of);
     } catch (error) {
       if ('onError' in given && error instanceof MongoFault) return given.onError;
       throw error;
     }
   },
-  ['dateString', 'onError', 'onNull'],
+  40684,
 );
 
-const toParts: Form = withNames(['date', 'timezone', 'iso8601'], ['date'], (given, zone) => {
-  const local = toLocal(dateOf(given.date), zone);
-  const time = {
-    hour: local.getUTCHours(),
-    minute: local.getUTCMinutes(),
-    second: local.getUTCSeconds(),
-    millisecond: local.getUTCMilliseconds(),
-  };
-  if (given.iso8601 === true) {
-    const iso = isoWeek(local);
-    return { isoWeekYear: iso.year, isoWeek: iso.week, isoDayOfWeek: isoWeekday(local), ...time };
-  }
-  return { year: local.getUTCFullYear(), month: local.getUTCMonth() + 1, day: local.getUTCDate(), ...time };
-});
-
-const TIME = ['hour', 'minute', 'second', 'millisecond'] as const;
-
-const joined: Form = withNames(
-  ['year', 'month', 'day', 'isoWeekYear', 'isoWeek', 'isoDayOfWeek', ...TIME, 'timezone'],
-  [],
-  (given, zone) => {
-    const number = (name: string, fallback: number): number => {
-      const value = given[name] ?? fallback;
-      if (!isNumber(value) || !Number.isInteger(toNumber(value))) {
-        fault(
-          40515,
-          `'${name}' must evaluate to an integer, found ${typeName(value)} with value ${String(value)}`,
-        );
-      }
-      return toNumber(value);
+const toParts = takesNamed(
+  { date, timezone, iso8601: optional(any) },
+  (given) => {
+    const local = toLocal(given.date, given.timezone);
+    const { isoWeekYear, isoWeek, isoDayOfWeek, year, month, dayOfMonth, hour, minute, second } = PARTS;
+    const time = {
+      hour: hour(local),
+      minute: minute(local),
+      second: second(local),
+      millisecond: PARTS.millisecond(local),
     };
-    const [hour = 0, minute = 0, second = 0, millisecond = 0] = TIME.map((name) => number(name, 0));
-    if ('isoWeekYear' in given) {
-      const time = ((hour * 60 + minute) * 60 + second) * 1000 + millisecond;
-      return fromIsoParts(
-        number('isoWeekYear', 1970),
-        number('isoWeek', 1),
-        number('isoDayOfWeek', 1),
-        time,
-        zone,
-      );
-    }
-    if (!('year' in given))
-      fault(40516, "$dateFromParts requires either 'year' or 'isoWeekYear' to be present");
-    const parts: Parts = { year: number('year', 1970), month: number('month', 1), day: number('day', 1) };
-    return fromParts({ ...parts, hour, minute, second, millisecond }, zone);
+    return given.iso8601 === true
+      ? {
+          isoWeekYear: isoWeekYear(local),
+          isoWeek: isoWeek(local),
+          isoDayOfWeek: isoDayOfWeek(local),
+          ...time,
+        }
+      : { year: year(local), month: month(local), day: dayOfMonth(local), ...time };
   },
+  16006,
+);
+
+const joining = takesNamed(
+  {
+    year: part,
+    month: part,
+    day: part,
+    isoWeekYear: part,
+    isoWeek: part,
+    isoDayOfWeek: part,
+    hour: part,
+    minute: part,
+    second: part,
+    millisecond: part,
+    timezone,
+  },
+  ({ timezone: of, ...parts }) => {
+    if (!('year' in parts) && !('isoWeekYear' in parts))
+      fault(40516, "$dateFromParts requires either 'year' or 'isoWeekYear' to be present");
+    return fromParts(parts, of);
+  },
+  40515,
 );
 
 const adding = (sign: 1 | -1): Form =>
-  withNames(
-    ['startDate', 'unit', 'amount', 'timezone'],
-    ['startDate', 'unit', 'amount'],
-    (given, zone, operator) => {
-      const amount = toNumber(given.amount);
-      if (!Number.isInteger(amount)) fault(5166405, `${operator} expects integer amount of time units`);
-      return addUnits(dateOf(given.startDate), unitOf(given.unit, operator), sign * amount, zone);
-    },
+  takesNamed(
+    { startDate: date, unit, amount: integer, timezone },
+    (given) => addUnits(given.startDate, given.unit, sign * given.amount, given.timezone),
+    5166405,
   );
 
-const between: Form = withNames(
-  ['startDate', 'endDate', 'unit', 'timezone', 'startOfWeek'],
-  ['startDate', 'endDate', 'unit'],
-  (given, zone, operator) => {
-    const first = weekdayOf(String(given.startOfWeek ?? 'sunday'), operator);
-    const [from, to] = [dateOf(given.startDate), dateOf(given.endDate)];
-    return BigInt(difference(from, to, unitOf(given.unit, operator), zone, first));
-  },
-);
-
-const truncating: Form = withNames(
-  ['date', 'unit', 'binSize', 'timezone', 'startOfWeek'],
-  ['date', 'unit'],
-  (given, zone, operator) => {
-    const size = toNumber(given.binSize ?? 1);
-    if (!Number.isInteger(size) || size < 1) {
-      fault(5439017, `${operator} requires 'binSize' to be a positive 64-bit integer`);
-    }
-    const first = weekdayOf(String(given.startOfWeek ?? 'sunday'), operator);
-    return truncate(dateOf(given.date), unitOf(given.unit, operator), size, zone, first);
-  },
-);
-
-export const DATE_FORMS: Record<string, Form> = {
-  $year: part((local) => local.getUTCFullYear()),
-  $month: part((local) => local.getUTCMonth() + 1),
-  $dayOfMonth: part((local) => local.getUTCDate()),
-  $dayOfWeek: part((local) => local.getUTCDay() + 1),
-  $dayOfYear: part(dayOfYear),
-  $week: part(week),
-  $isoWeek: part((local) => isoWeek(local).week),
-  $isoWeekYear: part((local) => BigInt(isoWeek(local).year)),
-  $isoDayOfWeek: part(isoWeekday),
-  $hour: part((local) => local.getUTCHours()),
-  $minute: part((local) => local.getUTCMinutes()),
-  $second: part((local) => local.getUTCSeconds()),
-  $millisecond: part((local) => local.getUTCMilliseconds()),
+export const DATES: Record<string, Form> = {
+  ...Object.fromEntries(Object.entries(PARTS).map(([name, read]) => [`$${name}`, reading(read)])),
+  $isoWeekYear: reading((local) => BigInt(PARTS.isoWeekYear(local))),
   $dateToString: toText,
   $dateFromString: fromText,
   $dateToParts: toParts,
-  $dateFromParts: joined,
+  $dateFromParts: joining,
   $dateAdd: adding(1),
   $dateSubtract: adding(-1),
-  $dateDiff: between,
-  $dateTrunc: truncating,
+  $dateDiff: takesNamed(
+    { startDate: date, endDate: date, unit, timezone, startOfWeek },
+    (given) =>
+      BigInt(difference(given.startDate, given.endDate, given.unit, given.timezone, given.startOfWeek)),
+    5439014,
+  ),
+  $dateTrunc: takesNamed(
+    { date, unit, binSize: optional(integer), timezone, startOfWeek },
+    ({ binSize = 1, ...given }) => {
+      if (binSize < 1) fault(5439017, "$dateTrunc requires 'binSize' to be a positive 64-bit integer");
+      return truncate(given.date, given.unit, binSize, given.timezone, given.startOfWeek);
+    },
+    5439014,
+  ),
 };

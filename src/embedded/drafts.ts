@@ -1,7 +1,7 @@
 // A document being updated: copied along the paths that are written, so that the original and all that is untouched
 // stay as they were, and nothing is copied when nothing changes.
 import { type Doc, setField } from './documents.ts';
-import { bad, MongoFault } from './errors.ts';
+import { bad, fault } from './errors.ts';
 import { getAt, isIndex } from './paths.ts';
 import { show } from './showing.ts';
 import { field, identical, isObject } from './values.ts';
@@ -87,11 +87,7 @@ function indexOf(part: string, array: unknown[], parts: readonly string[], at: n
 }
 
 function notViable(name: string, inside: string, value: unknown): never {
-  throw new MongoFault(
-    28,
-    'PathNotViable',
-    `Cannot create field '${name}' in element {${inside}: ${show(value)}}`,
-  );
+  fault(28, `Cannot create field '${name}' in element {${inside}: ${show(value)}}`);
 }
 
 function place(array: unknown[], part: string, value: unknown, parts: readonly string[]): void {

@@ -15,11 +15,63 @@ export class MongoFault extends Error {
   }
 }
 
-export function bad(message: string, code = 2, codeName = 'BadValue'): never {
+/** Errors that MongoDB numbers without naming are called after their number. */
+const NAMES: Record<number, string> = {
+  1: 'InternalError',
+  2: 'BadValue',
+  5: 'GraphContainsCycle',
+  8: 'UnknownError',
+  9: 'FailedToParse',
+  13: 'Unauthorized',
+  14: 'TypeMismatch',
+  16: 'InvalidLength',
+  18: 'AuthenticationFailed',
+  20: 'IllegalOperation',
+  22: 'InvalidBSON',
+  26: 'NamespaceNotFound',
+  27: 'IndexNotFound',
+  28: 'PathNotViable',
+  40: 'ConflictingUpdateOperators',
+  43: 'CursorNotFound',
+  48: 'NamespaceExists',
+  50: 'MaxTimeMSExpired',
+  52: 'DollarPrefixedFieldName',
+  53: 'InvalidIdField',
+  54: 'NotSingleValueField',
+  56: 'EmptyFieldName',
+  59: 'CommandNotFound',
+  66: 'ImmutableField',
+  67: 'CannotCreateIndex',
+  72: 'InvalidOptions',
+  73: 'InvalidNamespace',
+  76: 'NoReplicationEnabled',
+  85: 'IndexOptionsConflict',
+  86: 'IndexKeySpecsConflict',
+  115: 'CommandNotSupported',
+  121: 'DocumentValidationFailure',
+  123: 'NotAReplicaSet',
+  146: 'ExceededMemoryLimit',
+  166: 'CommandNotSupportedOnView',
+  167: 'OptionNotSupportedOnView',
+  168: 'InvalidPipelineOperator',
+  171: 'CannotIndexParallelArrays',
+  197: 'InvalidIndexSpecificationOption',
+  241: 'ConversionFailure',
+  276: 'IndexBuildAborted',
+  292: 'QueryExceededMemoryLimitNoDiskUseAllowed',
+  11000: 'DuplicateKey',
+  11601: 'Interrupted',
+  13113: 'MergeStageNoMatchingDocument',
+};
+
+export function fault(code: number, message: string, extra?: Record<string, unknown>): never {
+  throw new MongoFault(code, NAMES[code] ?? `Location${code}`, message, extra);
+}
+
+export function bad(message: string, code = 2, codeName = NAMES[code] ?? `Location${code}`): never {
   throw new MongoFault(code, codeName, message);
 }
 
-/** Errors that MongoDB numbers without naming are called after their number. */
-export function fault(code: number, message: string): never {
-  throw new MongoFault(code, `Location${code}`, message);
+export function unsupported(what: string): never {
+  fault(115, `${what} is not supported by the embedded engine`);
 }

@@ -3,7 +3,7 @@
 import { stagesOf } from './aggregating.ts';
 import { refuseView } from './catalogue.ts';
 import { type Doc, isDoc } from './documents.ts';
-import { bad } from './errors.ts';
+import { fault } from './errors.ts';
 import { type Query, read } from './finding.ts';
 import { leading } from './leading.ts';
 import { type IndexPlan, type Plan, plan } from './planner.ts';
@@ -92,14 +92,13 @@ function asked({ engine, database }: Request, inner: Doc): Asked {
       };
     }
     default:
-      return bad(`Explain failed due to unknown command: ${name}`, 59, 'CommandNotFound');
+      return fault(59, `Explain failed due to unknown command: ${name}`);
   }
 }
 
 export function explain(request: Request): Doc {
   const { engine, database, body } = request;
-  if (!isDoc(body.explain))
-    bad("BSON field 'explain' is the wrong type, expected type 'object'", 14, 'TypeMismatch');
+  if (!isDoc(body.explain)) fault(14, "BSON field 'explain' is the wrong type, expected type 'object'");
   const { collection, query, counting } = asked(request, body.explain);
   const c = lookUp(engine, database, collection);
   const queryPlanner = {

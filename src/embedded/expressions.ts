@@ -1,33 +1,22 @@
 // Aggregation expressions, compiled to closures over a document. Missing is undefined, and comes before null.
 import { ARITHMETIC } from './arithmetic-expressions.ts';
-import { ARRAY_FORMS, ARRAYS } from './array-expressions.ts';
-import { CONVERSION_FORMS, CONVERSIONS } from './conversions.ts';
-import { DATE_FORMS } from './date-expressions.ts';
-import type { Doc } from './documents.ts';
-import { bad, fault, MongoFault } from './errors.ts';
-import { LOGIC, LOGIC_FORMS } from './logic-expressions.ts';
-import { OBJECT_FORMS, OBJECTS } from './object-expressions.ts';
-import type { Calculation, Expression, Form, Scope } from './operators.ts';
-import { SET_FORMS, SETS } from './set-expressions.ts';
+import { ARRAYS } from './array-expressions.ts';
+import { CONVERSIONS } from './conversions.ts';
+import { DATES } from './date-expressions.ts';
+import { type Doc, setField } from './documents.ts';
+import { fault, unsupported } from './errors.ts';
+import { LOGIC } from './logic-expressions.ts';
+import { OBJECTS } from './object-expressions.ts';
+import type { Expression, Form, Scope } from './operators.ts';
 import { show } from './showing.ts';
-import { STRING_FORMS, STRINGS } from './string-expressions.ts';
+import { STRINGS } from './string-expressions.ts';
 import { field, isObject } from './values.ts';
 
-const CALCULATIONS = new Map<string, Calculation>(
-  Object.entries({ ...ARITHMETIC, ...ARRAYS, ...CONVERSIONS, ...LOGIC, ...OBJECTS, ...SETS, ...STRINGS }),
-);
-const FORMS = new Map<string, Form>(
-  Object.entries({
-    ...ARRAY_FORMS,
-    ...CONVERSION_FORMS,
-    ...DATE_FORMS,
-    ...LOGIC_FORMS,
-    ...OBJECT_FORMS,
-    ...SET_FORMS,
-    ...STRING_FORMS,
-  }),
+const OPERATORS = new Map<string, Form>(
+  Object.entries({ ...ARITHMETIC, ...ARRAYS, ...CONVERSIONS, ...DATES, ...LOGIC, ...OBJECTS, ...STRINGS }),
 );
 const REFUSED = new Set(['$function', '$accumulator', '$where']);
+const DOLLAR = "FieldPath field names may not start with '$'. Consider using $getField or $setField.";
 
 export function scopeOf(variables: Doc): Scope {
   return new Map(Object.keys(variables).map((name) => [name, { value: variables[name] }]));
@@ -58,62 +47,23 @@ function literalObject(expression: Doc, names: string[], scope: Scope): Expressi
   const parts = names.map((name) => {
     if (name.includes('.'))
       fault(16412, `FieldPath field names may not contain '.'. Consider using $getField or $setField.`);
-    if (name.startsWith('$'))
-      fault(16410, `FieldPath field names may not start with '$'. Consider using $getField or $setField.`);
+    if (name.startsWith('$')) fault(16410, DOLLAR);
     return [name, compileExpression(expression[name], scope)] as const;
   });
   return (root) => {
     const result: Doc = {};
     for (const [name, part] of parts) {
       const value = part(root);
-      if (value !== undefined) setOwn(result, name, value);
+      if (value !== undefined) setField(result, name, value);
     }
     return result;
   };
 }
 
-function setOwn(doc: Doc, name: string, value: unknown): void {
-  if (name === '__proto__')
-    Object.defineProperty(doc, name, { value, writable: true, enumerable: true, configurable: true });
-  else doc[name] = value;
-}
-
 function call(operator: string, argument: unknown, scope: Scope): Expression {
-  const form = FORMS.get(operator);
-  if (form) return form(argument, scope, compileExpression, operator);
-  const calculation = CALCULATIONS.get(operator);
-  if (calculation) return calculated(operator, calculation, argument, scope);
-  if (REFUSED.has(operator)) {
-    bad(`${operator} is not supported by the embedded engine`, 115, 'CommandNotSupported');
-  }
-  throw new MongoFault(168, 'InvalidPipelineOperator', `Unrecognized expression '${operator}'`);
-}
-
-function calculated(
-  operator: string,
-  [least, most, apply]: Calculation,
-  argument: unknown,
-  scope: Scope,
-): Expression {
-  const given = Array.isArray(argument) ? argument : [argument];
-  if (given.length < least || given.length > most) {
-    if (least === most) {
-      fault(
-        16020,
-        `Expression ${operator} takes exactly ${least} arguments. ${given.length} were passed in.`,
-      );
-    }
-    fault(
-      28667,
-      `Expression ${operator} takes at least ${least} arguments, and at most ${most}, but ${given.length} were passed in.`,
-    );
-  }
-  const parts = given.map((part) => compileExpression(part, scope));
-  const [first, second] = parts;
-  if (!first) return () => apply();
-  if (parts.length === 1) return (root) => apply(first(root));
-  if (second && parts.length === 2) return (root) => apply(first(root), second(root));
-  return (root) => apply(...parts.map((part) => part(root)));
+  if (REFUSED.has(operator)) unsupported(operator);
+  const form = OPERATORS.get(operator) ?? fault(168, `Unrecognized expression '${operator}'`);
+  return form(argument, scope, compileExpression, operator);
 }
 
 function reference(path: string, scope: Scope): Expression {
@@ -138,17 +88,9 @@ function variable(name: string, scope: Scope): Expression {
 
 function fieldPath(parts: readonly string[]): Expression {
   const [first = '', ...rest] = parts;
-  if (parts.includes('')) {
-    fault(
-      first === '' && rest.length === 0 ? 16872 : 15998,
-      first === '' && rest.length === 0
-        ? "'$' by itself is not a valid FieldPath"
-        : 'FieldPath field names may not be empty strings.',
-    );
-  }
-  if (parts.some((part) => part.startsWith('$'))) {
-    fault(16410, "FieldPath field names may not start with '$'. Consider using $getField or $setField.");
-  }
+  if (first === '' && rest.length === 0) fault(16872, "'$' by itself is not a valid FieldPath");
+  if (parts.includes('')) fault(15998, 'FieldPath field names may not be empty strings.');
+  if (parts.some((part) => part.startsWith('$'))) fault(16410, DOLLAR);
   if (rest.length === 0) return (root) => through(root, first);
   return (root) => {
     let value = root;

@@ -3,7 +3,7 @@
 import type { Collection } from './catalogue.ts';
 import { rangeOf } from './catalogue.ts';
 import { type Doc, decode, decodeFields } from './documents.ts';
-import { MongoFault } from './errors.ts';
+import { fault } from './errors.ts';
 import { encodeKey } from './keys.ts';
 import { compileFilter, type MatchEnv } from './matching.ts';
 import { lookingUp, residual } from './narrowing.ts';
@@ -131,11 +131,7 @@ function matcher(query: Query, chosen: Plan): Match {
 export function whole(raw: Buffer, record: number): Buffer {
   const length = raw.length < 5 ? 0 : raw.readInt32LE(0);
   if (length !== raw.length)
-    throw new MongoFault(
-      8,
-      'UnknownError',
-      `The stored document ${record} is damaged: restore the data from a dump`,
-    );
+    fault(8, `The stored document ${record} is damaged: restore the data from a dump`);
   const copy = Buffer.allocUnsafe(length);
   copy.set(raw.subarray(0, length));
   return copy;
@@ -194,9 +190,8 @@ function* within<T extends { raw: Buffer }>(rows: Iterable<T>, limited: boolean)
   for (const row of rows) {
     size += row.raw.length;
     if (!limited && size > LARGEST_SORT)
-      throw new MongoFault(
+      fault(
         292,
-        'QueryExceededMemoryLimitNoDiskUseAllowed',
         `Sort exceeded memory limit of ${LARGEST_SORT} bytes, but did not opt in to external sorting.`,
       );
     yield row;

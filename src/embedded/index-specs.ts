@@ -2,7 +2,7 @@
 import type { Collection } from './catalogue.ts';
 import { collator } from './collation.ts';
 import { type Doc, isDoc } from './documents.ts';
-import { bad } from './errors.ts';
+import { fault } from './errors.ts';
 import { compileFilter } from './matching.ts';
 import { unsupported } from './requests.ts';
 import { show } from './showing.ts';
@@ -20,12 +20,11 @@ const KNOWN_TO_MONGODB = new Set(
 );
 
 function cannot(message: string): never {
-  bad(message, 67, 'CannotCreateIndex');
+  fault(67, message);
 }
 
 function checkKey(key: unknown): asserts key is Doc {
-  if (!isDoc(key))
-    bad("The field 'key' must be an object, but got ".concat(typeName(key)), 14, 'TypeMismatch');
+  if (!isDoc(key)) fault(14, "The field 'key' must be an object, but got ".concat(typeName(key)));
   if (Object.keys(key).length === 0) cannot('Index keys cannot be empty.');
   for (const [path, direction] of Object.entries(key)) {
     if (path === '' || path.split('.').includes('')) cannot('Index keys cannot contain an empty field.');
@@ -59,7 +58,7 @@ export const defaultName = (key: Doc): string =>
 function checkPartial(spec: Doc): void {
   const partial = spec.partialFilterExpression;
   if (partial === undefined) return;
-  if (!isDoc(partial)) bad('The field partialFilterExpression must be an object', 14, 'TypeMismatch');
+  if (!isDoc(partial)) fault(14, 'The field partialFilterExpression must be an object');
   if (spec.sparse === true) cannot('cannot mix "partialFilterExpression" and "sparse" options');
   const text = JSON.stringify(partial);
   for (const operator of ['$ne', '$nin', '$not', '$nor', '$regex', '$where', '$expr', '$text'])
@@ -69,14 +68,13 @@ function checkPartial(spec: Doc): void {
 
 /** A wanted index as it will be kept, with defaults filled in. */
 export function normalise(c: Collection | undefined, wanted: unknown): Doc {
-  if (!isDoc(wanted)) bad("'createIndexes.indexes' must hold objects", 14, 'TypeMismatch');
+  if (!isDoc(wanted)) fault(14, "'createIndexes.indexes' must hold objects");
   for (const option of Object.keys(wanted)) {
     if (KNOWN_TO_MONGODB.has(option)) unsupported(`the index option ${option}`);
     if (!KNOWN.has(option))
-      bad(
-        `The field '${option}' is not valid for an index specification. Specification: ${show(wanted)}`,
+      fault(
         197,
-        'InvalidIndexSpecificationOption',
+        `The field '${option}' is not valid for an index specification. Specification: ${show(wanted)}`,
       );
   }
   const { key, background: _, ns: __, ...rest } = wanted;
@@ -84,14 +82,13 @@ export function normalise(c: Collection | undefined, wanted: unknown): Doc {
   const spec: Doc = { v: 2, key, name: wanted.name ?? defaultName(key) };
   if (typeof spec.name !== 'string' || spec.name === '')
     cannot('The index name must be a string that is not empty');
-  if (spec.name === '*') bad("The index name '*' is not valid.", 2, 'BadValue');
+  if (spec.name === '*') fault(2, "The index name '*' is not valid.");
   for (const [option, value] of Object.entries(rest)) {
     if (['unique', 'sparse', 'hidden'].includes(option)) {
       if (typeof value !== 'boolean' && !isNumber(value))
-        bad(
-          `The field '${option}' has value ${option}: ${show(value)}, which is not convertible to bool`,
+        fault(
           14,
-          'TypeMismatch',
+          `The field '${option}' has value ${option}: ${show(value)}, which is not convertible to bool`,
         );
       if (isNumber(value) ? toNumber(value) !== 0 : value) spec[option] = true;
     } else if (option !== 'v' && option !== 'name') spec[option] = value;
@@ -100,7 +97,7 @@ export function normalise(c: Collection | undefined, wanted: unknown): Doc {
   if (isDoc(spec.collation) && spec.collation.locale === 'simple') delete spec.collation;
   collator(spec.collation);
   if (spec.unique && Object.values(key).includes('hashed'))
-    bad('Currently hashed indexes cannot guarantee uniqueness. Use a regular index.', 16764, 'Location16764');
+    fault(16764, 'Currently hashed indexes cannot guarantee uniqueness. Use a regular index.');
   checkPartial(spec);
   checkLifetime(spec, key);
   return Object.values(key).includes('text') ? asText(spec, key) : spec;
@@ -118,11 +115,7 @@ function checkLifetime(spec: Doc, key: Doc): void {
       `TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: ${show(spec)}`,
     );
   if (key._id !== undefined)
-    bad(
-      "The field 'expireAfterSeconds' is not valid for an _id index specification.",
-      197,
-      'InvalidIndexSpecificationOption',
-    );
+    fault(197, "The field 'expireAfterSeconds' is not valid for an _id index specification.");
 }
 
 /** The texts as one field among the others, which only order the key: their conditions are asked of what is found. */
@@ -173,10 +166,9 @@ const alike = (a: Doc, b: Doc, options: readonly string[]): boolean =>
 export function isThere(c: Collection, spec: Doc): boolean {
   if (equal(spec.key, { _id: 1 })) {
     if (spec.unique === false || spec.sparse || spec.partialFilterExpression)
-      bad(
-        `The field 'sparse' or 'partialFilterExpression' is not valid for an _id index specification.`,
+      fault(
         197,
-        'InvalidIndexSpecificationOption',
+        `The field 'sparse' or 'partialFilterExpression' is not valid for an _id index specification.`,
       );
     return true;
   }
@@ -189,31 +181,17 @@ export function isThere(c: Collection, spec: Doc): boolean {
     if (sameName && sameKey && alike(known, spec, OPTIONS)) return true;
     const both = `Requested index: ${show(spec)}, existing index: ${show(known)}`;
     if (sameName && sameKey)
-      bad(
-        `An equivalent index already exists with the same name but different options. ${both}`,
-        85,
-        'IndexOptionsConflict',
-      );
+      fault(85, `An equivalent index already exists with the same name but different options. ${both}`);
     if (sameName)
-      bad(
-        `An existing index has the same name as the requested index. When index names are not specified, they are auto generated and can cause conflicts. Please refer to our documentation. ${both}`,
+      fault(
         86,
-        'IndexKeySpecsConflict',
+        `An existing index has the same name as the requested index. When index names are not specified, they are auto generated and can cause conflicts. Please refer to our documentation. ${both}`,
       );
     if (sameKey && alike(known, spec, OPTIONS))
-      bad(`Index already exists with a different name: ${known.name}`, 85, 'IndexOptionsConflict');
-    if (sameKey)
-      bad(
-        `An equivalent index already exists with a different name and options. ${both}`,
-        85,
-        'IndexOptionsConflict',
-      );
+      fault(85, `Index already exists with a different name: ${known.name}`);
+    if (sameKey) fault(85, `An equivalent index already exists with a different name and options. ${both}`);
     if (kind === 'text' && spec.weights)
-      bad(
-        'only one text index per collection allowed, found existing text index',
-        85,
-        'IndexOptionsConflict',
-      );
+      fault(85, 'only one text index per collection allowed, found existing text index');
   }
   if (c.indexes.length >= 64) cannot(`add index fails, too many indexes for ${c.database}.${c.name}`);
   return false;

@@ -3,7 +3,7 @@
 
 import { collator } from './collation.ts';
 import { type Doc, decodeFields, isDoc } from './documents.ts';
-import { bad, MongoFault } from './errors.ts';
+import { fault, MongoFault } from './errors.ts';
 import { EMPTY, encodeKey } from './keys.ts';
 import { compileFilter } from './matching.ts';
 import { isIndex } from './paths.ts';
@@ -104,8 +104,7 @@ function expand(walks: Walk[], multikey: boolean[], found: unknown[][]): void {
     found.push(walks.map(({ value }) => value));
     return;
   }
-  if (arrays.some((other) => other !== array))
-    bad('cannot index parallel arrays', 171, 'CannotIndexParallelArrays');
+  if (arrays.some((other) => other !== array)) fault(171, 'cannot index parallel arrays');
   walks.forEach((walk, i) => {
     if (!walk.settled) multikey[i] = true;
   });

@@ -10,7 +10,7 @@ import {
   saveCollection,
   takeId,
 } from './catalogue.ts';
-import { bad } from './errors.ts';
+import { fault } from './errors.ts';
 import { isThere, normalise } from './index-specs.ts';
 import { type Index, prepareIndex } from './indexes.ts';
 import { buildSlice } from './records.ts';
@@ -85,8 +85,7 @@ export async function addIndexes(
 async function build({ catalogue, writer }: Engine, c: Collection, index: Index): Promise<void> {
   try {
     await inSlices(writer, { at: 0 }, (progress) => {
-      if (c.dropped || !c.indexes.includes(index))
-        bad(`collection or index dropped while building`, 276, 'IndexBuildAborted');
+      if (c.dropped || !c.indexes.includes(index)) fault(276, `collection or index dropped while building`);
       const next = buildSlice(catalogue, c, index, progress.at, SLICE);
       progress.at = next ?? progress.at;
       return next === undefined;

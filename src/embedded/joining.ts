@@ -1,7 +1,7 @@
 // The stages that read other collections: $lookup, $graphLookup and $unionWith. What they ask is written as a filter,
 // so that the other collection's indexes can serve it.
 import { type Doc, setField } from './documents.ts';
-import { bad, fault } from './errors.ts';
+import { fault } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { keyText } from './keytext.ts';
 import { leading } from './leading.ts';
@@ -70,7 +70,7 @@ function joined(
   env: PipelineEnv,
   compile: CompilePipeline,
 ): (extra?: Doc) => Stream {
-  if (!Array.isArray(stages)) bad("'pipeline' must be an array", 14, 'TypeMismatch');
+  if (!Array.isArray(stages)) fault(14, "'pipeline' must be an array");
   const { filter, rest } = leading(stages, { filterOnly: true });
   const run = compile(rest, env);
   compileFilter(filter, env);
@@ -83,30 +83,22 @@ function joined(
 }
 
 export const lookup: StageForm = (spec, env, compile) => {
-  if (!isObject(spec)) bad('the $lookup specification must be an Object', 9, 'FailedToParse');
+  if (!isObject(spec)) fault(9, 'the $lookup specification must be an Object');
   const { from, localField, foreignField, as, let: variables = {}, pipeline, ...others } = spec;
   const [other] = Object.keys(others);
-  if (other) bad(`unknown argument to $lookup: ${other}`, 9, 'FailedToParse');
-  if (typeof as !== 'string') bad("must specify 'as' field for a $lookup", 9, 'FailedToParse');
+  if (other) fault(9, `unknown argument to $lookup: ${other}`);
+  if (typeof as !== 'string') fault(9, "must specify 'as' field for a $lookup");
   if (from !== undefined && typeof from !== 'string') {
-    bad(`$lookup argument 'from' must be a string, is type ${typeName(from)}`, 9, 'FailedToParse');
+    fault(9, `$lookup argument 'from' must be a string, is type ${typeName(from)}`);
   }
   if (typeof localField !== typeof foreignField) {
-    bad(
-      "$lookup requires both or neither of 'localField' and 'foreignField' to be specified",
-      9,
-      'FailedToParse',
-    );
+    fault(9, "$lookup requires both or neither of 'localField' and 'foreignField' to be specified");
   }
   if (pipeline === undefined && typeof localField !== 'string') {
-    bad(
-      "$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified",
-      9,
-      'FailedToParse',
-    );
+    fault(9, "$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified");
   }
   if (from === undefined && !startsWithDocuments(pipeline)) {
-    bad("must specify 'from' field for a $lookup", 9, 'FailedToParse');
+    fault(9, "must specify 'from' field for a $lookup");
   }
   const bindings = bind(variables, env.scope);
   const scope = bound(env.scope, Object.fromEntries(bindings.map(({ name, cell }) => [name, cell])));
@@ -133,7 +125,7 @@ function startsWithDocuments(pipeline: unknown): boolean {
 }
 
 function bind(variables: unknown, scope: Scope): { name: string; cell: Cell; value: Expression }[] {
-  if (!isObject(variables)) bad("$lookup argument 'let' must be an object", 9, 'FailedToParse');
+  if (!isObject(variables)) fault(9, "$lookup argument 'let' must be an object");
   return Object.keys(variables).map((name) => ({
     name,
     cell: { value: undefined },
@@ -143,13 +135,11 @@ function bind(variables: unknown, scope: Scope): { name: string; cell: Cell; val
 
 export const unionWith: StageForm = (spec, env, compile) => {
   const { coll, pipeline = [] } = typeof spec === 'string' ? { coll: spec } : isObject(spec) ? spec : {};
-  if (coll !== undefined && typeof coll !== 'string')
-    bad("$unionWith 'coll' must be a string", 9, 'FailedToParse');
+  if (coll !== undefined && typeof coll !== 'string') fault(9, "$unionWith 'coll' must be a string");
   if (coll === undefined && !startsWithDocuments(pipeline)) {
-    bad(
-      '$unionWith stage without explicit collection must have a pipeline with $documents as first stage',
+    fault(
       9,
-      'FailedToParse',
+      '$unionWith stage without explicit collection must have a pipeline with $documents as first stage',
     );
   }
   const search = joined(coll, pipeline, { ...env, textFields: undefined }, compile);
@@ -160,7 +150,7 @@ export const unionWith: StageForm = (spec, env, compile) => {
 };
 
 export const graphLookup: StageForm = (spec, env) => {
-  if (!isObject(spec)) bad('the $graphLookup stage specification must be an object', 9, 'FailedToParse');
+  if (!isObject(spec)) fault(9, 'the $graphLookup stage specification must be an object');
   const {
     from,
     startWith,

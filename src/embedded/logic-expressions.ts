@@ -1,14 +1,14 @@
 // Comparisons, booleans and the operators that choose which of their arguments to evaluate.
 import { fault } from './errors.ts';
 import {
-  ANY,
+  any,
   bound,
-  type Calculation,
   type Cell,
   type Expression,
   type Form,
   missing,
   named,
+  takes,
   truthy,
 } from './operators.ts';
 import { compare, isObject, ORDER, typeOf } from './values.ts';
@@ -24,43 +24,33 @@ export function compareValues(a: unknown, b: unknown): number {
   return Math.sign(compare(a, b));
 }
 
-const comparing = (holds: (difference: number) => boolean): Calculation => [
-  2,
-  2,
-  (a, b) => {
-    if (typeof a === 'number' && typeof b === 'number' && a !== b && Number.isFinite(a - b))
-      return holds(a - b);
-    return holds(compareValues(a, b));
-  },
-];
+const comparing = (holds: (difference: number) => boolean): Form =>
+  takes([any, any], (a, b) => {
+    const plain = typeof a === 'number' && typeof b === 'number' && a !== b && Number.isFinite(a - b);
+    return holds(plain ? a - b : compareValues(a, b));
+  });
 
 const each = (argument: unknown): unknown[] => (Array.isArray(argument) ? argument : [argument]);
 
-function conditional(argument: unknown): [unknown, unknown, unknown] {
-  if (Array.isArray(argument)) {
-    if (argument.length !== 3) {
-      fault(16020, `Expression $cond takes exactly 3 arguments. ${argument.length} were passed in.`);
-    }
-    return [argument[0], argument[1], argument[2]];
+// biome-ignore lint/suspicious/noThenProperty: so $cond is written
+const BRANCHES = { if: 17080, then: 17081, else: 17082 };
+
+function branchesOf(argument: unknown): unknown[] {
+  const given = each(argument);
+  if (isObject(argument)) {
+    for (const name of Object.keys(argument))
+      if (!(name in BRANCHES)) fault(17083, `Unrecognized parameter to $cond: ${name}`);
+    for (const [name, code] of Object.entries(BRANCHES))
+      if (!(name in argument)) fault(code, `Missing '${name}' parameter to $cond`);
+    return Object.keys(BRANCHES).map((name) => argument[name]);
   }
-  if (!isObject(argument)) fault(16020, 'Expression $cond takes exactly 3 arguments. 1 were passed in.');
-  for (const name of Object.keys(argument)) {
-    if (!['if', 'then', 'else'].includes(name)) fault(17083, `Unrecognized parameter to $cond: ${name}`);
-  }
-  for (const [name, code] of BRANCHES) {
-    if (!(name in argument)) fault(code, `Missing '${name}' parameter to $cond`);
-  }
-  return [argument.if, argument.then, argument.else];
+  if (given.length !== 3)
+    fault(16020, `Expression $cond takes exactly 3 arguments. ${given.length} were passed in.`);
+  return given;
 }
 
-const BRANCHES = [
-  ['if', 17080],
-  ['then', 17081],
-  ['else', 17082],
-] as const;
-
-const choose: Form = (argument, scope, compile) => {
-  const [test, yes, no] = conditional(argument).map((part) => compile(part, scope)) as [
+const choosing: Form = (argument, scope, compile) => {
+  const [test, yes, no] = branchesOf(argument).map((part) => compile(part, scope)) as [
     Expression,
     Expression,
     Expression,
@@ -82,11 +72,9 @@ const switching: Form = (argument, scope, compile) => {
   const otherwise = 'default' in argument ? compile(fallback, scope) : undefined;
   return (root) => {
     for (const { when, result } of cases) if (truthy(when(root))) return result(root);
-    if (otherwise) return otherwise(root);
-    return fault(
-      40066,
-      '$switch could not find a matching branch for an input, and no default was specified.',
-    );
+    return otherwise
+      ? otherwise(root)
+      : fault(40066, '$switch could not find a matching branch, and has no default');
   };
 };
 
@@ -107,15 +95,13 @@ const letting: Form = (argument, scope, compile) => {
   const { vars, in: body } = named('$let', argument, ['vars', 'in'], ['vars', 'in']);
   if (!isObject(vars)) fault(10065, 'invalid parameter: expected an object (vars)');
   const cells: Record<string, Cell> = Object.create(null);
-  const values: { cell: Cell; value: Expression }[] = [];
-  for (const name of Object.keys(vars)) {
-    if (!/^[a-z\u0080-\uffff]/.test(name) && name !== 'CURRENT') {
+  const values = Object.keys(vars).map((name) => {
+    if (!/^[a-z\u0080-\uffff]/.test(name) && name !== 'CURRENT')
       fault(16867, `'${name}' starts with an invalid character for a user variable name`);
-    }
     const cell: Cell = { value: undefined };
     cells[name] = cell;
-    values.push({ cell, value: compile(vars[name], scope) });
-  }
+    return { cell, value: compile(vars[name], scope) };
+  });
   const inside = compile(body, bound(scope, cells));
   return (root) => {
     const found = values.map(({ value }) => value(root));
@@ -126,10 +112,10 @@ const letting: Form = (argument, scope, compile) => {
   };
 };
 
-export const LOGIC_FORMS: Record<string, Form> = {
+export const LOGIC: Record<string, Form> = {
   $literal: (argument) => () => argument,
   $expr: (argument, scope, compile) => compile(argument, scope),
-  $cond: choose,
+  $cond: choosing,
   $switch: switching,
   $ifNull: ifNull,
   $let: letting,
@@ -141,16 +127,12 @@ export const LOGIC_FORMS: Record<string, Form> = {
     const parts = each(argument).map((part) => compile(part, scope));
     return (root) => parts.some((part) => truthy(part(root)));
   },
-};
-
-export const LOGIC: Record<string, Calculation> = {
-  $not: [1, 1, (value) => !truthy(value)],
-  $cmp: [2, 2, compareValues],
+  $not: takes([any], (value) => !truthy(value)),
+  $cmp: takes([any, any], compareValues),
   $eq: comparing((difference) => difference === 0),
   $ne: comparing((difference) => difference !== 0),
   $gt: comparing((difference) => difference > 0),
   $gte: comparing((difference) => difference >= 0),
   $lt: comparing((difference) => difference < 0),
   $lte: comparing((difference) => difference <= 0),
-  $rand: [0, ANY, () => Math.random()],
 };

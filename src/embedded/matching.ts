@@ -2,7 +2,7 @@
 // A field condition is asked of all values at its path; it holds when one of them, or an element of one, satisfies it.
 import { comparison, type Leaf, matchesAny, matchesEqual } from './comparing.ts';
 import type { Doc } from './documents.ts';
-import { bad, MongoFault } from './errors.ts';
+import { bad, fault } from './errors.ts';
 import { compileExpression, scopeOf } from './expressions.ts';
 import { type Scope, truthy } from './operators.ts';
 import { reader } from './paths.ts';
@@ -63,7 +63,7 @@ const LOGICAL = new Set(['$and', '$or', '$nor', '$expr', '$where', '$jsonSchema'
 const REFUSED = new Set(['$near', '$nearSphere', '$geoWithin', '$geoIntersects', '$within', '$where']);
 
 function refuse(operator: string): never {
-  bad(`${operator} is not supported by the embedded engine`, 115, 'CommandNotSupported');
+  fault(115, `${operator} is not supported by the embedded engine`);
 }
 
 function elementMatch(spec: unknown, env: MatchEnv): Clause {
@@ -130,7 +130,7 @@ function pattern(spec: Doc): Clause {
   if (typeof regex !== 'string' && !isRegex(regex)) bad('$regex has to be a string');
   if (options !== undefined && typeof options !== 'string') bad('$options has to be a string');
   if (options !== undefined && isRegex(regex) && regex.options) {
-    bad('options set in both $regex and $options', 51075, 'Location51075');
+    fault(51075, 'options set in both $regex and $options');
   }
   const expression = toRegExp(regex, options as string | undefined);
   return some((value) => typeof value === 'string' && expression.test(value));
@@ -234,7 +234,7 @@ function topLevel(name: string, spec: unknown, env: MatchEnv): Predicate | undef
     case '$jsonSchema':
       return compileSchema(spec);
     case '$text':
-      if (!env.textFields) throw new MongoFault(27, 'IndexNotFound', 'text index required for $text query');
+      if (!env.textFields) fault(27, 'text index required for $text query');
       return compileText(spec, env.textFields);
     case '$comment':
     case '$alwaysTrue':

@@ -3,7 +3,7 @@
 import { Decimal128, Timestamp } from 'bson';
 import { exactly, isInteger, type Numeric } from './arithmetic.ts';
 import type { Doc } from './documents.ts';
-import { bad, MongoFault } from './errors.ts';
+import { bad, fault } from './errors.ts';
 import { compileFilter, isOperatorDoc, type MatchEnv } from './matching.ts';
 import { pushing } from './pushing.ts';
 import { isRegex } from './regexes.ts';
@@ -20,7 +20,7 @@ export type Modifier = (old: unknown, site: Site) => unknown;
 export type ModifierEnv = MatchEnv & { now: Date };
 
 function mistyped(message: string): never {
-  throw new MongoFault(14, 'TypeMismatch', message);
+  fault(14, message);
 }
 
 function arithmetic(operator: '$inc' | '$mul', path: string, by: unknown): Modifier {
@@ -111,9 +111,9 @@ function currentDate(spec: unknown, now: Date): Modifier {
 }
 
 function popping(path: string, spec: unknown): Modifier {
-  if (!isNumber(spec)) bad(`Expected a number in: ${path}: ${show(spec)}`, 9, 'FailedToParse');
+  if (!isNumber(spec)) fault(9, `Expected a number in: ${path}: ${show(spec)}`);
   const end = toNumber(spec);
-  if (end !== 1 && end !== -1) bad(`$pop expects 1 or -1, found: ${show(spec)}`, 9, 'FailedToParse');
+  if (end !== 1 && end !== -1) fault(9, `$pop expects 1 or -1, found: ${show(spec)}`);
   return (old, site) => {
     if (old === undefined) return undefined;
     if (!Array.isArray(old)) {
@@ -184,10 +184,9 @@ export function modifier(operator: string, path: string, spec: unknown, env: Mod
     case '$pullAll':
       return pullingAll(spec, env);
     default:
-      bad(
-        `Unknown modifier: ${operator}. Expected a valid update modifier or pipeline-style update specified as an array`,
+      fault(
         9,
-        'FailedToParse',
+        `Unknown modifier: ${operator}. Expected a valid update modifier or pipeline-style update specified as an array`,
       );
   }
 }
@@ -195,9 +194,8 @@ export function modifier(operator: string, path: string, spec: unknown, env: Mod
 /** Fields of an operator's argument, checked to be fields. */
 export function fieldsOfModifier(operator: string, spec: unknown): Doc {
   if (isObject(spec)) return spec;
-  return bad(
-    `Modifiers operate on fields but we found type ${typeName(spec)} instead. For example: {$mod: {<field>: ...}} not {${operator}: ${show(spec)}}`,
+  return fault(
     9,
-    'FailedToParse',
+    `Modifiers operate on fields but we found type ${typeName(spec)} instead. For example: {$mod: {<field>: ...}} not {${operator}: ${show(spec)}}`,
   );
 }

@@ -1,87 +1,72 @@
 // Operators over documents and over what travels with them.
-import { type Doc, isDoc, setField } from './documents.ts';
+import { type Doc, setField } from './documents.ts';
 import { fault } from './errors.ts';
-import { ANY, type Calculation, type Expression, type Form, missing, named, text } from './operators.ts';
+import { any, type Form, missing, named, object, takes } from './operators.ts';
 import { scoreOf } from './text.ts';
 import { field, isObject, typeName } from './values.ts';
 
-function merged(...values: unknown[]): unknown {
-  const result: Doc = {};
-  const documents = values.length === 1 && Array.isArray(values[0]) ? values[0] : values;
-  for (const value of documents) {
-    if (missing(value)) continue;
-    if (!isObject(value)) {
-      fault(
-        40400,
-        `$mergeObjects requires object inputs, but input ${JSON.stringify(value)} is of type ${typeName(value)}`,
-      );
-    }
-    for (const name of Object.keys(value)) setField(result, name, value[name]);
-  }
+/** Writes the fields of one document over those of another. */
+export function mergeFields(result: Doc, value: unknown): Doc {
+  if (missing(value)) return result;
+  if (!isObject(value))
+    fault(40400, `$mergeObjects requires object inputs, but one is of type ${typeName(value)}`);
+  for (const name of Object.keys(value)) setField(result, name, value[name]);
   return result;
 }
 
-function entries(value: unknown): unknown {
-  if (missing(value)) return null;
-  if (!isObject(value)) fault(40390, `$objectToArray requires a document input, found: ${typeName(value)}`);
-  return Object.keys(value).map((k) => ({ k, v: value[k] }));
-}
-
-const fieldName = (operator: string, argument: unknown): string => {
-  const name = isObject(argument) && '$literal' in argument ? argument.$literal : argument;
-  return text(operator, name, 5654602);
+const merging: Form = (argument, scope, compile) => {
+  const parts = (Array.isArray(argument) ? argument : [argument]).map((part) => compile(part, scope));
+  return (root) => {
+    const values = parts.map((part) => part(root));
+    const documents = values.length === 1 && Array.isArray(values[0]) ? values[0] : values;
+    return documents.reduce<Doc>(mergeFields, {});
+  };
 };
 
-const getField: Form = (argument, scope, compile) => {
-  const short = !isObject(argument) || !('field' in argument);
-  const spec = short
-    ? { field: argument, input: '$$CURRENT' }
-    : named('$getField', argument, ['field', 'input'], ['field']);
-  const name = isObject(spec.field) ? compile(spec.field, scope) : () => fieldName('$getField', spec.field);
+function fieldName(operator: string, argument: unknown): string {
+  const name = isObject(argument) && '$literal' in argument ? argument.$literal : argument;
+  return typeof name === 'string' ? name : fault(5654602, `${operator} requires 'field' to be a string`);
+}
+
+const getField: Form = (argument, scope, compile, operator) => {
+  const whole = isObject(argument) && 'field' in argument;
+  const spec = whole ? named(operator, argument, ['field', 'input'], ['field']) : { field: argument };
+  const name = isObject(spec.field) ? compile(spec.field, scope) : () => spec.field;
   const input = compile('input' in spec ? spec.input : '$$CURRENT', scope);
   return (root) => {
     const from = input(root);
-    return isObject(from)
-      ? field(from, text('$getField', name(root), 3041704))
-      : missing(from)
-        ? from
-        : undefined;
+    if (isObject(from)) return field(from, fieldName(operator, name(root)));
+    return missing(from) ? from : undefined;
   };
 };
 
-function writer(name: string, input: Expression, value: Expression): Expression {
-  return (root) => {
-    const from = input(root);
-    if (missing(from)) return null;
-    if (!isDoc(from)) fault(4161105, `$setField requires 'input' to evaluate to type Object`);
-    const result: Doc = { ...from };
-    const written = value(root);
-    if (written === undefined) delete result[name];
-    else setField(result, name, written);
-    return result;
+const writing =
+  (names: string[]): Form =>
+  (argument, scope, compile, operator) => {
+    const spec = named(operator, argument, names, names);
+    const name = fieldName(operator, spec.field);
+    const write = takes(
+      [object, any],
+      (from, written) => {
+        const result: Doc = { ...from };
+        if (written === undefined) delete result[name];
+        else setField(result, name, written);
+        return result;
+      },
+      4161105,
+    );
+    return write([spec.input, 'value' in spec ? spec.value : '$$REMOVE'], scope, compile, operator);
   };
-}
 
-export const OBJECT_FORMS: Record<string, Form> = {
+export const OBJECTS: Record<string, Form> = {
+  $mergeObjects: merging,
+  $objectToArray: takes([object], (doc) => Object.keys(doc).map((k) => ({ k, v: doc[k] })), 40390),
   $getField: getField,
-  $setField: (argument, scope, compile) => {
-    const spec = named('$setField', argument, ['field', 'input', 'value'], ['field', 'input', 'value']);
-    return writer(fieldName('$setField', spec.field), compile(spec.input, scope), compile(spec.value, scope));
-  },
-  $unsetField: (argument, scope, compile) => {
-    const spec = named('$unsetField', argument, ['field', 'input'], ['field', 'input']);
-    return writer(fieldName('$unsetField', spec.field), compile(spec.input, scope), () => undefined);
-  },
+  $setField: writing(['field', 'input', 'value']),
+  $unsetField: writing(['field', 'input']),
   $meta: (argument) => {
-    if (argument !== 'textScore') {
-      if (argument === 'indexKey' || argument === 'recordId') return () => undefined;
-      fault(17308, `Unsupported argument to $meta: ${String(argument)}`);
-    }
+    if (argument === 'indexKey' || argument === 'recordId') return () => undefined;
+    if (argument !== 'textScore') fault(17308, `Unsupported argument to $meta: ${String(argument)}`);
     return (root) => (isObject(root) ? scoreOf(root) : undefined);
   },
-};
-
-export const OBJECTS: Record<string, Calculation> = {
-  $mergeObjects: [0, ANY, merged],
-  $objectToArray: [1, 1, entries],
 };

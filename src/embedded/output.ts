@@ -3,7 +3,7 @@ import { ObjectId } from 'bson';
 import { type Collection, create, drop, find, rename, saveCollection, takeId } from './catalogue.ts';
 import { changeRecord } from './changing.ts';
 import { type Doc, decode, isDoc } from './documents.ts';
-import { bad, fault, MongoFault } from './errors.ts';
+import { fault } from './errors.ts';
 import { read } from './finding.ts';
 import { prepareIndex } from './indexes.ts';
 import { collectionFor, insertDoc, insertRaw } from './inserting.ts';
@@ -29,7 +29,7 @@ function targetOf(spec: unknown, database: string): Target {
   if (typeof spec === 'string') return { database, collection: spec };
   if (isDoc(spec) && typeof spec.coll === 'string')
     return { database: typeof spec.db === 'string' ? spec.db : database, collection: spec.coll };
-  return bad('the target of $out or $merge must be a collection', 9, 'FailedToParse');
+  return fault(9, 'the target of $out or $merge must be a collection');
 }
 
 /** The whole result, however many batches it took. */
@@ -116,7 +116,7 @@ function mergingOf(spec: unknown, database: string): Merging {
       otherwise: 'insert',
       variables: undefined,
     };
-  if (!isDoc(spec)) bad('$merge requires a string or object argument', 51182, 'Location51182');
+  if (!isDoc(spec)) fault(51182, '$merge requires a string or object argument');
   const on = spec.on === undefined ? ['_id'] : ((Array.isArray(spec.on) ? spec.on : [spec.on]) as string[]);
   return {
     target: targetOf(spec.into, database),
@@ -166,12 +166,10 @@ function mergeOne(
   for (const { record, raw } of read(engine.storage, c, { filter, env: around, limit: 1 })) {
     if (matched === 'keepExisting') return;
     if (matched === 'fail')
-      throw new MongoFault(
-        11000,
-        'DuplicateKey',
-        '$merge with whenMatched: fail found an existing document',
-        { keyPattern: Object.fromEntries(on.map((path) => [path, 1])), keyValue: filter },
-      );
+      fault(11000, '$merge with whenMatched: fail found an existing document', {
+        keyPattern: Object.fromEntries(on.map((path) => [path, 1])),
+        keyValue: filter,
+      });
     const before = decode(raw);
     const { _id, ...fields } = whole;
     const spec = Array.isArray(matched)
@@ -185,9 +183,8 @@ function mergeOne(
     return;
   }
   if (otherwise === 'fail')
-    throw new MongoFault(
+    fault(
       13113,
-      'MergeStageNoMatchingDocument',
       '$merge could not find a matching document in the target collection for at least one document in the source collection',
     );
   if (otherwise === 'insert') insertDoc(engine.catalogue, c, whole);

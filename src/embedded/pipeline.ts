@@ -1,7 +1,7 @@
 // Aggregation pipelines. Stages pull documents through one another one by one; only those that must see all of them
 // ($group, $sort without a limit, $facet) hold more than one. A document is never changed in place.
 import type { Doc } from './documents.ts';
-import { bad, fault } from './errors.ts';
+import { fault } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { bucket, bucketAuto, group, sortByCount } from './grouping.ts';
 import { graphLookup, lookup, unionWith, withValue } from './joining.ts';
@@ -218,7 +218,7 @@ const FIRST = [
 for (const name of FIRST) if (!STAGES.has(name)) STAGES.set(name, special);
 
 function nameOf(stage: unknown): string {
-  if (!isObject(stage)) bad("Each element of the 'pipeline' array must be an object", 14, 'TypeMismatch');
+  if (!isObject(stage)) fault(14, "Each element of the 'pipeline' array must be an object");
   const [name = '', ...others] = Object.keys(stage);
   if (name === '' || others.length > 0) {
     fault(40323, 'A pipeline stage specification object must contain exactly one field.');
@@ -227,7 +227,7 @@ function nameOf(stage: unknown): string {
 }
 
 function compile(stages: unknown, env: PipelineEnv): Stage {
-  if (!Array.isArray(stages)) bad("'pipeline' option must be specified as an array", 14, 'TypeMismatch');
+  if (!Array.isArray(stages)) fault(14, "'pipeline' option must be specified as an array");
   const steps: Stage[] = [];
   for (let i = 0; i < stages.length; i++) {
     const name = nameOf(stages[i]);

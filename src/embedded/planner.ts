@@ -5,7 +5,7 @@ import { answers, type Condition, conditionsOf, pointsOf, rangeOf, type Stretch 
 import type { Collection } from './catalogue.ts';
 import { indexRange } from './catalogue.ts';
 import { type Doc, isDoc } from './documents.ts';
-import { bad, MongoFault } from './errors.ts';
+import { bad, fault } from './errors.ts';
 import { implies } from './implication.ts';
 import type { Index } from './indexes.ts';
 import { highBound, lowBound } from './keys.ts';
@@ -346,7 +346,7 @@ export function plan(storage: Storage, c: Collection, question: Question): Plan 
   const search = textOf(filter);
   if (search !== undefined) {
     const index = c.indexes.find(({ kind }) => kind === 'text');
-    if (!index) throw new MongoFault(27, 'IndexNotFound', 'text index required for $text query');
+    if (!index) fault(27, 'text index required for $text query');
     return { kind: 'text', index, search, sorted: false, exact: false };
   }
   const natural = sort?.$natural === undefined ? undefined : toNumber(sort.$natural);

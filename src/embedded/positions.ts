@@ -1,7 +1,7 @@
 // The positional parts of an update path: `$` is where the filter matched, `$[]` everywhere, `$[name]` where the
 // array filter called so holds. They are replaced by the indexes that they stand for in one document.
 import type { Doc } from './documents.ts';
-import { bad } from './errors.ts';
+import { bad, fault } from './errors.ts';
 import { compileFilter, isOperatorDoc, type MatchEnv } from './matching.ts';
 import { getAt, isIndex } from './paths.ts';
 import { show } from './showing.ts';
@@ -20,7 +20,7 @@ export function placeholders(path: string): string[] {
 }
 
 function failed(message: string): never {
-  bad(message, 9, 'FailedToParse');
+  fault(9, message);
 }
 
 function rootsOf(filter: Doc, found: Set<string>): Set<string> {
@@ -35,7 +35,7 @@ function rootsOf(filter: Doc, found: Set<string>): Set<string> {
 export function compileArrayFilters(filters: readonly unknown[], env: MatchEnv): ArrayFilters {
   const compiled = new Map<string, (element: unknown) => boolean>();
   for (const filter of filters) {
-    if (!isObject(filter)) bad('Each array filter must be an object', 14, 'TypeMismatch');
+    if (!isObject(filter)) fault(14, 'Each array filter must be an object');
     const [name, other] = rootsOf(filter, new Set());
     if (name === undefined) failed('Cannot use an expression without a top-level field name in arrayFilters');
     if (other !== undefined) {

@@ -1,6 +1,6 @@
 // Projections of find and of $project: inclusion or exclusion, computed fields, and find's $slice, $elemMatch and `.$`.
 import type { Doc } from './documents.ts';
-import { bad, fault } from './errors.ts';
+import { fault } from './errors.ts';
 import { compileExpression, scopeOf } from './expressions.ts';
 import { compileFilter, type MatchEnv } from './matching.ts';
 import { truthy } from './operators.ts';
@@ -48,7 +48,7 @@ interface Plan {
 
 export function compileProjection(spec: unknown, env: ProjectionEnv = {}): Projection | undefined {
   if (spec === undefined || spec === null) return undefined;
-  if (!isObject(spec)) bad('the projection must be an object', 14, 'TypeMismatch');
+  if (!isObject(spec)) fault(14, 'the projection must be an object');
   if (Object.keys(spec).length === 0) return undefined;
   const plan: Plan = { shape: newShape(), includes: undefined, excludes: undefined, id: undefined };
   collect(plan, spec, '', env);

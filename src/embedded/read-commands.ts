@@ -2,7 +2,7 @@
 // few milliseconds; what takes longer begins again in a reading thread, and its cursor lives there.
 import { type Batches, inBatches, LARGEST_BATCH } from './cursors.ts';
 import type { Doc } from './documents.ts';
-import { bad } from './errors.ts';
+import { fault } from './errors.ts';
 import { explain } from './explaining.ts';
 import { writeResult, writesResult } from './output.ts';
 import { type Command, checkFields, docOf, type Reply, type Request, wholeOf } from './requests.ts';
@@ -112,7 +112,7 @@ export function listReply(request: Request, namespace: string, rows: Buffer[]): 
 function cursorId(value: unknown): bigint {
   if (typeof value === 'bigint') return value;
   if (typeof value === 'number') return BigInt(value);
-  return bad("BSON field 'getMore.getMore' is the wrong type, expected type 'long'", 14, 'TypeMismatch');
+  return fault(14, "BSON field 'getMore.getMore' is the wrong type, expected type 'long'");
 }
 
 async function getMore({ engine, database, body }: Request): Promise<Reply> {

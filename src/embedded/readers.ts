@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import { type Doc, decode } from './documents.ts';
 import { encode } from './encoding.ts';
-import { MongoFault } from './errors.ts';
+import { fault, MongoFault } from './errors.ts';
 
 export type Job =
   | { kind: 'run'; command: string; database: string; body: Uint8Array; cursor: bigint }
@@ -123,7 +123,7 @@ export function createReaders(directory: string, log: (line: string) => void): R
     },
     async next(cursor, batchSize) {
       const thread = holder(cursor);
-      if (!thread) throw new MongoFault(43, 'CursorNotFound', `cursor id ${cursor} not found`);
+      if (!thread) fault(43, `cursor id ${cursor} not found`);
       const result = await ask(thread, { kind: 'next', cursor, batchSize });
       if (!result.open) thread.cursors.delete(cursor);
       if (thread.waiting.size === 0 && thread.cursors.size === 0) rest(thread);

@@ -1,5 +1,5 @@
 // The arguments of $rename.
-import { bad } from './errors.ts';
+import { bad, fault } from './errors.ts';
 import { isPositional } from './positions.ts';
 import { show } from './showing.ts';
 
@@ -9,7 +9,7 @@ export function renaming(
 ): { target: string; modify: (old: unknown) => unknown } {
   if (typeof target !== 'string')
     bad(`The 'to' field for $rename must be a string: ${path}: ${show(target)}`);
-  if (target === '') bad('An empty update path is not valid.', 56, 'EmptyFieldName');
+  if (target === '') fault(56, 'An empty update path is not valid.');
   if (target.includes('\0')) bad("The 'to' field for $rename cannot contain an embedded null byte");
   if (target === path) {
     bad(`The source and target field for $rename must differ: ${path}: ${show(target)}`);

@@ -4,7 +4,7 @@ import type { Catalogue } from './catalogue.ts';
 import { collator } from './collation.ts';
 import type { Cursors } from './cursors.ts';
 import { type Doc, isDoc } from './documents.ts';
-import { bad, MongoFault } from './errors.ts';
+import { bad, fault, MongoFault } from './errors.ts';
 import type { MatchEnv } from './matching.ts';
 import type { Scope } from './operators.ts';
 import type { Readers } from './readers.ts';
@@ -75,18 +75,18 @@ export function checkFields(name: string, body: Doc, fields: readonly string[] |
       !COMMON.has(field) &&
       !(known ? known.has(field) : (fields as string[]).includes(field))
     )
-      bad(`BSON field '${name}.${field}' is an unknown field.`, 40415, 'Location40415');
+      fault(40415, `BSON field '${name}.${field}' is an unknown field.`);
 }
 
 /** What a standalone server answers to those who take it for a replica set. */
 export function checkStandalone(body: Doc): void {
   if (body.txnNumber !== undefined || body.startTransaction !== undefined || body.autocommit !== undefined)
-    bad('Transaction numbers are only allowed on a replica set member or mongos', 20, 'IllegalOperation');
+    fault(20, 'Transaction numbers are only allowed on a replica set member or mongos');
   const read = isDoc(body.readConcern) ? body.readConcern : {};
   if (read.level === 'snapshot' || read.level === 'linearizable')
-    bad('node needs to be a replica set member to use read concern', 123, 'NotAReplicaSet');
+    fault(123, 'node needs to be a replica set member to use read concern');
   if (read.afterClusterTime !== undefined)
-    bad('node needs to be a replica set member to use afterClusterTime', 123, 'NotAReplicaSet');
+    fault(123, 'node needs to be a replica set member to use afterClusterTime');
   const write = isDoc(body.writeConcern) ? body.writeConcern : {};
   if (isNumber(write.w) && toNumber(write.w) > 1) bad("cannot use 'w' > 1 when a host is not replicated");
   if (typeof write.w === 'string' && write.w !== 'majority')
@@ -94,10 +94,9 @@ export function checkStandalone(body: Doc): void {
 }
 
 function mismatch(name: string, field: string, value: unknown, expected: string): never {
-  bad(
-    `BSON field '${name}.${field}' is the wrong type '${typeName(value)}', expected type '${expected}'`,
+  fault(
     14,
-    'TypeMismatch',
+    `BSON field '${name}.${field}' is the wrong type '${typeName(value)}', expected type '${expected}'`,
   );
 }
 
@@ -122,7 +121,7 @@ export function numberOf(body: Doc, name: string, field: string): number | undef
 export function wholeOf(body: Doc, name: string, field: string): number | undefined {
   const value = numberOf(body, name, field);
   if (value !== undefined && value < 0)
-    bad(`BSON field '${field}' value must be >= 0, actual value '${value}'`, 51024, 'Location51024');
+    fault(51024, `BSON field '${field}' value must be >= 0, actual value '${value}'`);
   return value;
 }
 
@@ -134,7 +133,7 @@ export function flagOf(body: Doc, name: string, field: string): boolean | undefi
 }
 
 export function unsupported(what: string): never {
-  bad(`${what} is not supported by the embedded engine`, 115, 'CommandNotSupported');
+  fault(115, `${what} is not supported by the embedded engine`);
 }
 
 export function refuseOptions(body: Doc, name: string, options: readonly string[]): void {

@@ -1,7 +1,7 @@
 // $jsonSchema as MongoDB reads it (draft 4 with bsonType): a keyword this room does not know is refused, not skipped.
 
 import type { Doc } from './documents.ts';
-import { bad } from './errors.ts';
+import { bad, fault } from './errors.ts';
 import { toRegExp } from './regexes.ts';
 import { show } from './showing.ts';
 import { compare, equal, field, isNumber, isObject, toNumber, typeName } from './values.ts';
@@ -20,7 +20,7 @@ const JSON_TYPES: Record<string, string[]> = {
 const ANNOTATIONS = new Set(['title', 'description', 'encrypt', 'encryptMetadata']);
 
 export function compileSchema(schema: unknown): Test {
-  if (!isObject(schema)) bad('$jsonSchema must be an object', 14, 'TypeMismatch');
+  if (!isObject(schema)) fault(14, '$jsonSchema must be an object');
   const tests: Test[] = [];
   for (const keyword of Object.keys(schema)) {
     if (!ANNOTATIONS.has(keyword)) tests.push(keywordTest(keyword, schema[keyword], schema));
@@ -29,7 +29,7 @@ export function compileSchema(schema: unknown): Test {
 }
 
 function mistyped(keyword: string, kind: string): never {
-  bad(`$jsonSchema keyword '${keyword}' must be ${kind}`, 14, 'TypeMismatch');
+  fault(14, `$jsonSchema keyword '${keyword}' must be ${kind}`);
 }
 
 const whole = (keyword: string, spec: unknown): number => {
@@ -178,7 +178,7 @@ function compoundTest(keyword: string, spec: unknown, schema: Doc): Test {
         (array) => spec !== true || array.every((one, i) => !array.slice(0, i).some((o) => equal(o, one))),
       );
     default:
-      bad(`Unknown $jsonSchema keyword: ${keyword}`, 9, 'FailedToParse');
+      fault(9, `Unknown $jsonSchema keyword: ${keyword}`);
   }
 }
 

@@ -5,7 +5,7 @@ import { type Catalogue, type Collection, find as findCollection } from './catal
 import { FIRST_BATCH } from './cursors.ts';
 import { type Doc, decode, decodeFields, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
-import { bad } from './errors.ts';
+import { fault } from './errors.ts';
 import { count as countMatching, type Query, type Row, read } from './finding.ts';
 import { encodePart } from './keys.ts';
 import { compileFilter } from './matching.ts';
@@ -37,7 +37,7 @@ export const FIND_FIELDS = new Set(
 
 export function lookUp({ catalogue }: Side, database: string, name: unknown): Collection | undefined {
   if (typeof name !== 'string' || name === '')
-    bad(`collection name has invalid type or is empty in database '${database}'`, 73, 'InvalidNamespace');
+    fault(73, `collection name has invalid type or is empty in database '${database}'`);
   return findCollection(catalogue, database, name);
 }
 
@@ -68,9 +68,9 @@ function checkDirection(direction: unknown): void {
   if (isDoc(direction) && direction.$meta !== undefined) return;
   const number = Number(direction);
   if (typeof direction === 'object' && direction !== null && !('value' in direction))
-    bad(`Illegal key in $sort specification: ${JSON.stringify(direction)}`, 15974, 'Location15974');
+    fault(15974, `Illegal key in $sort specification: ${JSON.stringify(direction)}`);
   if (number !== 1 && number !== -1)
-    bad('$sort key ordering must be 1 (for ascending) or -1 (for descending)', 15975, 'Location15975');
+    fault(15975, '$sort key ordering must be 1 (for ascending) or -1 (for descending)');
 }
 
 export function openFind(side: Side, database: string, body: Doc, tick: Tick): Opened {
@@ -123,8 +123,7 @@ export function runCount(side: Side, database: string, body: Doc, tick: Tick): D
 
 export function runDistinct(side: Side, database: string, body: Doc, tick: Tick): Doc {
   checkFields('distinct', body, ['key', 'query', 'collation', 'hint']);
-  if (typeof body.key !== 'string')
-    bad("BSON field 'distinct.key' is missing but a required field", 40414, 'Location40414');
+  if (typeof body.key !== 'string') fault(40414, "BSON field 'distinct.key' is missing but a required field");
   const c = lookUp(side, database, body.distinct);
   const query = { ...queryOf(c, body, 'distinct', 'query'), tick };
   checkFilter(query.filter, query.env);

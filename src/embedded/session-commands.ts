@@ -2,7 +2,7 @@
 // sessions to keep, hence no transactions and no retryable writes.
 import { hostname } from 'node:os';
 import type { Doc } from './documents.ts';
-import { bad } from './errors.ts';
+import { fault } from './errors.ts';
 import { LARGEST_DOCUMENT } from './records.ts';
 import type { Command, Request } from './requests.ts';
 import { LARGEST_MESSAGE } from './wire.ts';
@@ -61,15 +61,14 @@ function serverStatus({ engine }: Request): Doc {
 }
 
 function refuseAuthentication({ name }: Request): never {
-  bad(
-    `${name}: the embedded engine has no users. Connect without credentials; its socket admits its own user only`,
+  fault(
     18,
-    'AuthenticationFailed',
+    `${name}: the embedded engine has no users. Connect without credentials; its socket admits its own user only`,
   );
 }
 
 function noReplicaSet(): never {
-  bad('not running with --replSet', 76, 'NoReplicationEnabled');
+  fault(76, 'not running with --replSet');
 }
 
 const always = (reply: Doc): Command => ({ run: () => reply });
@@ -99,7 +98,7 @@ export const SESSION_COMMANDS: Record<string, Command> = {
       const names = Object.keys(known).filter(
         (name) => body.getParameter === '*' || body[name] !== undefined,
       );
-      if (names.length === 0) bad('no option found to get', 72, 'InvalidOptions');
+      if (names.length === 0) fault(72, 'no option found to get');
       return { ...Object.fromEntries(names.map((name) => [name, known[name]])), ok: 1 };
     },
   },
@@ -110,11 +109,9 @@ export const SESSION_COMMANDS: Record<string, Command> = {
   replSetGetStatus: { run: noReplicaSet },
   replSetInitiate: { run: noReplicaSet },
   commitTransaction: {
-    run: () =>
-      bad('Transaction numbers are only allowed on a replica set member or mongos', 20, 'IllegalOperation'),
+    run: () => fault(20, 'Transaction numbers are only allowed on a replica set member or mongos'),
   },
   abortTransaction: {
-    run: () =>
-      bad('Transaction numbers are only allowed on a replica set member or mongos', 20, 'IllegalOperation'),
+    run: () => fault(20, 'Transaction numbers are only allowed on a replica set member or mongos'),
   },
 };

@@ -1,6 +1,6 @@
 // What a pipeline stage is: a function of a stream of documents, compiled from its specification.
 import type { Doc } from './documents.ts';
-import { MongoFault } from './errors.ts';
+import { fault } from './errors.ts';
 import type { MatchEnv } from './matching.ts';
 import type { Scope } from './operators.ts';
 
@@ -35,8 +35,8 @@ const ABSENT = new Set([
 
 export function refuseStage(name: string): never {
   if (name === '$changeStream') {
-    throw new MongoFault(40573, 'Location40573', 'The $changeStream stage is only supported on replica sets');
+    fault(40573, 'The $changeStream stage is only supported on replica sets');
   }
   const why = ABSENT.has(name) ? ' (the embedded engine does not have it)' : '';
-  throw new MongoFault(40324, 'Location40324', `Unrecognized pipeline stage name: '${name}'${why}`);
+  fault(40324, `Unrecognized pipeline stage name: '${name}'${why}`);
 }

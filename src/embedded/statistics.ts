@@ -27,16 +27,3 @@ export function deviation(values: readonly unknown[], fewer: 0 | 1): unknown {
   const squares = numbers.reduce((total, x) => total + (x - mean) ** 2, 0);
   return double(Math.sqrt(squares / (numbers.length - fewer)));
 }
-
-/** Percentiles by nearest rank, which is how MongoDB's approximate method answers over few values. */
-export function percentiles(values: readonly unknown[], shares: readonly number[]): unknown[] {
-  const numbers = values
-    .filter(isNumber)
-    .map(toNumber)
-    .sort((a, b) => a - b);
-  return shares.map((share) => {
-    if (numbers.length === 0) return null;
-    const rank = Math.max(0, Math.ceil(share * numbers.length) - 1);
-    return double(numbers[rank] ?? 0);
-  });
-}

@@ -2,7 +2,7 @@
 // The score travels with the document under a symbol, which spreads keep and BSON never sees.
 
 import type { Doc } from './documents.ts';
-import { bad } from './errors.ts';
+import { bad, fault } from './errors.ts';
 import { valuesAt } from './paths.ts';
 import { stem } from './stemming.ts';
 import { isObject } from './values.ts';
@@ -135,14 +135,12 @@ export function compileText(spec: unknown, fields: TextFields): (doc: Doc) => bo
 export function searchOf(spec: unknown): string {
   if (!isObject(spec)) bad('$text expects an object');
   const { $search: search, $language: language = 'english' } = spec;
-  if (typeof search !== 'string')
-    bad("BSON field '$text.$search' is missing but a required field", 40414, 'Location40414');
+  if (typeof search !== 'string') fault(40414, "BSON field '$text.$search' is missing but a required field");
   for (const option of ['$caseSensitive', '$diacriticSensitive']) {
-    if (spec[option] === true)
-      bad(`${option} is not supported by the embedded engine`, 115, 'CommandNotSupported');
+    if (spec[option] === true) fault(115, `${option} is not supported by the embedded engine`);
   }
   if (!['english', 'en', 'none'].includes(String(language))) {
-    bad(`unsupported language: "${language}" for text index version 3`, 17262, 'Location17262');
+    fault(17262, `unsupported language: "${language}" for text index version 3`);
   }
   return search;
 }

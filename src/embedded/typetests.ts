@@ -1,6 +1,6 @@
 // The arguments of $type and the bit tests.
 import { Binary } from 'bson';
-import { bad } from './errors.ts';
+import { bad, fault } from './errors.ts';
 import { show } from './showing.ts';
 import { isNumber, toNumber, typeName } from './values.ts';
 
@@ -37,13 +37,13 @@ export function aliases(spec: unknown): Set<string> {
     if (one === 'number') for (const name of NUMBERS) names.add(name);
     else names.add(alias(one));
   }
-  if (names.size === 0) bad('$type must match at least one type', 9, 'FailedToParse');
+  if (names.size === 0) fault(9, '$type must match at least one type');
   return names;
 }
 
 function alias(one: unknown): string {
   if (typeof one === 'string') return ALIASES.has(one) ? one : bad(`Unknown type name alias: ${one}`);
-  if (!isNumber(one)) bad('type must be represented as a number or a string', 14, 'TypeMismatch');
+  if (!isNumber(one)) fault(14, 'type must be represented as a number or a string');
   return CODES[toNumber(one)] ?? bad(`Invalid numerical type code: ${show(one)}`);
 }
 
@@ -85,7 +85,7 @@ function bitMask(operator: string, spec: unknown): bigint {
     }, 0n);
   }
   if (isNumber(spec) && toNumber(spec) < 0) {
-    bad(`Expected a non-negative number in: ${operator}: ${show(spec)}`, 9, 'FailedToParse');
+    fault(9, `Expected a non-negative number in: ${operator}: ${show(spec)}`);
   }
   return (
     bitsOf(spec) ??

@@ -3,7 +3,7 @@
 import { ObjectId } from 'bson';
 import type { Doc } from './documents.ts';
 import { Draft } from './drafts.ts';
-import { bad, MongoFault } from './errors.ts';
+import { bad, fault } from './errors.ts';
 import { scopeOf } from './expressions.ts';
 import type { MatchEnv } from './matching.ts';
 import { fieldsOfModifier, type Modifier, modifier } from './modifiers.ts';
@@ -41,7 +41,7 @@ export interface Update {
 export function compileUpdate(update: unknown, env: UpdateEnv): Update {
   if (Array.isArray(update)) return pipelineUpdate(update, env);
   if (!isObject(update)) {
-    bad('Update argument must be either an object or an array', 9, 'FailedToParse');
+    fault(9, 'Update argument must be either an object or an array');
   }
   const [first] = Object.keys(update);
   return first?.startsWith('$') ? operatorUpdate(update, env) : replacement(update, env);
@@ -144,13 +144,9 @@ function refuseElements(draft: Draft, parts: string[], role: string): void {
 }
 
 function checkPath(path: string): void {
-  if (path === '') throw new MongoFault(56, 'EmptyFieldName', 'An empty update path is not valid.');
+  if (path === '') fault(56, 'An empty update path is not valid.');
   if (path.split('.').includes('')) {
-    throw new MongoFault(
-      56,
-      'EmptyFieldName',
-      `The update path '${path}' contains an empty field name, which is not allowed.`,
-    );
+    fault(56, `The update path '${path}' contains an empty field name, which is not allowed.`);
   }
   const [first = ''] = path.split('.');
   if (first === '$' || /^\$\[.*\]$/.test(first)) {
@@ -165,7 +161,7 @@ function checkStorable({ operator, path }: Step): void {
   if (!path.startsWith('$') || operator === '$setOnInsert' || operator === '$unset') return;
   const [first] = path.split('.');
   const message = `The dollar ($) prefixed field '${first}' in '${path}' is not valid for storage.`;
-  throw new MongoFault(52, 'DollarPrefixedFieldName', message);
+  fault(52, message);
 }
 
 const overlap = (a: string, b: string): boolean => a === b || a.startsWith(`${b}.`) || b.startsWith(`${a}.`);
@@ -173,7 +169,7 @@ const overlap = (a: string, b: string): boolean => a === b || a.startsWith(`${b}
 function conflict(path: string, other: string): never {
   const at = path.length < other.length ? path : other;
   const message = `Updating the path '${path}' would create a conflict at '${at}'`;
-  throw new MongoFault(40, 'ConflictingUpdateOperators', message);
+  fault(40, message);
 }
 
 function refuseConflicts(steps: readonly Step[]): void {
@@ -209,18 +205,14 @@ function checkPlaceholders(steps: readonly Step[], filters: ArrayFilters, update
   }
   for (const name of filters.keys()) {
     if (used.has(name)) continue;
-    bad(
-      `The array filter for identifier '${name}' was not used in the update ${show(update)}`,
-      9,
-      'FailedToParse',
-    );
+    fault(9, `The array filter for identifier '${name}' was not used in the update ${show(update)}`);
   }
 }
 
 function keepId(before: Doc, after: Doc): void {
   if (before._id === undefined || identical(before._id, after._id)) return;
   const message = "Performing an update on the path '_id' would modify the immutable field '_id'";
-  throw new MongoFault(66, 'ImmutableField', message);
+  fault(66, message);
 }
 
 /** _id comes first, and is there. */
@@ -233,14 +225,13 @@ function identified(doc: Doc): Doc {
 function replacement(update: Doc, env: UpdateEnv): Update {
   for (const name of Object.keys(update)) {
     if (!name.startsWith('$') || name === '$ref' || name === '$id') continue;
-    throw new MongoFault(
+    fault(
       52,
-      'DollarPrefixedFieldName',
       `The dollar ($) prefixed field '${name}' in '${name}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
     );
   }
   if (env.arrayFilters && env.arrayFilters.length > 0) {
-    bad('arrayFilters may not be specified for replacement-style update', 9, 'FailedToParse');
+    fault(9, 'arrayFilters may not be specified for replacement-style update');
   }
   return {
     kind: 'replacement',
@@ -265,9 +256,8 @@ function idOnly(filter: Doc): Doc {
 function replaced(doc: Doc, by: Doc): Doc | null {
   const { _id = doc._id, ...rest } = by;
   if (doc._id !== undefined && !equal(_id, doc._id)) {
-    throw new MongoFault(
+    fault(
       66,
-      'ImmutableField',
       `After applying the update, the (immutable) field '_id' was found to have been altered to _id: ${show(_id)}`,
     );
   }
@@ -279,17 +269,17 @@ const ALLOWED = ['$addFields', '$set', '$unset', '$project', '$replaceRoot', '$r
 
 function pipelineUpdate(stages: unknown[], env: UpdateEnv): Update {
   if (env.arrayFilters && env.arrayFilters.length > 0) {
-    bad('arrayFilters may not be specified for pipeline-syle updates', 9, 'FailedToParse');
+    fault(9, 'arrayFilters may not be specified for pipeline-syle updates');
   }
   const scope: Scope = new Map([
     ...(env.scope ?? scopeOf({ NOW: env.now })),
     ...scopeOf(env.constants ?? {}),
   ]);
   const steps = stages.map((stage) => {
-    if (!isObject(stage)) bad(`Each element of the 'pipeline' array must be an object`, 14, 'TypeMismatch');
+    if (!isObject(stage)) fault(14, `Each element of the 'pipeline' array must be an object`);
     const [name = ''] = Object.keys(stage);
     if (!ALLOWED.includes(name)) {
-      bad(`${name} is not allowed to be used within an update`, 72, 'InvalidOptions');
+      fault(72, `${name} is not allowed to be used within an update`);
     }
     return compileReshaping(name, stage[name], { ...env, scope });
   });
@@ -311,7 +301,7 @@ function pipelineUpdate(stages: unknown[], env: UpdateEnv): Update {
       const base = upsertBase(env.filter);
       const { _id = base._id ?? new ObjectId(), ...rest } = run(base);
       if (base._id !== undefined && !equal(_id, base._id)) keepId(base, { _id });
-      if (Array.isArray(_id)) bad(`The '_id' value cannot be of type ${typeName(_id)}`, 53, 'InvalidIdField');
+      if (Array.isArray(_id)) fault(53, `The '_id' value cannot be of type ${typeName(_id)}`);
       return { _id, ...rest };
     },
   };

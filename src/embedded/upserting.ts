@@ -1,7 +1,7 @@
 // The document that an upsert starts from: what its filter says by equality.
 import type { Doc } from './documents.ts';
 import { Draft } from './drafts.ts';
-import { MongoFault } from './errors.ts';
+import { fault } from './errors.ts';
 import { isOperatorDoc } from './matching.ts';
 import { isRegex } from './regexes.ts';
 import { clone, isObject } from './values.ts';
@@ -41,7 +41,7 @@ function add(path: string, value: unknown, found: Map<string, unknown>): void {
   for (const other of found.keys()) {
     if (other !== path && !other.startsWith(`${path}.`) && !path.startsWith(`${other}.`)) continue;
     const message = `cannot infer query fields to set, path '${path}' is matched twice`;
-    throw new MongoFault(54, 'NotSingleValueField', message);
+    fault(54, message);
   }
   found.set(path, value);
 }

@@ -4,7 +4,7 @@ import { load, openCatalogue, storedVersion } from './catalogue.ts';
 import { type Batches, inBatches } from './cursors.ts';
 import { type Doc, decode } from './documents.ts';
 import { encode } from './encoding.ts';
-import { MongoFault } from './errors.ts';
+import { fault } from './errors.ts';
 import type { Answered, Asked } from './readers.ts';
 import { asFault } from './requests.ts';
 import { openSearch, runSearch } from './searches.ts';
@@ -21,8 +21,7 @@ function deadline(body: Doc): (() => void) | undefined {
   if (most <= 0) return undefined;
   const until = performance.now() + most;
   return () => {
-    if (performance.now() > until)
-      throw new MongoFault(50, 'MaxTimeMSExpired', 'operation exceeded time limit');
+    if (performance.now() > until) fault(50, 'operation exceeded time limit');
   };
 }
 
@@ -45,7 +44,7 @@ function run(command: string, database: string, body: Doc, cursor: bigint): Outc
 
 function next(cursor: bigint, batchSize: number | undefined): Outcome {
   const known = cursors.get(cursor);
-  if (!known) throw new MongoFault(43, 'CursorNotFound', `cursor id ${cursor} not found`);
+  if (!known) fault(43, `cursor id ${cursor} not found`);
   const { batch, done } = known.batches.next(batchSize);
   if (done) cursors.delete(cursor);
   return { reply: cursorReply(done ? 0n : cursor, known.namespace, 'nextBatch', batch), open: !done };

@@ -4,7 +4,7 @@
 import { checkName, find, refuseView } from './catalogue.ts';
 import { changeRecord, execute, executeOne, prepare, type Statement } from './changing.ts';
 import { type Doc, decode, isDoc } from './documents.ts';
-import { bad, MongoFault } from './errors.ts';
+import { fault, MongoFault } from './errors.ts';
 import { type Query, read } from './finding.ts';
 import { collectionFor, insertDoc, insertRaw } from './inserting.ts';
 import { compileProjection } from './projecting.ts';
@@ -23,20 +23,14 @@ function asWriteError(index: number, fault: MongoFault): WriteError {
 
 function checkBatch(size: number): void {
   if (size === 0 || size > MOST_STATEMENTS)
-    bad(
-      `Write batch sizes must be between 1 and ${MOST_STATEMENTS}. Got ${size} operations.`,
-      16,
-      'InvalidLength',
-    );
+    fault(16, `Write batch sizes must be between 1 and ${MOST_STATEMENTS}. Got ${size} operations.`);
 }
 
 const statementsOf = ({ body, documents, name }: Request, field: string): Doc[] => {
   const sequence = documents.get(field);
   const list = sequence ? sequence.map(decode) : (listOf(body, name, field) ?? []);
   checkBatch(list.length);
-  return list.map((each) =>
-    isDoc(each) ? each : bad(`'${name}.${field}' must hold objects`, 14, 'TypeMismatch'),
-  );
+  return list.map((each) => (isDoc(each) ? each : fault(14, `'${name}.${field}' must hold objects`)));
 };
 
 const failures = (errors: WriteError[]): Doc => (errors.length > 0 ? { writeErrors: errors } : {});
@@ -90,10 +84,9 @@ function queryFor(request: Request, collection: string, spec: Doc, label: string
 
 function updateStatement(request: Request, collection: string, spec: Doc): Statement {
   checkFields('update.updates', spec, UPDATE_FIELDS);
-  if (spec.u === undefined)
-    bad("BSON field 'update.updates.u' is missing but a required field", 40414, 'Location40414');
+  if (spec.u === undefined) fault(40414, "BSON field 'update.updates.u' is missing but a required field");
   if (spec.c !== undefined && !Array.isArray(spec.u))
-    bad('Constant values may only be specified for pipeline updates', 51198, 'Location51198');
+    fault(51198, 'Constant values may only be specified for pipeline updates');
   return {
     database: request.database,
     collection,
@@ -183,10 +176,9 @@ const isOne = (spec: Doc): boolean => isNumber(spec.limit) && toNumber(spec.limi
 function deleteStatement(request: Request, collection: string, spec: Doc): Statement {
   checkFields('delete.deletes', spec, ['q', 'limit', 'collation', 'hint', 'sampleId']);
   if (!isNumber(spec.limit))
-    bad("BSON field 'delete.deletes.limit' is missing but a required field", 40414, 'Location40414');
+    fault(40414, "BSON field 'delete.deletes.limit' is missing but a required field");
   const limit = toNumber(spec.limit);
-  if (limit !== 0 && limit !== 1)
-    bad(`The limit field in delete objects must be 0 or 1. Got ${limit}`, 9, 'FailedToParse');
+  if (limit !== 0 && limit !== 1) fault(9, `The limit field in delete objects must be 0 or 1. Got ${limit}`);
   return {
     database: request.database,
     collection,
@@ -230,12 +222,10 @@ function modification(request: Request): { statement: Statement; removing: boole
   const removing = flagOf(body, name, 'remove') === true;
   const fresh = flagOf(body, name, 'new') === true;
   const upsert = flagOf(body, name, 'upsert') === true;
-  if (removing && body.update !== undefined)
-    bad('Cannot specify both an update and remove=true', 9, 'FailedToParse');
-  if (!removing && body.update === undefined)
-    bad('Either an update or remove=true must be specified', 9, 'FailedToParse');
+  if (removing && body.update !== undefined) fault(9, 'Cannot specify both an update and remove=true');
+  if (!removing && body.update === undefined) fault(9, 'Either an update or remove=true must be specified');
   if (removing && (upsert || fresh))
-    bad(`Cannot specify both ${upsert ? 'upsert' : 'new'}=true and remove=true`, 9, 'FailedToParse');
+    fault(9, `Cannot specify both ${upsert ? 'upsert' : 'new'}=true and remove=true`);
   const c = find(engine.catalogue, database, collection);
   refuseView(c);
   const update = {

@@ -226,12 +226,12 @@ describe('an expression', () => {
     [{ $add: ['a'] }, 14, '$add only supports numeric or date types, not string'],
     [{ $divide: [1, 0] }, 2, "can't $divide by zero"],
     [{ $subtract: [1] }, 16020, 'Expression $subtract takes exactly 2 arguments. 1 were passed in.'],
-    [{ $size: 'x' }, 17124, 'The argument to $size must be an array, but was of type: string'],
+    [{ $size: 'x' }, 17124, '$size only supports arrays, not string'],
     [{ $concat: [1] }, 16702, '$concat only supports strings, not int'],
     [{ $toInt: 'x' }, 241, "Failed to parse number 'x'"],
     ['$$nobody', 17276, 'Use of undefined variable: nobody'],
     [{ a: 1, $add: [1] }, 16410, "FieldPath field names may not start with '$'"],
-    [{ $year: 'x' }, 16006, "can't convert from BSON type string to Date"],
+    [{ $year: 'x' }, 16006, '$year only supports dates, not string'],
     [{ $dateToString: { date: NOW, timezone: 'Nowhere/None' } }, 40485, 'unrecognized time zone identifier'],
   ])('%j is refused with %i', (expression, code, message) => {
     expect(() => evaluate(expression)).toThrow(
