@@ -13,10 +13,10 @@ import {
   pausedUntil,
   pauseEndpoint,
   postpone,
+  type StoredDelivery,
   wakeLane,
 } from '../notify/deliveries.ts';
 import { bindOpened, mourn, ticketForCard } from '../notify/failures.ts';
-import type { StoredDelivery } from '../notify/model.ts';
 import { isAway } from '../store.ts';
 import { traced } from '../tracing.ts';
 import type { Endpoints } from './endpoints.ts';

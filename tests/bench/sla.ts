@@ -244,8 +244,11 @@ export async function benchSla(
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { MONGODB_URI, REDIS_URL, WAITING } = process.env;
+  const { MONGODB_URI, REDIS_URL, WAITING, ROUNDS } = process.env;
   if (!MONGODB_URI || !REDIS_URL) throw new Error('MONGODB_URI and REDIS_URL say which stores to measure');
-  const results = await benchSla(MONGODB_URI, REDIS_URL, { waiting: Number(WAITING ?? 100_000) });
+  const results = await benchSla(MONGODB_URI, REDIS_URL, {
+    waiting: Number(WAITING ?? 100_000),
+    rounds: Number(ROUNDS ?? 3),
+  });
   console.log(JSON.stringify(results, null, 2));
 }
