@@ -32,21 +32,38 @@ export interface Swept {
 const aside = new Map<string, number>();
 
 export async function sweep({ log }: { log: Logger }): Promise<Swept> {
-  const began = performance.now();
+  const end = performance.now() + LONGEST_MS;
   let fired = 0;
   let lateMs = 0;
   await spreadNow(log);
   for (;;) {
     const now = await storeTime();
-    const tickets = await due(now, BATCH, setAside());
-    const oldest = tickets[0]?.nextDeadlineAt;
-    if (oldest) lateMs = Math.max(lateMs, now.getTime() - oldest.getTime());
-    const written = await settleAll(tickets, now, log);
-    fired += written;
-    const next = tickets.length === BATCH ? now : await nextDue(setAside());
-    const more = written > 0 && next !== null && next <= (await storeTime());
-    if (!more || performance.now() - began > LONGEST_MS) return { fired, lateMs, ...(next ? { next } : {}) };
+    const passed = await pass(now, end, log);
+    fired += passed.written;
+    lateMs = Math.max(lateMs, passed.lateMs);
+    const next = await nextDue(setAside());
+    const more = passed.written > 0 && next !== null && next <= (await storeTime());
+    if (!more || performance.now() > end) return { fired, lateMs, ...(next ? { next } : {}) };
   }
+}
+
+/** Once through all that is due by `now`. The next batch is read while the one before it is written. */
+async function pass(now: Date, end: number, log: Logger): Promise<{ written: number; lateMs: number }> {
+  let written = 0;
+  let lateMs = 0;
+  let tickets = await due(now, BATCH, { except: setAside() });
+  const oldest = tickets[0]?.nextDeadlineAt;
+  if (oldest) lateMs = now.getTime() - oldest.getTime();
+  while (tickets.length) {
+    const more = tickets.length === BATCH && performance.now() < end;
+    const [next, done] = await Promise.all([
+      more ? due(now, BATCH, { except: setAside(), skip: BATCH }) : [],
+      settleAll(tickets, now, log),
+    ]);
+    written += done;
+    tickets = next;
+  }
+  return { written, lateMs };
 }
 
 let spreadAt = Number.NEGATIVE_INFINITY;

@@ -3,11 +3,16 @@ import { ticketCollection } from './model.ts';
 import type { StoredTicket, Ticket } from './ticket.ts';
 import type { StatusKind } from './workflow.ts';
 
-/** What has come due by now, the longest due first. */
-export function due(now: Date, limit: number, except: readonly string[] = []): Promise<StoredTicket[]> {
+/** What has come due by now, the longest due first. `skip`: those that somebody is seeing to already. */
+export function due(
+  now: Date,
+  limit: number,
+  { except = [], skip = 0 }: { except?: readonly string[]; skip?: number } = {},
+): Promise<StoredTicket[]> {
   return ticketCollection()
     .find({ nextDeadlineAt: { $type: 'date', $lte: now }, ...other(except) })
     .sort({ nextDeadlineAt: 1 })
+    .skip(skip)
     .limit(limit)
     .toArray();
 }
