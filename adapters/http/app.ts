@@ -6,6 +6,7 @@ import helmet from 'helmet';
 import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
 import { traced } from '../../src/tracing.ts';
+import { inTime, jsonBody, steadily } from './bodies.ts';
 import { isForm } from './forms.ts';
 import { problems, sendProblem } from './problem.ts';
 import { type Edge, expressPath, type Route, serve } from './route.ts';
@@ -42,8 +43,7 @@ export function buildApp(options: AppOptions): Express {
       }),
     );
   for (const { path, handler } of options.doors) app.use(path, handler);
-  const json = [onlyJson, express.json({ limit: options.bodyLimit, strict: false })];
-  mount(app, options.routes, json, options.edge);
+  mount(app, options.routes, jsonBody(options.bodyLimit), options.edge);
   app.use((req, _res, next) =>
     next(
       new Refusal(
@@ -57,6 +57,7 @@ export function buildApp(options: AppOptions): Express {
   return app;
 }
 
+const MOST_HEADERS = 100;
 /** What answers while it starts. */
 const ALWAYS: ReadonlySet<string> = new Set(['/', '/health', '/ready', '/metrics', '/openapi.json']);
 
@@ -79,6 +80,11 @@ const begin =
           'request',
         );
     });
+    if (req.rawHeaders.length > 2 * MOST_HEADERS) {
+      res.set('Connection', 'close');
+      sendProblem(res, new Refusal('large', 'request.headers', 'The request has too many headers.'), 431);
+      return;
+    }
     if (options.isDraining() && req.path !== '/health') {
       res.set('Connection', 'close');
       sendProblem(
@@ -96,14 +102,6 @@ const begin =
     }
     next();
   };
-
-const onlyJson: RequestHandler = (req, _res, next) => {
-  const has =
-    req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
-  if (has && !req.is('json') && !req.is('+json'))
-    throw new Refusal('media', 'request.media_type', 'Send the body as application/json.');
-  next();
-};
 
 const formOrJson = (json: RequestHandler[]): RequestHandler[] =>
   json.map((step) => (req, res, next) => (isForm(req) ? next() : step(req, res, next)));
@@ -126,12 +124,15 @@ function mount(app: Express, routes: Route[], json: RequestHandler[], edge: Edge
       for (const one of ones)
         spot[one.method](
           named(one),
+          one.consumes || one.form ? steadily() : inTime(),
           ...(one.consumes ? [] : one.form ? formOrJson(json) : json),
           spanned(one, serve(one, edge)),
         );
-      spot.all((req, res, next) => {
-        if (req.method === 'OPTIONS') return next();
-        res.set('Allow', ones.map((one) => one.method.toUpperCase()).join(', '));
+      spot.all((req, res) => {
+        const methods = ones.map((one) => one.method.toUpperCase());
+        if (methods.includes('GET')) methods.push('HEAD');
+        res.set('Allow', [...methods, 'OPTIONS'].join(', '));
+        if (req.method === 'OPTIONS') return void res.status(204).end();
         sendProblem(res, new Refusal('invalid', 'route.method', `${req.method} is not possible here.`), 405);
       });
     }

@@ -96,7 +96,8 @@ export async function startHttp({
     },
     app,
   );
-  server.maxHeadersCount = 200;
+  // All of them, or app.ts could not refuse too many: a request without its last headers is another request.
+  server.maxHeadersCount = 0;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(

@@ -11,6 +11,7 @@ import { once } from '../../src/once.ts';
 import { DEEDS, type Deed, may } from '../../src/people/access.ts';
 import { seal, unseal } from '../../src/secrets.ts';
 import { type FieldKinds, formBody, isForm, readForm } from './forms.ts';
+import { readBy } from './reading.ts';
 import { fromWire, toWire } from './wire.ts';
 
 export interface Call<Params, Query, Body> {
@@ -104,13 +105,13 @@ export function serve(one: Route, edge: Edge): RequestHandler {
     };
     if (one.deed !== 'anyone' && !may(actor, one.deed))
       throw forbidden('access', `You may not ${DEEDS[one.deed].says.split(';')[0]}.`);
-    const params = one.params ? one.params.parse(fromWire({ ...req.params })) : undefined;
-    const query = one.query ? one.query.parse(fromWire({ ...req.query })) : noQuery(req);
+    const params = one.params ? readBy(one.params, fromWire({ ...req.params })) : undefined;
+    const query = one.query ? readBy(one.query, fromWire({ ...req.query })) : noQuery(req);
     if (one.form && one.consumes && !isForm(req))
       throw new Refusal('media', 'request.media_type', `Send the body as ${one.consumes}.`);
     const kept = one.form && isForm(req) ? await readBody(one.form, ctx, req) : [];
     try {
-      const body = one.body ? one.body.parse(fromWire(req.body ?? {})) : undefined;
+      const body = one.body ? readBy(one.body, fromWire(req.body ?? {})) : undefined;
       const call = { ctx, params, query, body, kept, seen: readIfMatch(req), req, res } as unknown as Call<
         never,
         never,

@@ -56,7 +56,12 @@ export function fromWire(value: unknown, path = '', depth = 0, free = false): un
       throw invalid('request.key', `"${key.slice(0, 40)}" is no name of a field.`, [
         { path: here, message: 'is not allowed' },
       ]);
-    out[free ? key : camelKey(key)] = fromWire(inner, here, depth + 1, free || FREE.has(key));
+    const name = free ? key : camelKey(key);
+    if (Object.hasOwn(out, name))
+      throw invalid('request.name_twice', `"${key.slice(0, 40)}" stands there twice.`, [
+        { path: here, message: 'stands there twice' },
+      ]);
+    out[name] = fromWire(inner, here, depth + 1, free || FREE.has(key));
   }
   return out;
 }

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Actor, Ctx } from '../context.ts';
+import { instant } from '../dates.ts';
 import { forbidden, invalid, unauthorised, unknown } from '../errors.ts';
 import { isId, newId } from '../id.ts';
 import { list, type Page, pageQuery } from '../lists.ts';
@@ -25,7 +26,7 @@ export const keyInput = z.strictObject({
     .max(3)
     .default(['read'])
     .meta({ description: 'Each has what the one before it has: read, write, admin.' }),
-  expiresAt: z.coerce.date().nullish(),
+  expiresAt: instant.nullish(),
   expiresInDays: z.number().int().min(1).max(3_650).optional(),
   userId: z.string().max(64).optional().meta({ description: 'Whom the key acts as. Admins only.' }),
   companyId: z.string().max(64).optional().meta({ description: 'The own company, if it is said at all.' }),

@@ -1,6 +1,7 @@
 // One deed on many tickets. Each ticket has its own outcome: what one refuses does not hold up the others.
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
+import { instant } from '../dates.ts';
 import { priorityInput } from '../desks/desk.ts';
 import { forbidden, invalid, Refusal } from '../errors.ts';
 import { may } from '../people/access.ts';
@@ -36,7 +37,7 @@ export const bulkInput = z.strictObject({
   priority: priorityInput.optional(),
   category: z.string().max(60).nullish(),
   tags: tagList.optional(),
-  until: z.coerce.date().nullish(),
+  until: instant.nullish(),
   into: z.string().min(1).max(64).optional(),
   macroId: z.string().max(120).optional(),
   ...commentInput.partial().shape,

@@ -2,6 +2,7 @@
 // rule (the words, the status, the assignment, the priority) and its own entry; all of them commit together.
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
+import { instant } from '../dates.ts';
 import { type Desk, priorityInput, readCategory, readCustomFields } from '../desks/desk.ts';
 import { conflict, forbidden } from '../errors.ts';
 import { same } from '../history/entry.ts';
@@ -22,7 +23,7 @@ const words = {
   affectedService: word(200),
   impactLevel: word(),
   category: z.string().max(60).nullable(),
-  dueDate: z.coerce.date().nullable(),
+  dueDate: instant.nullable(),
   estimatedHours: hours,
   actualHours: hours,
   externalRef: word(200),

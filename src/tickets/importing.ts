@@ -2,6 +2,7 @@
 // Nobody is told of them. A line with an external reference is taken once, however often the file is sent.
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
+import { instant } from '../dates.ts';
 import { type Desk, priorityInput, readCategory, readCustomFields } from '../desks/desk.ts';
 import { findDesk } from '../desks/desks.ts';
 import { forbidden, invalid, Refusal } from '../errors.ts';
@@ -15,12 +16,11 @@ import type { Requester, Ticket } from './ticket.ts';
 import { line, lower, tagList, word } from './tickets.ts';
 import { kindOf, readStatus } from './workflow.ts';
 
-const when = z.coerce.date();
 const commentShape = z.strictObject({
   content: z.string().min(1).max(100_000),
   isInternal: z.boolean().default(false),
   author: z.string().max(320).optional(),
-  createdAt: when.optional(),
+  createdAt: instant.optional(),
 });
 
 /** What a line may say. A field that an export writes and that cannot be given is passed over. */
@@ -42,14 +42,14 @@ export const importLine = z.object({
   teamId: z.string().max(40).nullish(),
   externalRef: word(200).nullish(),
   key: z.string().max(40).nullish(),
-  dueDate: when.nullish(),
+  dueDate: instant.nullish(),
   estimatedHours: z.number().min(0).max(100_000).nullish(),
   actualHours: z.number().min(0).max(100_000).nullish(),
   resolutionNotes: z.string().max(20_000).nullish(),
   customFields: z.record(z.string().max(40), z.unknown()).nullish(),
-  createdAt: when.nullish(),
-  resolvedAt: when.nullish(),
-  closedAt: when.nullish(),
+  createdAt: instant.nullish(),
+  resolvedAt: instant.nullish(),
+  closedAt: instant.nullish(),
   comments: z.array(commentShape).max(1_000).nullish(),
 });
 type Line = z.output<typeof importLine>;

@@ -2,6 +2,7 @@
 // found by where the one before it ended, so that the thousandth costs what the first does.
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
+import { instant } from '../dates.ts';
 import { categoryWord, PRIORITIES, PRIORITY_RANK, priorityInput } from '../desks/desk.ts';
 import { desksOf, findDesk } from '../desks/desks.ts';
 import { invalid, unknown } from '../errors.ts';
@@ -13,7 +14,6 @@ import { matching, type Search, UNSHOWN } from './search.ts';
 import type { StoredTicket, Ticket } from './ticket.ts';
 import { KINDS, readStatus, type StatusKind } from './workflow.ts';
 
-const when = z.coerce.date();
 const word = (most = 100) => z.string().trim().min(1).max(most);
 
 export const SORTS = ['created_at', 'updated_at', 'priority', 'due_at', 'number', 'relevance'] as const;
@@ -37,9 +37,9 @@ export const listInput = z.strictObject({
   my: yesOrNo.optional(),
   unassigned: yesOrNo.optional(),
   overdue: yesOrNo.optional(),
-  createdAfter: when.optional(),
-  createdBefore: when.optional(),
-  updatedAfter: when.optional(),
+  createdAfter: instant.optional(),
+  createdBefore: instant.optional(),
+  updatedAfter: instant.optional(),
   sortBy: z.enum(SORTS).optional(),
   order: z.enum(['asc', 'desc']).optional(),
 });

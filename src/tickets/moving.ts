@@ -2,6 +2,7 @@
 // window for reopening, and what a requester may do to their own ticket.
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
+import { instant } from '../dates.ts';
 import { type Desk, priorityInput } from '../desks/desk.ts';
 import { conflict, forbidden, invalid } from '../errors.ts';
 import type { Action } from '../history/entry.ts';
@@ -28,7 +29,7 @@ export const statusInput = z.strictObject({
 export const resolveInput = z.strictObject({ resolutionNotes: notes.min(1) });
 export const notesInput = z.strictObject({ notes: notes.optional() });
 export const escalateInput = z.strictObject({ notes: notes.optional(), priority: priorityInput.optional() });
-export const snoozeInput = z.strictObject({ until: z.coerce.date().nullable() });
+export const snoozeInput = z.strictObject({ until: instant.nullable() });
 
 const DAY = 86_400_000;
 const isDone = (kind: StatusKind) => kind === 'resolved' || kind === 'closed';

@@ -1,6 +1,7 @@
 // Filing, reading and deleting a ticket. Each verb is access, then one change.
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
+import { instant } from '../dates.ts';
 import { priorityInput, readCategory, readCustomFields } from '../desks/desk.ts';
 import { findDesk } from '../desks/desks.ts';
 import { forbidden } from '../errors.ts';
@@ -35,7 +36,7 @@ export const createInput = z.strictObject({
     .meta({ description: 'On behalf of: a user id, a contact id or an address. Agents only.' }),
   assigneeId: z.string().max(40).nullish(),
   teamId: z.string().max(40).nullish(),
-  dueDate: z.coerce.date().nullish(),
+  dueDate: instant.nullish(),
   estimatedHours: z.number().min(0).max(100_000).nullish(),
   externalRef: word(200).optional(),
   customFields: z.record(z.string().max(40), z.unknown()).default({}),
