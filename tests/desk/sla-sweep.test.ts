@@ -48,7 +48,7 @@ const history = async ({ _id }: Ticket): Promise<Entry[]> => entriesOf(await loa
 const happened = async (ticket: Ticket): Promise<unknown[]> =>
   (await history(ticket)).slice(1).map((entry) => [entry.action, entry.facts?.clock ?? null]);
 const isFoldOfItsEntries = async (ticket: Ticket): Promise<boolean> => {
-  const { pending: _, pendingAt: __, ...stored } = await load(admin(), ticket._id);
+  const { pending: _, pendingAt: __, words: ___, ...stored } = await load(admin(), ticket._id);
   return same({ ...fold(await history(ticket)), _id: stored._id }, stored);
 };
 const drain = async (): Promise<number> => (await sweep({ log })).fired;
