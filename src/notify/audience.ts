@@ -24,7 +24,7 @@ export async function audienceOf(ticket: Ticket, entry: Entry): Promise<Audience
   const [found, members, leads, managers] = await Promise.all([
     Promise.all(mentioned.map((name) => userNamed(company, name))),
     team && event ? membersOf(company, team) : [],
-    event === 'sla_breach' || event === 'escalated' || event === 'sla_warning'
+    event === 'sla_breach' || event === 'escalated' || event === 'sla_warning' || wanted.includes('lead')
       ? answerable(company, team)
       : [],
     wanted.includes('managers') ? managersOf(company) : [],

@@ -11,6 +11,7 @@ export const EVENTS = [
   'mentioned',
   'assigned',
   'escalated',
+  'alert',
   'sla_warning',
   'reply',
   'note',
@@ -117,6 +118,8 @@ function headline(entry: Entry | PublicEntry, event: Event, names: Names): strin
         : did(`set the status to ${plain(after('status'))}`, `The status is now ${plain(after('status'))}`);
     case 'escalated':
       return did('escalated the ticket', 'The ticket was escalated');
+    case 'alert':
+      return 'A rule calls your attention to the ticket';
     case 'sla_warning':
       return 'A deadline comes near';
     case 'sla_breach':

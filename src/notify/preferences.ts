@@ -58,6 +58,7 @@ const BY_DEFAULT: Record<Event, readonly Medium[]> = {
   mentioned: ['in_app', 'email', 'slack', 'discord'],
   assigned: ['in_app', 'email', 'slack', 'discord'],
   escalated: ['in_app', 'email', 'slack', 'discord'],
+  alert: ['in_app', 'email', 'slack', 'discord'],
   sla_warning: ['in_app', 'slack', 'discord'],
   reply: ['in_app', 'email'],
   note: ['in_app'],

@@ -64,12 +64,13 @@ export function eventOf(entry: Pick<Entry, 'action' | 'comment' | 'silent' | 'fa
     case 'split':
     case 'linked':
       return 'updated';
+    case 'rule_applied':
+      return called(entry).length ? 'alert' : null;
     case 'comment_edited':
     case 'comment_deleted':
     case 'snoozed':
     case 'enriched':
     case 'enrichment_undone':
-    case 'rule_applied':
     case 'bound':
     case 'deleted':
       return null;
@@ -78,7 +79,7 @@ export function eventOf(entry: Pick<Entry, 'action' | 'comment' | 'silent' | 'fa
   }
 }
 
-/** Whom the step of an escalation names: assignee, team, lead, managers, or users by id (sla/duties). */
+/** Whom an escalation or a rule names: assignee, team, lead, managers, or users by id (sla/duties, automation). */
 export function called({ facts }: Pick<Entry, 'facts'>): string[] {
   return Array.isArray(facts?.notify) ? facts.notify.filter((who) => typeof who === 'string') : [];
 }
@@ -134,16 +135,26 @@ export function hearers(entry: Entry, ticket: Ticket, crowd: Crowd): Hearer[] {
     case 'escalated':
       users([ticket.assignee], event);
       users(crowd.leads, event);
-      users(called(entry), event);
-      if (called(entry).includes('team')) users(crowd.members, event);
-      if (called(entry).includes('managers')) users(crowd.managers, event);
+      users(named(entry, ticket, crowd), event);
       break;
+    case 'alert':
+      users(named(entry, ticket, crowd), event);
+      return [...heard.values()];
     default:
       users(ticket.assignee ? [ticket.assignee] : event === 'reply' ? crowd.members : [], event);
   }
   if (event !== 'created') users(ticket.watchers, event);
   tell({ kind: ticket.requester.kind, id: ticket.requester.id }, event, true);
   return [...heard.values()];
+}
+
+function named(entry: Entry, ticket: Ticket, crowd: Crowd): (string | null)[] {
+  return called(entry).flatMap((who): readonly (string | null)[] => {
+    if (who === 'assignee') return [ticket.assignee];
+    if (who === 'team') return crowd.members;
+    if (who === 'lead') return crowd.leads;
+    return who === 'managers' ? crowd.managers : [who];
+  });
 }
 
 /** `@mei` and `@mei.chen` in a comment: the names, lower case. */
