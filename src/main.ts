@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { startEmail } from '../adapters/email/index.ts';
 import { type HttpServer, startHttp } from '../adapters/http/index.ts';
 import { startSlack } from '../adapters/slack/index.ts';
+import { followRules } from './automation/following.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { systemCtx } from './context.ts';
 import { finishRenames } from './desks/renaming.ts';
@@ -119,7 +120,7 @@ export async function run(
         bundleMs: config.NOTIFY_BUNDLE_SECONDS * 1_000,
         notifies: config.NOTIFICATIONS_ENABLED,
         isOnCall,
-        followers: [followAttachments, router.follow],
+        followers: [followAttachments, followRules(log), router.follow],
         rounds: [
           {
             name: 'routing',

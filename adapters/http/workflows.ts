@@ -11,6 +11,7 @@ import {
   rules,
   savedRuleShape,
 } from '../../src/automation/rules.ts';
+import { runQuery, runShape, runs } from '../../src/automation/runs.ts';
 import { pageOf } from '../../src/lists.ts';
 import { byId } from './params.ts';
 import { type Route, route } from './route.ts';
@@ -86,5 +87,17 @@ export const workflowRoutes: Route[] = [
     deed: 'rule.manage',
     params: byId,
     run: ({ ctx, params }) => removeRule(ctx, params.id),
+  }),
+  route({
+    method: 'get',
+    path: `${at}/{id}/runs`,
+    tag,
+    summary: 'What became of an automation rule: what fired, what did not and why',
+    description: 'The latest first. What did not fire is kept for 3 days and in part, the rest for 30 days.',
+    deed: 'rule.read',
+    params: byId,
+    query: runQuery,
+    answer: pageOf(runShape),
+    run: ({ ctx, params, query }) => runs(ctx, params.id, query),
   }),
 ];

@@ -9,6 +9,7 @@ import { list, type Page, pageQuery, yesOrNo } from '../lists.ts';
 import { remembered } from '../memory.ts';
 import { may } from '../people/access.ts';
 import { isDuplicate } from '../store.ts';
+import { warningsOf } from './loops.ts';
 import { ruleCollection, type StoredRule } from './model.ts';
 import { checkReferences } from './references.ts';
 import { type Rule, type RuleInput, ruleInput, type rulePatch, ruleShape } from './rule.ts';
@@ -152,5 +153,7 @@ export async function removeRule(ctx: Ctx, id: string): Promise<void> {
 async function saved(ctx: Ctx, stored: StoredRule): Promise<SavedRule> {
   const { company } = ctx.actor;
   ofCompany.forget(company);
-  return { ...asRule(stored), warnings: [] };
+  const on = (await ruleCollection().find({ company, enabled: true }).limit(MOST).toArray()).map(asRule);
+  const rule = asRule(stored);
+  return { ...rule, warnings: rule.enabled ? warningsOf(rule, on) : [] };
 }

@@ -85,8 +85,14 @@ function checkBody(body: string | undefined): void {
 }
 
 /** The text for this ticket. What it names and is not there is left out. */
-export const fillIn = (macro: Pick<Macro, 'body'>, words: Record<string, unknown>): Promise<string> =>
-  engine.parseAndRender(macro.body, words, LIMITS);
+export async function fillIn({ body }: Pick<Macro, 'body'>, words: Record<string, unknown>): Promise<string> {
+  try {
+    return await engine.parseAndRender(body, words, LIMITS);
+  } catch (error) {
+    const [first = ''] = String((error as Error).message).split('\n');
+    throw conflict('macro.template', `The template could not be filled in: ${first.slice(0, 200)}`);
+  }
+}
 
 export const macroQuery = z.strictObject({
   ...pageQuery,

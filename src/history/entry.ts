@@ -99,6 +99,7 @@ export const QUIET_FIELDS: ReadonlySet<string> = new Set([
   'priorityRank',
   'lastReplyAt',
   'replies',
+  'ruleReplies',
   'autoCloseAt',
   'assignedAt',
   'mergedFrom',

@@ -80,6 +80,8 @@ export interface Ticket {
   nextDeadlineAt: Date | null;
   autoCloseAt: Date | null;
   replies: number;
+  /** When each automation rule last replied: none repeats itself too soon. */
+  ruleReplies?: Record<string, Date>;
   lastReplyAt: Date | null;
   firstRespondedAt: Date | null;
   resolvedAt: Date | null;

@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { evaluate } from '../../src/automation/condition.ts';
 import type { Facts } from '../../src/automation/fields.ts';
+import { warningsOf } from '../../src/automation/loops.ts';
 import { type Condition, chainOf, eventsOf, type Leaf, ruleInput } from '../../src/automation/rule.ts';
 import type { Entry } from '../../src/history/entry.ts';
 import { ALWAYS } from '../../src/sla/calendar.ts';
@@ -281,5 +282,80 @@ describe('what sets a rule off', () => {
     expect(chainOf({ facts: { rules: ['a', 'b'] } })).toEqual(['a', 'b']);
     expect(chainOf({ facts: { rules: 'a' } })).toEqual([]);
     expect(chainOf(null)).toEqual([]);
+  });
+});
+
+describe('rules that set each other off are told when they are saved', () => {
+  const rule = (name: string, given: object) => ({
+    ...ruleInput.parse({ ...least, name, ...given }),
+    id: name,
+  });
+  const on = (...events: string[]) => ({ when: { events } });
+  const tag = (name: string) => ({ do: 'add_tags', tags: [name] });
+  const priority = (from: string, to: string) => ({
+    ...on('priority_change'),
+    if: { field: 'priority', op: 'equals', value: from },
+    then: [{ do: 'set', priority: to }],
+  });
+  const note = { do: 'note', text: 'x' };
+
+  test.each([
+    ['a note on every comment', [rule('A', { ...on('comment_added'), then: [note] })], 1],
+    ['a note on anything', [rule('A', { ...on('any'), then: [tag('x'), note] })], 1],
+    [
+      'a note on what persons say',
+      [
+        rule('A', {
+          ...on('comment_added'),
+          if: { field: 'by', op: 'equals', value: 'requester' },
+          then: [note],
+        }),
+      ],
+      0,
+    ],
+    ['a tag on every change, for then it is there', [rule('A', { ...on('any'), then: [tag('x')] })], 0],
+    ['a note on a new ticket', [rule('A', { ...on('created'), then: [note] })], 0],
+    ['ping and pong', [rule('A', priority('high', 'low')), rule('B', priority('low', 'high'))], 1],
+    ['ping and peng', [rule('A', priority('high', 'low')), rule('B', priority('medium', 'high'))], 0],
+    [
+      'a tag and its removal',
+      [
+        rule('A', { ...on('update'), then: [tag('x')] }),
+        rule('B', { ...on('update'), then: [{ do: 'remove_tags', tags: ['x'] }] }),
+      ],
+      1,
+    ],
+    [
+      'two tags, for then both are there',
+      [rule('A', { ...on('update'), then: [tag('x')] }), rule('B', { ...on('update'), then: [tag('y')] })],
+      0,
+    ],
+    [
+      'a circle of three',
+      [
+        rule('A', priority('high', 'low')),
+        rule('B', priority('low', 'urgent')),
+        rule('C', priority('urgent', 'high')),
+      ],
+      1,
+    ],
+    [
+      'ping and pong of two desks',
+      [
+        rule('A', { ...priority('high', 'low'), desk: 'x' }),
+        rule('B', { ...priority('low', 'high'), desk: 'y' }),
+      ],
+      0,
+    ],
+    ['rules of time', [rule('A', { when: { idleFor: { minutes: 5 } }, then: [note] })], 0],
+  ])('%s', (_, rules, count) => {
+    const [saved] = rules;
+    if (!saved) throw new Error('no rule');
+    expect(warningsOf(saved, rules)).toHaveLength(count);
+  });
+
+  test('with the way they take', () => {
+    const [a, b] = [rule('A', priority('high', 'low')), rule('B', priority('low', 'high'))];
+    expect(warningsOf(a, [a, b])[0]).toContain('“A” → “B” → “A”');
   });
 });

@@ -1,0 +1,148 @@
+// A rule fires: all its deeds as one change of the ticket, under a cause of its own, so that whoever dies and does it
+// again, and however many do it at once, it has happened once. What cannot be done is told, and the rest is done.
+import { storeNow } from '../clock.ts';
+import { type Ctx, systemCtx } from '../context.ts';
+import { findDesk } from '../desks/desks.ts';
+import { conflict, Refusal } from '../errors.ts';
+import type { Entry } from '../history/entry.ts';
+import type { Logger } from '../log.ts';
+import { isAway } from '../store.ts';
+import { change, type TicketDraft } from '../tickets/change.ts';
+import type { StoredTicket, Ticket } from '../tickets/ticket.ts';
+import { evaluate, type Reason } from './condition.ts';
+import { effectOf } from './effects.ts';
+import type { Facts } from './fields.ts';
+import type { Outcome, StoredRule } from './model.ts';
+import { chainOf, LONGEST_CHAIN, rootOf } from './rule.ts';
+
+/** What set a rule off: an entry, or the passing of time. */
+export interface Occasion extends Pick<Facts, 'entry' | 'by' | 'calendar'> {
+  /** The same occasion fires a rule once. */
+  key: string;
+  event: string;
+  /** The ticket as the entry left it, whatever has happened since. */
+  then: Ticket;
+  /** How rules are called, for the sentence that says why they were stopped. */
+  nameOf: (rule: string) => string;
+  /** Only if nothing has happened on the ticket since. */
+  seen?: number;
+}
+
+export interface Fired {
+  ticket: Ticket;
+  outcome: Outcome;
+  /** Under which the run is kept. */
+  key: string;
+  reasons: Reason[];
+  did: string[];
+  problems: string[];
+}
+
+export function automationCtx(log: Logger, company: string, at: Date, cause?: string): Ctx {
+  const ctx = systemCtx({ log, now: () => at, request: 'automation' }, company, 'automation');
+  return cause ? { ...ctx, cause, redo: true } : ctx;
+}
+
+export const ticketIn = ({
+  pending: _,
+  pendingAt: __,
+  untold: ___,
+  words: ____,
+  ...ticket
+}: StoredTicket): Ticket => ticket;
+
+export async function fire(
+  log: Logger,
+  rule: StoredRule,
+  ticket: Ticket,
+  occasion: Occasion,
+): Promise<Fired> {
+  const base = { ticket, key: occasion.key, reasons: [] as Reason[], did: [], problems: [] };
+  try {
+    return await attempt(log, rule, ticket, occasion);
+  } catch (error) {
+    if (isAway(error)) throw error;
+    // Somebody was quicker, again and again: whoever asked asks again.
+    if (error instanceof Refusal && (error.kind === 'stale' || error.reason === 'ticket.contended'))
+      throw error;
+    if (error instanceof Refusal) return { ...base, outcome: 'failed', problems: [error.message] };
+    log.error({ err: error, rule: rule._id, ticket: ticket.key }, 'an automation rule failed');
+    return { ...base, outcome: 'failed', problems: ['It failed by a mistake of ours, which was logged.'] };
+  }
+}
+
+async function attempt(log: Logger, rule: StoredRule, ticket: Ticket, occasion: Occasion): Promise<Fired> {
+  const { entry, key, seen } = occasion;
+  const at = storeNow();
+  const facts = { entry, by: occasion.by, calendar: occasion.calendar, now: at };
+  const nothing = { key, did: [], problems: [] };
+  const chain = chainOf(entry);
+  const isLoop = chain.includes(rule._id) || chain.length >= LONGEST_CHAIN;
+  const first = evaluate(rule.if, { ...facts, ticket: isLoop ? occasion.then : ticket });
+  if (!first.holds) return { ...nothing, ticket, outcome: 'not_matched', reasons: first.because };
+  if (isLoop) return stop(log, rule, ticket, occasion, first.because);
+  const cause = `rule:${rule._id}:${rule.runOnce ? 'once' : key}`;
+  const ctx = automationCtx(log, ticket.company, at, cause);
+  const effect = await effectOf(ctx, rule, ticket, entry);
+  let decided: Omit<Fired, 'ticket'> = { ...nothing, outcome: 'failed', reasons: [] };
+  let on = -1;
+  const after = await change(
+    ctx,
+    ticket._id,
+    (now, desk) => {
+      on = now.seq;
+      const verdict = evaluate(rule.if, { ...facts, ticket: now });
+      const reasons = verdict.because;
+      decided = { ...nothing, outcome: 'not_matched', reasons };
+      if (!verdict.holds) return null;
+      if (now.mergedInto !== null)
+        throw conflict('ticket.merged', `${now.key} became part of another ticket.`);
+      const { drafts, did, problems } = effect(now, desk);
+      const idle = problems.length ? 'failed' : 'nothing_to_do';
+      decided = { key, reasons, did, problems, outcome: drafts.length ? 'fired' : idle };
+      return drafts.length ? drafts.map((draft) => marked(rule, entry, draft)) : null;
+    },
+    { follow: false, ...(seen === undefined ? {} : { seen }) },
+  );
+  const wasDone = decided.outcome === 'fired' && after.seq === on;
+  return { ...decided, ticket: after, ...(wasDone && rule.runOnce ? { outcome: 'already' } : {}) };
+}
+
+/** Every entry of a rule says which rules led to it. */
+function marked(rule: StoredRule, entry: Entry | null, draft: TicketDraft): TicketDraft {
+  const facts = {
+    ...{ rule: rule._id, name: rule.name, rules: [...chainOf(entry), rule._id] },
+    ...(entry ? { root: rootOf(entry), trigger: entry._id } : {}),
+  };
+  return { ...draft, facts: { ...draft.facts, ...facts } };
+}
+
+/**
+ * The rule would act upon its own effect, or the chain is too long. It is stopped with one line for each event that
+ * began it all; where it would have changed nothing, there is nothing to stop.
+ */
+async function stop(
+  log: Logger,
+  rule: StoredRule,
+  ticket: Ticket,
+  { entry, key, then, nameOf }: Occasion,
+  reasons: Reason[],
+): Promise<Fired> {
+  const root = entry ? rootOf(entry) : key;
+  const ctx = automationCtx(log, ticket.company, storeNow(), `stop:${rule._id}:${root}`);
+  const desk = await findDesk(ticket.company, ticket.desk);
+  const effect = await effectOf(ctx, rule, then, entry);
+  const rest = { reasons, did: [] };
+  if (!effect(then, desk).drafts.length)
+    return { ...rest, ticket, key, outcome: 'nothing_to_do', problems: [] };
+  const chain = [...chainOf(entry), rule._id];
+  const names = chain.map((id) => (id === rule._id ? rule.name : nameOf(id)));
+  const why = chainOf(entry).includes(rule._id)
+    ? 'it was set off by its own effect'
+    : `more than ${LONGEST_CHAIN} rules set each other off`;
+  const problem = `Stopped: ${why} (${names.join(' → ')}).`;
+  const facts = { rule: rule._id, name: rule.name, rules: chain, root, stopped: true };
+  const line: TicketDraft = { action: 'rule_applied', facts, notes: problem };
+  const after = await change(ctx, ticket._id, () => line, { follow: false });
+  return { ...rest, ticket: after, key: `stop:${root}`, outcome: 'stopped', problems: [problem] };
+}

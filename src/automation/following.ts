@@ -1,0 +1,87 @@
+// Rules that hear of what happens: the relay brings each entry, and the rules look at it in their order, each at the
+// ticket as the ones before have left it. An entry that comes again (a relay died, two relays at once) fires none twice.
+import type { Entry } from '../history/entry.ts';
+import type { Logger } from '../log.ts';
+import { atLeast } from '../people/access.ts';
+import { member } from '../people/members.ts';
+import { ALWAYS, type Calendar } from '../sla/calendar.ts';
+import { rulesOf as slaRulesOf } from '../sla/rules.ts';
+import type { StoredTicket, Ticket } from '../tickets/ticket.ts';
+import type { Author } from './fields.ts';
+import { type Fired, fire, ticketIn } from './firing.ts';
+import type { StoredRun } from './model.ts';
+import { eventsOf, isSetOffBy } from './rule.ts';
+import { rulesOn } from './rules.ts';
+import { runOf, writeRuns } from './runs.ts';
+
+/** Clocks of machines differ a little: what happened just before a rule was switched on may count. */
+const SLACK_MS = 5_000;
+
+export const followRules =
+  (log: Logger) =>
+  async (stored: StoredTicket, entries: readonly Entry[]): Promise<void> => {
+    const rules = (await rulesOn(stored.company)).filter(
+      ({ when, desk }) => 'events' in when && (desk === null || desk === stored.desk),
+    );
+    if (!rules.length || stored.deletedAt) return;
+    const done = new Map(
+      entries.flatMap((entry) =>
+        entry.action === 'rule_applied' && entry.cause ? [[entry.cause, entry] as const] : [],
+      ),
+    );
+    const calendar = await calendarOf(stored);
+    let ticket = ticketIn(stored);
+    const lines: (StoredRun | null)[] = [];
+    for (const entry of entries) {
+      const events = eventsOf(entry);
+      const by = events.size ? await authorOf(ticket, entry) : null;
+      for (const rule of rules) {
+        if (!isSetOffBy(rule, events) || entry.at.getTime() < rule.since.getTime() - SLACK_MS) continue;
+        const before = done.get(`rule:${rule._id}:${rule.runOnce ? 'once' : entry._id}/rule_applied`);
+        const fired: Fired =
+          before?.facts?.trigger === entry._id
+            ? again(ticket, entry, before)
+            : await fire(log, rule, ticket, {
+                ...{ entry, by, calendar, key: entry._id, event: entry.action },
+                then: asLeftBy(entry, stored, entries),
+                nameOf: (id) => rules.find((one) => one._id === id)?.name ?? id,
+              });
+        ticket = fired.ticket;
+        lines.push(runOf(rule, ticket, { entry: entry._id, event: entry.action, at: entry.at }, fired));
+        if (fired.outcome === 'fired' && rule.stopHere) break;
+      }
+    }
+    await writeRuns(lines);
+  };
+
+/** The ticket as it was after an entry: what came later is undone. */
+function asLeftBy({ seq }: Entry, stored: StoredTicket, entries: readonly Entry[]): Ticket {
+  const then: Record<string, unknown> = { ...ticketIn(stored) };
+  for (const later of entries.toReversed())
+    if (later.seq > seq) for (const [name, [before]] of Object.entries(later.fields)) then[name] = before;
+  return then as unknown as Ticket;
+}
+
+/** It fired before the relay came by again: the entry itself tells what was done. */
+function again(ticket: Ticket, { _id: key }: Entry, { facts }: Entry): Fired {
+  const words = (fact: unknown) => (Array.isArray(fact) ? fact.map(String) : []);
+  const told = { did: words(facts?.did), problems: words(facts?.problems) };
+  return { ticket, key, outcome: 'fired', reasons: [], ...told };
+}
+
+export async function authorOf(
+  { requester }: Pick<Ticket, 'requester'>,
+  { by, via }: Entry,
+): Promise<Author> {
+  if (by.kind === 'system') return via === 'automation' ? 'rule' : 'system';
+  if (by.id === requester.id && by.kind === requester.kind) return 'requester';
+  if (by.kind === 'contact') return 'customer';
+  return atLeast((await member(by.id))?.role ?? 'customer', 'agent') ? 'agent' : 'customer';
+}
+
+/** The business hours of a desk: those by which its promises are reckoned. */
+export async function calendarOf({ company, desk }: Pick<Ticket, 'company' | 'desk'>): Promise<Calendar> {
+  const { policies, calendars } = await slaRulesOf(company);
+  const policy = policies.find((one) => one.desk === desk) ?? policies.find((one) => one.desk === null);
+  return calendars.find((one) => one.id === policy?.calendar) ?? ALWAYS;
+}
