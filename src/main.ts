@@ -125,7 +125,7 @@ export async function run(
           {
             name: 'routing',
             everyMs: 2_000,
-            run: router.round,
+            run: () => router.round({ patient: true }),
             drain: async () => (await router.round()) > 0,
           },
           {

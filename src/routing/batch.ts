@@ -1,10 +1,10 @@
 // The next batch of a company: who gets which of the waiting tickets. What those who left have in hand comes first, then
 // the queue, strictly the oldest first, over all desks; a ticket that nobody may have now does not hold up those behind.
-import { declinedSince, heldBy, type Place, type WaitingTicket, waiting } from '../tickets/waiting.ts';
+import { declinedSince, heldBy, type WaitingTicket, waiting } from '../tickets/waiting.ts';
+import { handedOver } from './absence.ts';
 import { type Facts, give, lanesOf, markOf, situationOf } from './facts.ts';
-import { type Look, lookOf } from './looks.ts';
+import { type Look, lookFrom } from './looks.ts';
 import type { Intent } from './model.ts';
-import { handedOver } from './presence.ts';
 import { type Choice, choose } from './routing.ts';
 import type { Rule } from './rule.ts';
 
@@ -34,13 +34,13 @@ export async function nextBatch(facts: Facts): Promise<Batch> {
 async function handovers(facts: Facts): Promise<Intent[]> {
   const intents: Intent[] = [];
   for (const presence of facts.presences) {
-    const { _id: user, handingOver, since, until } = presence;
-    if (!handingOver || !since || intents.length >= BATCH) continue;
+    const { _id: user, handingOver, until } = presence;
+    if (!handingOver || intents.length >= BATCH) continue;
     const wanted = [...facts.rules].filter(([, rule]) => rule.handOver).map(([desk]) => desk);
     const isBack = until !== null && until <= facts.now;
     const nothing = isBack || (handingOver === 'desks' && !wanted.length);
     const desks = handingOver === 'all' ? null : wanted;
-    const held = nothing ? [] : await heldBy(facts.company, user, since, desks, BATCH - intents.length);
+    const held = nothing ? [] : await heldBy(facts.company, user, desks, BATCH - intents.length);
     if (!held.length) await handedOver(presence);
     const name = facts.people.find(({ id }) => id === user)?.name ?? 'Who had it';
     const declined = await declinedSince(held, new Date(facts.now.getTime() - DECLINED_MS));
@@ -97,8 +97,8 @@ interface Head {
 /** The waiting tickets of one desk, page after page; of teams in which nobody has room none are read. */
 function openLane(facts: Facts, desk: string, rule: Rule, mark: string) {
   const { company, now } = facts;
-  const from = lookOf(company, desk, mark);
-  let taken: Place | null = from?.place ?? null;
+  const { from, upTo } = lookFrom(company, desk, mark);
+  let taken = from;
   let read = taken;
   let buffer: Head[] = [];
   let looked = 0;
@@ -123,8 +123,7 @@ function openLane(facts: Facts, desk: string, rule: Rule, mark: string) {
       read = page.at(-1) ?? read;
     },
     isCut: () => !ended && looked >= MOST_LOOKED,
-    look: (after: string): [string, Look][] =>
-      taken ? [[desk, { place: taken, mark: after, until: from?.until ?? null }]] : [],
+    look: (after: string): [string, Look][] => (taken ? [[desk, upTo(taken, after)]] : []),
   };
 }
 

@@ -2,14 +2,15 @@
 // A batch is written into the book first, by its version: what was reckoned from an older version is thrown away. Then
 // it is carried out, each ticket only as it stood. Who dies in between holds up nobody: the next one carries it out.
 // So no limit is passed and no turn taken twice, without a lock that anybody could die with.
+import { storeTime } from '../clock.ts';
 import { systemCtx } from '../context.ts';
 import type { Logger } from '../log.ts';
 import { colleagues } from '../people/members.ts';
 import { isDuplicate } from '../store.ts';
 import { changeRead } from '../tickets/change.ts';
 import { ticketsById } from '../tickets/waiting.ts';
+import { awayNow } from './absence.ts';
 import { bookCollection, type Intent, type StoredBook } from './model.ts';
-import { awayNow } from './presence.ts';
 
 export type Book = StoredBook;
 
@@ -138,4 +139,15 @@ async function carryOut(
     return !now || now.seq === seq || (set.assignee !== undefined && now.assignee !== set.assignee);
   });
   return { written, lost: new Set(lost.map(({ ticket }) => ticket)) };
+}
+
+const TRIES = 100;
+
+/** After it, nothing is given out any more that was reckoned from what held before: it is done, or thrown away. */
+export async function fence(company: string, log: Logger): Promise<void> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const { book } = await settle(await openBook(company), log, { now: await storeTime(), isOwn: true });
+    if (book && (await enter(book, []))) return;
+  }
+  log.warn({ company }, 'tickets are being given out all the time: the last of them by what held before');
 }

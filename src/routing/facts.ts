@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto';
 import { activeTeams, colleagues } from '../people/members.ts';
 import { loadsOf } from '../tickets/waiting.ts';
+import { presencesOf } from './absence.ts';
 import { type Book, turnsOf } from './book.ts';
 import type { StoredPresence } from './model.ts';
-import { presencesOf } from './presence.ts';
 import { ordersNow } from './rotas.ts';
 import { type Candidate, limitOf, type Situation } from './routing.ts';
 import { type Rule, teamsOnly } from './rule.ts';

@@ -8,7 +8,9 @@ import { atLeast } from '../people/access.ts';
 import { type Member, member } from '../people/members.ts';
 import { signal } from '../signals.ts';
 import { loadsOf } from '../tickets/waiting.ts';
-import { presenceCollection, type StoredPresence } from './model.ts';
+import { isAway } from './absence.ts';
+import { fence } from './book.ts';
+import { presenceCollection } from './model.ts';
 
 export const presenceInput = z
   .strictObject({
@@ -52,9 +54,6 @@ async function load(ctx: Ctx, id: string): Promise<Member> {
     throw unknown('user');
   return found;
 }
-
-const isAway = ({ away, until }: Pick<StoredPresence, 'away' | 'until'>, now: Date): boolean =>
-  away && (until === null || until > now);
 
 async function drawn({ id, company, skills }: Member, now: Date): Promise<Presence> {
   const [stored, loads] = await Promise.all([
@@ -113,28 +112,7 @@ export async function setPresence(
     { $set: set, $setOnInsert: first },
     { upsert: true },
   );
+  if (away) await fence(user.company, ctx.log);
   signal('inbound', { kind: 'routing' });
   return drawn(user, now);
-}
-
-/** Who is away now: until when, null for no end. */
-export async function awayNow(company: string, now: Date): Promise<Map<string, Date | null>> {
-  const found = await presencesOf(company);
-  return new Map(found.filter((one) => isAway(one, now)).map(({ _id, until }) => [_id, until]));
-}
-
-export const presencesOf = (company: string): Promise<StoredPresence[]> =>
-  presenceCollection().find({ company }).toArray();
-
-/** Companies in which somebody's tickets are to be handed over. */
-export async function companiesHandingOver(): Promise<string[]> {
-  const found = await presenceCollection()
-    .find({ handingOver: { $in: ['all', 'desks'] } }, { projection: { company: 1 } })
-    .toArray();
-  return [...new Set(found.map(({ company }) => company))];
-}
-
-/** All is handed over: what is given to them from now on by hand stays with them. */
-export async function handedOver({ _id, since }: StoredPresence): Promise<void> {
-  await presenceCollection().updateOne({ _id, since }, { $set: { handingOver: null } });
 }

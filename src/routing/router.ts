@@ -7,12 +7,12 @@ import type { Logger } from '../log.ts';
 import { listen } from '../signals.ts';
 import type { StoredTicket } from '../tickets/ticket.ts';
 import { isAnyWaiting } from '../tickets/waiting.ts';
+import { companiesHandingOver } from './absence.ts';
 import { type Batch, nextBatch } from './batch.ts';
 import { type Book, enter, openBook, settle } from './book.ts';
-import { readFacts } from './facts.ts';
+import { type Facts, readFacts } from './facts.ts';
 import { keepLooks, lookAgain } from './looks.ts';
 import type { Intent } from './model.ts';
-import { companiesHandingOver } from './presence.ts';
 import { automaticRules, companiesRouting, routesByItself } from './rules.ts';
 
 const MOST_BATCHES = 40;
@@ -37,24 +37,47 @@ export async function giveOut(
 async function routeNow(company: string, log: Logger): Promise<number> {
   let written = 0;
   let lost = 0;
+  let known: Known | null = null;
   for (let batches = 0; batches < MOST_BATCHES; ) {
     let batch: Batch | undefined;
     const given = await giveOut(company, log, async (book, now) => {
-      batch = await nextBatch(await readFacts(book, now));
+      known = await knownOr(known, book, now);
+      batch = await nextBatch(known.facts);
       return batch.intents;
     });
     if (given === null) {
       lost += 1;
+      known = null;
       if (lost > MOST_LOST) break;
       await pause(Math.random() * Math.min(10 * lost, 100));
       continue;
     }
     if (batch) keepLooks(company, batch.looked);
+    if (batch?.intents.length !== given) known = null;
     written += given;
     batches += 1;
     if (!batch?.more) break;
   }
   return written;
+}
+
+const FRESH_MS = 500;
+/** Entering a batch and clearing it. */
+const PAGES = 2;
+
+interface Known {
+  facts: Facts;
+  at: number;
+  /** The book's, if nobody else has written into it since the last batch that was made from these facts. */
+  next: number;
+}
+
+/** What was read a moment ago and counted on since, as long as nobody else has given anything out. */
+async function knownOr(known: Known | null, book: Book, now: Date): Promise<Known> {
+  const isGood = known?.next === book.version && performance.now() - known.at < FRESH_MS;
+  const { facts, at } =
+    known && isGood ? known : { facts: await readFacts(book, now), at: performance.now() };
+  return { facts, at, next: book.version + PAGES };
 }
 
 interface Underway {
@@ -98,24 +121,34 @@ function concerns({ assignee, statusKind }: StoredTicket, entries: readonly Entr
 
 export interface Router {
   follow: (ticket: StoredTicket, entries: readonly Entry[]) => Promise<void>;
-  /** All companies, one look each. Returns how many tickets were given out. */
-  round: () => Promise<number>;
+  /** All companies; those where nothing came of it lately only now and then. Returns how many tickets were given out. */
+  round: (options?: { patient?: boolean }) => Promise<number>;
   stop: () => Promise<void>;
 }
+
+const LEAST_IDLE_MS = 1_000;
+const MOST_IDLE_MS = 10_000;
 
 export function openRouter(log: Logger): Router {
   let stopped = false;
   const start = (company: string) => {
     if (!stopped) quietly(log, route(company, log));
   };
-  const round = async (): Promise<number> => {
+  const idle = new Map<string, { until: number; ms: number }>();
+  const round: Router['round'] = async ({ patient = false } = {}) => {
     const [routing, leaving] = await Promise.all([companiesRouting(), companiesHandingOver()]);
     let written = 0;
     for (const company of new Set([...routing, ...leaving])) {
       if (stopped) break;
+      const known = idle.get(company);
+      if (patient && known && known.until > performance.now()) continue;
       const desks = [...(await automaticRules(company)).keys()];
-      if (leaving.includes(company) || (desks.length && (await isAnyWaiting(company, desks))))
-        written += await route(company, log);
+      const isDue = leaving.includes(company) || (desks.length > 0 && (await isAnyWaiting(company, desks)));
+      const given = isDue ? await route(company, log) : 0;
+      const ms = Math.min(2 * (known?.ms ?? LEAST_IDLE_MS), MOST_IDLE_MS);
+      if (isDue && !given) idle.set(company, { until: performance.now() + ms, ms });
+      else idle.delete(company);
+      written += given;
     }
     return written;
   };
@@ -124,9 +157,9 @@ export function openRouter(log: Logger): Router {
   });
   return {
     follow: async (ticket, entries) => {
-      if (!concerns(ticket, entries) || !(await routesByItself(ticket.company))) return;
+      if (!concerns(ticket, entries)) return;
       lookAgain(ticket);
-      start(ticket.company);
+      if (await routesByItself(ticket.company)) start(ticket.company);
     },
     round,
     stop: async () => {

@@ -8,6 +8,7 @@ import { remembered } from '../memory.ts';
 import { assignsByItself, companiesThatAssign } from '../people/companies.ts';
 import { activeTeams, colleagues } from '../people/members.ts';
 import { signal } from '../signals.ts';
+import { fence } from './book.ts';
 import { ruleCollection } from './model.ts';
 import { isAutomatic, type Rule, ruleShape, withoutRule } from './rule.ts';
 
@@ -39,7 +40,7 @@ export async function setRouting(ctx: Ctx, ref: string, given: Rule): Promise<Ro
   const rule: Rule = { ...given, byCategory };
   const set = { company, rule, automatic: isAutomatic(rule), updatedAt: ctx.now() };
   await ruleCollection().updateOne({ _id: id }, { $set: set }, { upsert: true });
-  changed(company);
+  await changed(ctx);
   return readRouting(ctx, id);
 }
 
@@ -47,11 +48,12 @@ export async function setRouting(ctx: Ctx, ref: string, given: Rule): Promise<Ro
 export async function dropRouting(ctx: Ctx, ref: string): Promise<void> {
   const { id, company } = await findDesk(ctx.actor.company, ref);
   await ruleCollection().deleteOne({ _id: id, company });
-  changed(company);
+  await changed(ctx);
 }
 
-function changed(company: string): void {
+async function changed({ actor: { company }, log }: Ctx): Promise<void> {
   automatic.forget(company);
+  await fence(company, log);
   signal('inbound', { kind: 'routing' });
 }
 

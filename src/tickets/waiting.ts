@@ -61,17 +61,16 @@ export async function loadsOf(company: string, users: readonly string[]): Promis
   return new Map(rows.map(({ _id, open, weight }) => [_id, { open, weight }]));
 }
 
-/** What somebody has had in hand since before then and that is not done, the oldest first. */
+/** What somebody has in hand that is not done, the oldest first. */
 export function heldBy(
   company: string,
   user: string,
-  since: Date,
   desks: readonly string[] | null,
   limit: number,
 ): Promise<WaitingTicket[]> {
   const filter = {
     ...{ company, assignee: user, statusKind: { $in: ['new', 'open', 'pending'] } },
-    ...{ assignedAt: { $lte: since }, ...(desks ? { desk: { $in: [...desks] } } : {}) },
+    ...(desks ? { desk: { $in: [...desks] } } : {}),
   };
   return ticketCollection().find(filter, { projection }).sort({ createdAt: 1 }).limit(limit).toArray();
 }

@@ -281,6 +281,27 @@ describe('who is away', () => {
   });
 });
 
+describe('what was reckoned before', () => {
+  test('somebody went away, or the rule was changed, is thrown away or done by the time they are told so', async () => {
+    const desk = await crew(['Ana', 'Bo']);
+    const [ana] = desk.people as [Person];
+    const reckoned = async () => {
+      const book = await openBook(FIRST_COMPANY);
+      return { book, ...(await nextBatch(await readFacts(book, new Date()))) };
+    };
+    const first = await filed(desk);
+    const early = await reckoned();
+    expect(early.intents[0]?.set.assignee).toBe(ana.id);
+    await presence(ana, { away: true });
+    expect(await enter(early.book, early.intents)).toBeNull();
+    await presence(ana, { away: false });
+    const late = await reckoned();
+    await enter(late.book, late.intents);
+    await setRouting(ctx, desk.desk, ruleInput.parse({ strategy: 'manual' }));
+    expect((await now(first)).assignee).toBe(ana.id);
+  });
+});
+
 describe('whoever dies while giving out', () => {
   test('holds up nobody: what was entered is carried out by the next one, once', async () => {
     const desk = await crew(['Ana', 'Bo']);
