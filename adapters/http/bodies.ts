@@ -28,7 +28,11 @@ const onlyJson: RequestHandler = (req, _res, next) => {
 function check(bytes: Buffer, charset: string): void {
   if (charset && charset.toLowerCase() !== 'utf-8')
     throw new Refusal('media', 'request.encoding', 'That encoding is not supported: send UTF-8 JSON.');
-  if (!isUtf8(bytes)) throw invalid('request.text', 'The body is not valid UTF-8.');
+  checkText(bytes);
+}
+
+export function checkText(bytes: Buffer): void {
+  if (!isUtf8(bytes)) throw invalid('request.text', 'This is not valid UTF-8.');
   checkNames(bytes);
 }
 
@@ -36,7 +40,7 @@ const [QUOTE, BACKSLASH, COLON] = [0x22, 0x5c, 0x3a];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /** One pass over the bytes. What is not JSON at all is the parser's to refuse. */
-export function checkNames(bytes: Buffer): void {
+function checkNames(bytes: Buffer): void {
   const open: (Set<string> | null)[] = [];
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];

@@ -1,6 +1,5 @@
 // Tickets in bulk over HTTP: streamed out and streamed in, with a report line by line.
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { parse } from 'csv-parse';
 import { stringify } from 'csv-stringify';
@@ -10,6 +9,7 @@ import type { Ctx } from '../../src/context.ts';
 import { Refusal } from '../../src/errors.ts';
 import { EXPORT_FIELDS, exported, exportInput, rowOf } from '../../src/tickets/exporting.ts';
 import { openImport } from '../../src/tickets/importing.ts';
+import { checkText } from './bodies.ts';
 import { formBody } from './forms.ts';
 import { fromZod, problemOf } from './problem.ts';
 import { type Route, route } from './route.ts';
@@ -26,8 +26,7 @@ async function sendTickets(ctx: Ctx, query: z.output<typeof exportInput>, res: R
     ? stringify({
         header: true,
         columns: [...EXPORT_FIELDS],
-        escape_formulas: true,
-        cast: { date: (at) => at.toISOString(), boolean: String },
+        cast: { string: guarded, date: (at) => at.toISOString(), boolean: String },
       })
     : null;
   out?.pipe(res);
@@ -83,20 +82,50 @@ async function* lines(req: Request): AsyncGenerator<{ at: number; read: () => un
     return;
   }
   let at = 0;
-  for await (const line of createInterface({ input: req, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of bytesOfLines(req)) {
     at++;
-    if (line.trim()) yield { at, read: () => readJson(line) };
+    if (!line || line.some((byte) => byte > 0x20)) yield { at, read: () => readJson(line) };
   }
 }
 
-/** The mark that an export puts before what a spreadsheet would take for a formula. */
-const unguarded = (text: string): string => (/^'[=+\-@\t\r]/.test(text) ? text.slice(1) : text);
+const FORMULA = '[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]';
+const LIKE_FORMULA = new RegExp(`^'*${FORMULA}`);
+const GUARDED = new RegExp(`^'+${FORMULA}`);
+/** A mark before what a spreadsheet would take for a formula; and off again, so that all comes back as it was. */
+const guarded = (text: string): string => (LIKE_FORMULA.test(text) ? `'${text}` : text);
+const unguarded = (text: string): string => (GUARDED.test(text) ? text.slice(1) : text);
 
-function readJson(line: string): unknown {
-  if (line.length > LONGEST_LINE)
-    throw new Refusal('large', 'import.line_too_long', 'This line is too long.');
+/** Line by line, and of a line that is too long no more than that it was there. */
+async function* bytesOfLines(req: Readable): AsyncGenerator<Buffer | null> {
+  let parts: Buffer[] = [];
+  let size = 0;
+  const add = (part: Buffer) => {
+    size += part.length;
+    if (size <= LONGEST_LINE) parts.push(part);
+    else parts = [];
+  };
+  const take = (): Buffer | null => {
+    const line = size <= LONGEST_LINE ? Buffer.concat(parts) : null;
+    [parts, size] = [[], 0];
+    return line;
+  };
+  for await (const chunk of req as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
+      add(chunk.subarray(from, end));
+      yield take();
+      from = end + 1;
+    }
+    add(chunk.subarray(from));
+  }
+  if (size) yield take();
+}
+
+function readJson(line: Buffer | null): unknown {
+  if (!line) throw new Refusal('large', 'import.line_too_long', 'This line is too long.');
+  checkText(line);
   try {
-    return JSON.parse(line);
+    return JSON.parse(line.toString('utf8'));
   } catch {
     throw new Refusal('invalid', 'import.json', 'This line is not valid JSON.');
   }

@@ -72,10 +72,12 @@ export async function signIn(
   );
   const user = stored && fits && stored.active ? await member(stored._id) : null;
   if (!user) {
-    await Promise.all([
-      countFailure(ctx, buckets),
-      stored && note(ctx, 'auth.login_failed', stored._id, {}, stored.company),
-    ]);
+    await countFailure(ctx, buckets);
+    // Not waited for: the time of the answer must not tell whether there is such an account.
+    if (stored)
+      note(ctx, 'auth.login_failed', stored._id, {}, stored.company).catch((error) =>
+        ctx.log.warn({ err: error }, 'a failed sign-in could not be noted'),
+      );
     throw wrongPair();
   }
   await userActor(user);

@@ -119,6 +119,50 @@ test('an export can be read by a spreadsheet without running anything, and comes
   expect(rows).toHaveLength(2);
 });
 
+test('whatever a cell begins with, it comes back as it was and is no formula', async () => {
+  const odd = ['\n=1', '\r=1', '\t=1', "'=1", "''@a", '＝1', '-1', "'quoted'", ' =1'];
+  for (const description of odd)
+    await world.call('POST', '/api/v1/tickets', {
+      as: admin,
+      body: { title: 'Odd', description, tags: ['odd'] },
+    });
+  const csv = await take('?format=csv&tag=odd');
+  expect(csv).not.toMatch(/,"?[=+\-@\t\r＝]|,"\n/);
+  await bring(csv.replaceAll(',odd,', ',even,').replaceAll(/^TKT-\d+/gm, ''), 'text/csv');
+  const back = await world.call('GET', '/api/v1/tickets?tag=even', { as: admin });
+  const described = back.body.items.map((one: { description: string }) => one.description);
+  expect(described.sort()).toEqual([...odd].sort());
+});
+
+test('a line without end costs no memory, one that says a name twice is refused, and the rest comes in', async () => {
+  const before = process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed;
+  const part = Buffer.alloc(1_000_000, 'x');
+  const answer = await fetch(`${world.url}/api/v1/tickets/import`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${admin}`,
+      'content-type': 'application/x-ndjson',
+      connection: 'close',
+    },
+    duplex: 'half',
+    body: ReadableStream.from(
+      (function* () {
+        yield Buffer.from('{"title":"');
+        for (let at = 0; at < 100; at++) yield part;
+        yield Buffer.from('"}\n{"title":"a","title":"b"}\n{"title":"The last"}\n');
+      })(),
+    ),
+  } as RequestInit);
+  const lines = (await answer.text())
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const codes = lines.map((one) => one.error_code ?? one.imported);
+  expect(codes.sort()).toEqual([1, 'E_IMPORT_LINE_TOO_LONG', 'E_REQUEST_NAME_TWICE']);
+  const after = process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed;
+  expect(after - before).toBeLessThan(50_000_000);
+});
+
 test('a thousand lines keep their order of numbers without a gap', async () => {
   const { lines } = await bring(
     Array.from({ length: 1_000 }, (_, at) => JSON.stringify({ title: `Bulk ${at}`, tags: ['bulk'] })).join(
