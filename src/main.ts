@@ -5,6 +5,7 @@ import { startEmail } from '../adapters/email/index.ts';
 import { type HttpServer, startHttp } from '../adapters/http/index.ts';
 import { startSlack } from '../adapters/slack/index.ts';
 import { followRules } from './automation/following.ts';
+import { takeTurns } from './automation/turns.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { systemCtx } from './context.ts';
 import { finishRenames } from './desks/renaming.ts';
@@ -122,6 +123,12 @@ export async function run(
         isOnCall,
         followers: [followAttachments, followRules(log), router.follow],
         rounds: [
+          {
+            name: 'automation',
+            everyMs: 2_000,
+            run: () => takeTurns(log),
+            drain: async () => (await takeTurns(log)) > 0,
+          },
           {
             name: 'routing',
             everyMs: 2_000,

@@ -4,15 +4,15 @@ import type { Entry } from '../history/entry.ts';
 import type { Logger } from '../log.ts';
 import { atLeast } from '../people/access.ts';
 import { member } from '../people/members.ts';
-import { ALWAYS, type Calendar } from '../sla/calendar.ts';
-import { rulesOf as slaRulesOf } from '../sla/rules.ts';
 import type { StoredTicket, Ticket } from '../tickets/ticket.ts';
 import type { Author } from './fields.ts';
 import { type Fired, fire, ticketIn } from './firing.ts';
+import { calendarOf } from './hours.ts';
 import type { StoredRun } from './model.ts';
 import { eventsOf, isSetOffBy } from './rule.ts';
 import { rulesOn } from './rules.ts';
 import { runOf, writeRuns } from './runs.ts';
+import { dropTurnsOfTicket, retime } from './turns.ts';
 
 /** Clocks of machines differ a little: what happened just before a rule was switched on may count. */
 const SLACK_MS = 5_000;
@@ -20,10 +20,12 @@ const SLACK_MS = 5_000;
 export const followRules =
   (log: Logger) =>
   async (stored: StoredTicket, entries: readonly Entry[]): Promise<void> => {
-    const rules = (await rulesOn(stored.company)).filter(
-      ({ when, desk }) => 'events' in when && (desk === null || desk === stored.desk),
-    );
-    if (!rules.length || stored.deletedAt) return;
+    if (stored.deletedAt) return void (await dropTurnsOfTicket(stored._id));
+    const on = await rulesOn(stored.company);
+    if (!on.length) return;
+    await retime(stored, on);
+    const rules = on.filter(({ when, desk }) => 'events' in when && (desk === null || desk === stored.desk));
+    if (!rules.length) return;
     const done = new Map(
       entries.flatMap((entry) =>
         entry.action === 'rule_applied' && entry.cause ? [[entry.cause, entry] as const] : [],
@@ -77,11 +79,4 @@ export async function authorOf(
   if (by.id === requester.id && by.kind === requester.kind) return 'requester';
   if (by.kind === 'contact') return 'customer';
   return atLeast((await member(by.id))?.role ?? 'customer', 'agent') ? 'agent' : 'customer';
-}
-
-/** The business hours of a desk: those by which its promises are reckoned. */
-export async function calendarOf({ company, desk }: Pick<Ticket, 'company' | 'desk'>): Promise<Calendar> {
-  const { policies, calendars } = await slaRulesOf(company);
-  const policy = policies.find((one) => one.desk === desk) ?? policies.find((one) => one.desk === null);
-  return calendars.find((one) => one.id === policy?.calendar) ?? ALWAYS;
 }

@@ -3,6 +3,7 @@
 import { Schema } from 'mongoose';
 import { plainModel } from '../store.ts';
 import type { Table } from '../table.ts';
+import type { Place } from '../tickets/due.ts';
 import type { Reason } from './condition.ts';
 import type { Rule } from './rule.ts';
 
@@ -11,6 +12,22 @@ export interface StoredRule extends Omit<Rule, 'id' | 'companyId'> {
   company: string;
   /** What happened before is none of its business. */
   since: Date;
+  /** A rule of time that does not know all tickets yet: how far it has come. */
+  spread?: { at: Date; after: Place | null; again?: boolean };
+}
+
+/** When a rule of time is to look at a ticket. */
+export interface StoredTurn {
+  /** `<rule>/<ticket>` */
+  _id: string;
+  company: string;
+  rule: string;
+  ticket: string;
+  spell: Date;
+  /** Null: not again, until something happens on the ticket. */
+  at: Date | null;
+  /** The spell in which it fired. */
+  fired?: Date;
 }
 
 export const OUTCOMES = ['fired', 'not_matched', 'nothing_to_do', 'already', 'failed', 'stopped'] as const;
@@ -42,6 +59,14 @@ const rules = new Schema(
   { collection: 'automation_rules', strict: false, versionKey: false },
 );
 rules.index({ company: 1, position: 1, _id: 1 });
+rules.index({ 'spread.at': 1 }, { partialFilterExpression: { 'spread.at': { $type: 'date' } } });
+const turns = new Schema(
+  { _id: String },
+  { collection: 'automation_turns', strict: false, versionKey: false },
+);
+turns.index({ at: 1 }, { partialFilterExpression: { at: { $type: 'date' } } });
+turns.index({ ticket: 1 });
+turns.index({ rule: 1 });
 const runs = new Schema({ _id: String }, { collection: 'automation_runs', strict: false, versionKey: false });
 runs.index({ company: 1, rule: 1, at: -1, _id: -1 });
 runs.index({ company: 1, rule: 1, outcome: 1, at: -1, _id: -1 });
@@ -49,6 +74,8 @@ runs.index({ company: 1, rule: 1, ticket: 1, at: -1, _id: -1 });
 runs.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
 
 const ruleModel = plainModel('AutomationRule', rules);
+const turnModel = plainModel('AutomationTurn', turns);
 const runModel = plainModel('AutomationRun', runs);
 export const ruleCollection = () => ruleModel.collection as Table<StoredRule>;
+export const turnCollection = () => turnModel.collection as Table<StoredTurn>;
 export const runCollection = () => runModel.collection as Table<StoredRun>;

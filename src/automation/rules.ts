@@ -10,7 +10,7 @@ import { remembered } from '../memory.ts';
 import { may } from '../people/access.ts';
 import { isDuplicate } from '../store.ts';
 import { warningsOf } from './loops.ts';
-import { ruleCollection, type StoredRule } from './model.ts';
+import { ruleCollection, type StoredRule, turnCollection } from './model.ts';
 import { checkReferences } from './references.ts';
 import { type Rule, type RuleInput, ruleInput, type rulePatch, ruleShape } from './rule.ts';
 
@@ -28,7 +28,7 @@ export const savedRuleShape = ruleShape
   .meta({ id: 'SavedRule' });
 export type SavedRule = z.output<typeof savedRuleShape>;
 
-export const asRule = ({ _id, company, since: _, ...rest }: StoredRule): Rule => ({
+export const asRule = ({ _id, company, since: _, spread: __, ...rest }: StoredRule): Rule => ({
   id: _id,
   companyId: company,
   ...rest,
@@ -98,6 +98,7 @@ export async function addRule(ctx: Ctx, given: RuleInput): Promise<SavedRule> {
     company,
     ...checked,
     position: checked.position ?? (last[0]?.position ?? 0) + 1,
+    ...spreadFor(checked, at),
     since: at,
     version: 1,
     createdAt: at,
@@ -129,9 +130,11 @@ async function edit(ctx: Ctx, id: string, decide: (before: StoredRule) => RuleIn
     const before = await load(ctx, id);
     const checked = await checkReferences(ctx, decide(before));
     const at = ctx.now();
+    const { spread: _, ...kept } = before;
     const after: StoredRule = {
-      ...before,
+      ...kept,
       ...checked,
+      ...spreadFor(checked, at),
       position: checked.position ?? before.position,
       since: before.enabled || !checked.enabled ? before.since : at,
       version: before.version + 1,
@@ -143,10 +146,15 @@ async function edit(ctx: Ctx, id: string, decide: (before: StoredRule) => RuleIn
   throw conflict('workflow.contended', 'Somebody else is changing this rule just now. Try again.');
 }
 
+/** A rule of time is to learn of the tickets that are there. */
+const spreadFor = ({ when, enabled }: RuleInput, at: Date): Pick<StoredRule, 'spread'> =>
+  enabled && !('events' in when) ? { spread: { at, after: null } } : {};
+
 export async function removeRule(ctx: Ctx, id: string): Promise<void> {
   need(ctx, 'rule.manage');
   await load(ctx, id);
   await ruleCollection().deleteOne({ _id: id });
+  await turnCollection().deleteMany({ rule: id });
   ofCompany.forget(ctx.actor.company);
 }
 

@@ -38,13 +38,15 @@ export interface Place {
   id: string;
 }
 
-/** The tickets of a company that are neither resolved nor closed, newest first within their kind, page by page. */
+const OPEN: readonly StatusKind[] = ['new', 'open', 'pending'];
+
+/** The tickets of a company, those of certain kinds, newest first within their kind, page by page. */
 export async function openAfter(
   company: string,
   after: Place | null,
   limit: number,
+  kinds: readonly StatusKind[] = OPEN,
 ): Promise<StoredTicket[]> {
-  const kinds: StatusKind[] = ['new', 'open', 'pending'];
   const found: StoredTicket[] = [];
   for (const kind of kinds.slice(after ? kinds.indexOf(after.kind) : 0)) {
     const beyond = after?.kind === kind ? pastOf(after) : {};

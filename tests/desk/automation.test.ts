@@ -256,6 +256,7 @@ describe('once', () => {
     const say = (content: string) =>
       staff.agent.call('POST', `tickets/${id}/comments`, { content, is_internal: true });
     await Promise.all([say('a'), relayed(2), say('b'), say('c')]);
+    await relayed();
     await change(system(), id, () => ({ action: 'update', set: { tags: [] } }));
     await say('d');
     await relayed(2);
