@@ -9,7 +9,7 @@ import { findMember, teamOf } from '../people/members.ts';
 import { readStatus } from '../tickets/workflow.ts';
 import type { RuleAction, RuleInput } from './rule.ts';
 
-export const ROLES_TO_NOTIFY = ['assignee', 'team', 'lead', 'managers'];
+export const ROLES_TO_NOTIFY = ['assignee', 'team', 'lead', 'on_call', 'managers'];
 
 /** The rule with its desk by id. */
 export async function checkReferences<T extends RuleInput>(ctx: Ctx, given: T): Promise<T> {

@@ -202,7 +202,7 @@ const actionShape = z
     z.strictObject({
       do: z.literal('notify'),
       to: z.array(z.string().min(1).max(60)).min(1).max(20).meta({
-        description: 'assignee, team, lead, managers, team:<id>, or ids of users.',
+        description: 'assignee, team, lead, on_call, managers, team:<id>, or ids of users.',
       }),
       text: template,
     }),

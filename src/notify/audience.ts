@@ -4,6 +4,7 @@ import { remembered } from '../memory.ts';
 import { atLeast } from '../people/access.ts';
 import { type Member, member } from '../people/members.ts';
 import { answerable, managersOf, membersOf, userNamed } from '../people/roster.ts';
+import { onCallIn } from '../routing/rotas.ts';
 import type { Ticket } from '../tickets/ticket.ts';
 import type { Names } from './messages.ts';
 import { preferencesCollection } from './model.ts';
@@ -21,13 +22,14 @@ export async function audienceOf(ticket: Ticket, entry: Entry): Promise<Audience
   const event = eventOf(entry);
   const mentioned = event && entry.comment?.text ? mentions(entry.comment.text) : [];
   const wanted = called(entry);
-  const [found, members, leads, managers] = await Promise.all([
+  const [found, members, leads, managers, onCall] = await Promise.all([
     Promise.all(mentioned.map((name) => userNamed(company, name))),
     team && event ? membersOf(company, team) : [],
     event === 'sla_breach' || event === 'escalated' || event === 'sla_warning' || wanted.includes('lead')
       ? answerable(company, team)
       : [],
     wanted.includes('managers') ? managersOf(company) : [],
+    wanted.includes('on_call') ? answeringIn(company, team) : [],
   ]);
   const named = found.filter((id) => id !== null);
   const touched = [
@@ -38,6 +40,7 @@ export async function audienceOf(ticket: Ticket, entry: Entry): Promise<Audience
     ...members,
     ...leads,
     ...managers,
+    ...onCall,
     ...wanted,
     ...named,
   ].filter((id) => typeof id === 'string');
@@ -57,11 +60,17 @@ export async function audienceOf(ticket: Ticket, entry: Entry): Promise<Audience
       members,
       leads,
       managers,
+      onCall,
       mentioned: named,
     },
     names: (id) => who(id)?.fullName ?? who(id)?.username ?? 'somebody',
     member: who,
   };
+}
+
+async function answeringIn(company: string, team: string | null): Promise<readonly string[]> {
+  const onCall = team === null ? null : await onCallIn(company, team);
+  return onCall ? [onCall] : answerable(company, team);
 }
 
 export const preferenceKey = (person: Person): string => `${person.kind}:${person.id}`;

@@ -30,6 +30,8 @@ export interface Crowd {
   leads: readonly string[];
   /** The company's managers, where the entry calls them. */
   managers: readonly string[];
+  /** Who is on call in the ticket's team, where the entry calls them; without a rota, who leads it. */
+  onCall: readonly string[];
   /** Users whose names were mentioned in the comment. */
   mentioned: readonly string[];
 }
@@ -153,6 +155,7 @@ function named(entry: Entry, ticket: Ticket, crowd: Crowd): (string | null)[] {
     if (who === 'assignee') return [ticket.assignee];
     if (who === 'team') return crowd.members;
     if (who === 'lead') return crowd.leads;
+    if (who === 'on_call') return crowd.onCall;
     return who === 'managers' ? crowd.managers : [who];
   });
 }

@@ -131,19 +131,27 @@ const ofCompany = remembered('routing', (key: string) =>
     .find({ company: key.slice(ROTAS.length) })
     .toArray(),
 );
-/** Team to who is on call there now, then who stands in, in order. */
+/** Team to who is on call there now, then who stands in, in order; without those who have left. */
 export async function ordersNow(company: string, now: Date): Promise<Map<string, string[]>> {
   const rotas = await ofCompany(`${ROTAS}${company}`);
-  return new Map(rotas.map((rota) => [rota._id, orderAt(rota, now)]));
+  const orders = rotas.map((rota) => [rota._id, orderAt(rota, now)] as const);
+  const named = [...new Set(orders.flatMap(([, order]) => order))];
+  const there = new Set(named.length ? (await colleagues(company, named)).map(({ id }) => id) : []);
+  return new Map(orders.map(([team, order]) => [team, order.filter((id) => there.has(id))]));
+}
+
+/** Who is on call in this team now. */
+export async function onCallIn(company: string, team: string): Promise<string | null> {
+  return (await ordersNow(company, await storeTime())).get(team)?.[0] ?? null;
 }
 
 /** For notifications: on call for any team just now. */
 export async function isOnCall(company: string, user: string): Promise<boolean> {
   const rotas = await ofCompany(`${ROTAS}${company}`);
-  if (!rotas.length) return false;
-  const now = await storeTime();
-  const candidates = rotas.filter(
+  const isNamed = rotas.some(
     ({ memberIds, overrides }) => memberIds.includes(user) || overrides.some(({ userId }) => userId === user),
   );
-  return candidates.some((rota) => dutyAt(rota, now).user === user);
+  if (!isNamed) return false;
+  const orders = await ordersNow(company, await storeTime());
+  return [...orders.values()].some(([first]) => first === user);
 }

@@ -5,6 +5,7 @@ import { storeTime } from '../clock.ts';
 import { type Ctx, systemCtx } from '../context.ts';
 import type { Logger } from '../log.ts';
 import { leadsOf } from '../people/leads.ts';
+import { ordersNow } from '../routing/rotas.ts';
 import { changeRead } from '../tickets/change.ts';
 import { due, nextDue } from '../tickets/due.ts';
 import type { StoredTicket } from '../tickets/ticket.ts';
@@ -110,6 +111,10 @@ async function occasionOf(company: string, tickets: readonly StoredTicket[], now
   const asksLeads = rules.policies.some((policy) =>
     policy.escalation.some((step) => step.reassign === 'lead'),
   );
+  const asksOnCall = rules.policies.some((policy) =>
+    policy.escalation.some((step) => step.reassign === 'on_call'),
+  );
   const teams = asksLeads ? [...new Set(own.flatMap((ticket) => ticket.team ?? []))] : [];
-  return { now, rules, leads: await leadsOf(company, teams) };
+  const onCall = asksOnCall ? await ordersNow(company, now) : new Map<string, string[]>();
+  return { now, rules, leads: await leadsOf(company, teams), onCall };
 }

@@ -14,11 +14,14 @@ export interface Occasion {
   rules: Rules;
   /** Team to its leads. */
   leads: ReadonlyMap<string, readonly string[]>;
+  /** Team to who is on call there, then who stands in. */
+  onCall: ReadonlyMap<string, readonly string[]>;
 }
 
 const MOST_AT_ONCE = 20;
 
-export function dutiesOf(ticket: Ticket, desk: Desk, { now, rules, leads }: Occasion): Draft<Ticket>[] {
+export function dutiesOf(ticket: Ticket, desk: Desk, occasion: Occasion): Draft<Ticket>[] {
+  const { now, rules } = occasion;
   const terms = termsFor(rules, ticket.desk, ticket.priority);
   const happening = { at: now, seq: ticket.seq + 1, spoke: null };
   const drafts: Draft<Ticket>[] = [];
@@ -26,7 +29,7 @@ export function dutiesOf(ticket: Ticket, desk: Desk, { now, rules, leads }: Occa
   for (let step = fireNext(sla, now, terms); step; step = fireNext(sla, now, terms)) {
     sla = step.sla;
     if (!step.firing) continue;
-    const draft = draftOf(step.firing, sla, ticket, terms, leads);
+    const draft = draftOf(step.firing, sla, ticket, terms, occasion);
     drafts.push(draft);
     // The rest of what is due follows when the new priority's terms hold.
     if (draft.set?.priority || drafts.length >= MOST_AT_ONCE) return drafts;
@@ -48,7 +51,7 @@ function draftOf(
   sla: TicketSla,
   ticket: Ticket,
   terms: Terms,
-  leads: Occasion['leads'],
+  occasion: Occasion,
 ): Draft<Ticket> {
   const { target: clock, dueAt, ms, sentence } = firing;
   const facts = { clock, due_at: dueAt, promised_minutes: ms / 60_000, policy: terms.policy };
@@ -68,7 +71,7 @@ function draftOf(
     case 'escalation': {
       const step = terms.steps[firing.step ?? 0];
       if (!step) return { action: 'update', set: { sla }, silent: true };
-      return escalation(firing, step, sla, ticket, facts, leads);
+      return escalation(firing, step, sla, ticket, facts, occasion);
     }
     default:
       return firing.kind satisfies never;
@@ -82,16 +85,17 @@ function escalation(
   sla: TicketSla,
   ticket: Ticket,
   facts: Record<string, unknown>,
-  leads: Occasion['leads'],
+  occasion: Occasion,
 ): Draft<Ticket> {
   const set: Partial<Ticket> = { sla, escalated: true };
   const raised = step.raisePriority ? above(ticket.priority) : null;
   if (raised) set.priority = raised;
   let reassigned: string | null = null;
-  if (step.reassign === 'lead') {
-    const lead = ticket.team === null ? undefined : leads.get(ticket.team)?.[0];
-    if (lead) set.assignee = lead;
-    reassigned = lead ? 'lead' : 'nobody: the team has no lead';
+  if (step.reassign === 'lead' || step.reassign === 'on_call') {
+    const [of, who] = step.reassign === 'lead' ? [occasion.leads, 'lead'] : [occasion.onCall, 'one on call'];
+    const receiver = ticket.team === null ? undefined : of.get(ticket.team)?.[0];
+    if (receiver) set.assignee = receiver;
+    reassigned = receiver ? step.reassign : `nobody: the team has no ${who}`;
   } else if (step.reassign) {
     set.team = step.reassign.team;
     set.assignee = null;

@@ -87,14 +87,14 @@ function checkPlace(rules: StoredRules, policy: Policy): void {
     ]);
 }
 
-const ROLES = ['assignee', 'team', 'lead', 'managers'];
+const ROLES = ['assignee', 'team', 'lead', 'on_call', 'managers'];
 
 /** Desk, teams, people and channels that it names exist; desk and channels are kept by their full ids. */
 async function checked<T extends PolicyPatch>(ctx: Ctx, given: T): Promise<T> {
   need(ctx, 'sla.manage');
   const { escalation } = given;
   for (const step of escalation ?? []) {
-    if (step.reassign && step.reassign !== 'lead') await teamOf(ctx, step.reassign.team);
+    if (typeof step.reassign === 'object' && step.reassign) await teamOf(ctx, step.reassign.team);
     for (const who of step.notify) if (!ROLES.includes(who)) await findMember(ctx, who);
     if (step.page) step.page = await pageOf(ctx, step.page);
   }

@@ -40,17 +40,15 @@ const stepSchema = z.strictObject({
     .min(1)
     .max(3)
     .default([...TARGETS]),
-  notify: z
-    .array(z.string().min(1).max(40))
-    .max(20)
-    .default([])
-    .meta({ description: 'assignee, team, lead, managers, or the id of a user.' }),
+  notify: z.array(z.string().min(1).max(40)).max(20).default([]).meta({
+    description: "assignee, team, lead, on_call (of the ticket's team), managers, or the id of a user.",
+  }),
   raisePriority: z.boolean().default(false),
   reassign: z
-    .union([z.literal('lead'), z.strictObject({ team: id })])
+    .union([z.enum(['lead', 'on_call']), z.strictObject({ team: id })])
     .nullable()
     .default(null)
-    .meta({ description: "To the lead of the ticket's team, or to a team." }),
+    .meta({ description: "To the lead of the ticket's team, to who is on call in it, or to a team." }),
   page: z
     .string()
     .max(200)

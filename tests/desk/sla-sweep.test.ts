@@ -9,6 +9,8 @@ import { openLog } from '../../src/log.ts';
 import { planFor } from '../../src/notify/plan.ts';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { installWorkspace } from '../../src/places/workspaces.ts';
+import { rotaInput } from '../../src/routing/rota.ts';
+import { setRota } from '../../src/routing/rotas.ts';
 import { sweep } from '../../src/sla/deadlines.ts';
 import type { StoredRules } from '../../src/sla/model.ts';
 import { removePolicy, updatePolicy } from '../../src/sla/policies.ts';
@@ -18,6 +20,7 @@ import { due } from '../../src/tickets/due.ts';
 import { entriesOf, load } from '../../src/tickets/find.ts';
 import type { StoredTicket, Ticket } from '../../src/tickets/ticket.ts';
 import { create, createInput } from '../../src/tickets/tickets.ts';
+import { formTeam, hire } from '../support/staff.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 const MINUTE = 60_000;
@@ -288,5 +291,32 @@ describe('an escalation', () => {
       { surface: 'slack', to: { at: { workspace: 'T0', channel: 'C0FIRE' } }, audience: 'internal' },
     ]);
     expect(plan.notifications.map((one) => [one.person.id, one.event])).toEqual([['lena', 'escalated']]);
+  });
+
+  test("reaches who is on call in the ticket's team; of a team without a rota, its lead is told", async () => {
+    const [team, other] = [await formTeam('Night'), await formTeam('Day')];
+    const [gone, olga] = [await hire(world, 'Gone', 'agent'), await hire(world, 'Olga', 'agent')];
+    const lead = await hire(world, 'Lea', 'lead', { teams: [other] });
+    const startsOn = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+    const rota = { timeZone: 'UTC', startsOn, handoverTime: '00:00', memberIds: [gone.id, olga.id] };
+    await setRota(admin(), team, rotaInput.parse(rota));
+    const left = { _id: gone.id as never };
+    await mongoose.connection.collection('users').updateOne(left, { $set: { active: false } });
+    const step = { afterMinutes: 0, targets: ['resolution'], notify: ['on_call'], reassign: 'on_call' };
+    await updatePolicy(admin(), 'default', policyPatch.parse({ warnAtPercent: [], escalation: [step] }));
+    const [ticket, without] = [await filed(24 * 60 * MINUTE), await filed(24 * 60 * MINUTE)];
+    await set(ticket, { team }, await ago(60 * MINUTE));
+    await set(without, { team: other }, await ago(60 * MINUTE));
+    await drain();
+    const told = async (of: Ticket) => {
+      const last = (await history(of)).at(-1);
+      const options = { channels: new Map(), now: () => new Date(), bundleMs: 0, notifies: true };
+      const plan = await planFor(await load(admin(), of._id), last ? [last] : [], options);
+      return [last?.facts?.reassigned, plan.notifications.map((one) => one.person.id)];
+    };
+    expect(await told(ticket)).toEqual(['on_call', expect.arrayContaining([olga.id])]);
+    expect((await load(admin(), ticket._id)).assignee).toBe(olga.id);
+    expect(await told(without)).toEqual(['nobody: the team has no one on call', [lead.id]]);
+    await removePolicy(admin(), 'default');
   });
 });

@@ -43,6 +43,7 @@ const crowd: Crowd = {
   members: ['ann', 'bob', 'mia'],
   leads: ['lea'],
   managers: [],
+  onCall: ['olga'],
   mentioned: [],
 };
 const heard = (given: Entry, of = ticket(), among = crowd) =>
@@ -59,6 +60,8 @@ describe('who hears', () => {
     expect(heard(given(['mia', 'eve']))).toEqual([...new Set([...usual, 'mia escalated internal'])].sort());
     const boss = { ...crowd, isAgent: () => true, managers: ['max'] };
     expect(heard(given(['managers']), ticket(), boss)).toContain('max escalated internal');
+    const night = { ...crowd, isAgent: () => true };
+    expect(heard(given(['on_call']), ticket(), night)).toContain('olga escalated internal');
     expect(heard(given(['team']))).toContain('ann escalated internal');
   });
 
