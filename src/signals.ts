@@ -5,7 +5,7 @@ import type { StoredTicket } from './tickets/ticket.ts';
 
 export interface Signals {
   /** A ticket has entries that the relay has not seen; one that was just born comes along, within this process. */
-  entry: { company: string; born?: StoredTicket };
+  entry: { company: string; ticket?: string; born?: StoredTicket };
   /** Something that a person may watch has changed (history entry, notification). */
   change: { company: string; ticket?: string; user?: string; id: string };
   /** What is cached of a person, desk or company is out of date. */

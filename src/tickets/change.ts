@@ -195,7 +195,7 @@ export async function change(
     const { filter, update } = commit(stored, ticket, entries);
     const written = await ticketCollection().updateOne(filter, update);
     if (written.matchedCount === 1) {
-      signal('entry', { company: ticket.company });
+      signal('entry', { company: ticket.company, ticket: ticket._id });
       return ticket;
     }
     await pause(attempt);

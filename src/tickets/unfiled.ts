@@ -15,6 +15,12 @@ export function unfiled(limit: number): Promise<StoredTicket[]> {
     .toArray();
 }
 
+/** For the relay: of these tickets, the ones with entries that are not filed. */
+export const unfiledOf = (ids: readonly string[]): Promise<StoredTicket[]> =>
+  ticketCollection()
+    .find({ _id: { $in: [...ids] }, pendingAt: { $type: 'date' } })
+    .toArray();
+
 /** For the relay: these are filed and their people will be told. Entries written meanwhile stay for the next round. */
 export async function strike(tickets: readonly StoredTicket[]): Promise<void> {
   if (!tickets.length) return;

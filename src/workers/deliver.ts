@@ -37,6 +37,8 @@ export interface Delivering {
   look: (due: Due) => Promise<void>;
   /** How much is under way or in line here. */
   busy: () => number;
+  /** Whether one more of this company can be seen to here at once: no company takes all places. */
+  hasRoom: (company: string) => boolean;
   /** Begins nothing more; resolves when nothing is under way. What is in line is left to others. */
   stop: () => Promise<void>;
 }
@@ -48,6 +50,9 @@ const DELAYS = [1, 3, 10, 30, 60, 120, 300, 600, 1_800, 3_600];
 /** What has waited so long for the one before it is put off: being woken, it does not wait for its time. */
 const PATIENT_MS = 1_500;
 const LONGEST_WAIT_MS = 15_000;
+/** What comes without a queue's detour. */
+const MOST_HERE = 128;
+const MOST_OF_A_COMPANY = 48;
 const inMs = (ms: number) => new Date(storeNow().getTime() + ms);
 const jitter = (ms: number) => ms * (0.8 + Math.random() * 0.4);
 
@@ -55,24 +60,35 @@ export function startDelivering(options: DeliverOptions): Delivering {
   const { channels, endpoints, log } = options;
   /** What this process looks at; true: somebody said meanwhile that it is to be looked at again. */
   const here = new Map<string, boolean>();
+  const companies = new Map<string, number>();
   let stopped = false;
+  const enter = ({ _id, company }: Due) => {
+    here.set(_id, false);
+    companies.set(company, (companies.get(company) ?? 0) + 1);
+  };
+  const leave = ({ _id, company }: Due) => {
+    if (!here.delete(_id)) return;
+    const left = (companies.get(company) ?? 1) - 1;
+    if (left) companies.set(company, left);
+    else companies.delete(company);
+  };
 
   const look = async (due: Due): Promise<void> => {
     const channel = channels.get(due.surface);
     if (!channel || stopped) return;
     if (here.has(due._id)) return void here.set(due._id, true);
-    here.set(due._id, false);
+    enter(due);
     try {
       while (!(await isItsTurn(due))) {
-        if (!here.get(due._id) || stopped) return void here.delete(due._id);
+        if (!here.get(due._id) || stopped) return leave(due);
         here.set(due._id, false);
       }
-      const begun = endpoints.run(due.endpoint, channel.abreast ?? 4, () => take(due, channel));
+      const begun = endpoints.run(due, channel.abreast ?? 4, () => take(due, channel));
       if (begun) return await begun;
       await postpone(due._id, inMs(jitter(700)));
-      here.delete(due._id);
+      leave(due);
     } catch (error) {
-      here.delete(due._id);
+      leave(due);
       throw error;
     }
   };
@@ -93,13 +109,15 @@ export function startDelivering(options: DeliverOptions): Delivering {
       const next = settled && !isAlone(settled) ? await wakeLane(settled.lane) : null;
       if (next) look(next).catch((error) => log.debug({ reason: error.message }, 'the next of a lane'));
     } finally {
-      here.delete(due._id);
+      leave(due);
     }
   };
 
   return {
     look,
     busy: () => here.size,
+    hasRoom: (company) =>
+      !stopped && here.size < MOST_HERE && (companies.get(company) ?? 0) < MOST_OF_A_COMPANY,
     stop: async () => {
       stopped = true;
       await endpoints.settled();

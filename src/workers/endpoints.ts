@@ -1,9 +1,9 @@
 // Nobody waits for somebody else's dead endpoint: how many attempts run at once to each, and when one that keeps failing
 // is left alone. Pauses stand in MongoDB, so that all workers keep them.
 import { storeNow } from '../clock.ts';
-import { pauseEndpoint } from '../notify/deliveries.ts';
+import { type Due, pauseEndpoint } from '../notify/deliveries.ts';
 
-/** So many more may stand in line here; the others come back later. Standing in line costs nobody else a place. */
+/** So many more of each company may stand in line here; the others come back later. Companies take turns. */
 const IN_LINE = 64;
 const FAILURES_UNTIL_PAUSE = 5;
 const FIRST_PAUSE_S = 2;
@@ -11,12 +11,17 @@ const LONGEST_PAUSE_S = 120;
 
 interface Slots {
   active: number;
-  line: (() => Promise<void>)[];
+  /** By company: whoever was served last goes to the end. */
+  line: Map<string, (() => Promise<void>)[]>;
 }
 
 export interface Endpoints {
   /** Does it when a place is free: at once, and resolves when it is done, or in line. Null: the line is too long. */
-  run: (endpoint: string, abreast: number, work: () => Promise<void>) => Promise<void> | null;
+  run: (
+    at: Pick<Due, 'endpoint' | 'company'>,
+    abreast: number,
+    work: () => Promise<void>,
+  ) => Promise<void> | null;
   /** Resolves when nothing is under way and nobody stands in line. */
   settled: () => Promise<void>;
   /** Until when this process knows it to be left alone. */
@@ -24,6 +29,16 @@ export interface Endpoints {
   worked: (endpoint: string) => void;
   /** `weight` 3 for a timeout: it costs more than an answer. Returns the pause, if there is one now. */
   failed: (endpoint: string, reason: string, weight?: number) => Promise<Date | null>;
+}
+
+function nextOf({ line }: Slots): (() => Promise<void>) | undefined {
+  for (const [company, works] of line) {
+    const next = works.shift();
+    line.delete(company);
+    if (works.length) line.set(company, works);
+    if (next) return next;
+  }
+  return undefined;
 }
 
 export function openEndpoints(): Endpoints {
@@ -39,7 +54,7 @@ export function openEndpoints(): Endpoints {
       try {
         await work();
       } finally {
-        const next = mine.line.shift();
+        const next = nextOf(mine);
         // What fails is looked at again by the sweep.
         if (next) go(endpoint, mine, next).catch(() => undefined);
         else if (--mine.active === 0) slots.delete(endpoint);
@@ -51,15 +66,17 @@ export function openEndpoints(): Endpoints {
     return going;
   };
   return {
-    run: (endpoint, abreast, work) => {
-      const mine = slots.get(endpoint) ?? { active: 0, line: [] };
+    run: ({ endpoint, company }, abreast, work) => {
+      const mine = slots.get(endpoint) ?? { active: 0, line: new Map() };
       slots.set(endpoint, mine);
       if (mine.active < abreast) {
         mine.active++;
         return go(endpoint, mine, work);
       }
-      if (mine.line.length >= IN_LINE) return null;
-      mine.line.push(work);
+      const line = mine.line.get(company) ?? [];
+      if (line.length >= IN_LINE) return null;
+      line.push(work);
+      mine.line.set(company, line);
       return Promise.resolve();
     },
     settled: async () => {

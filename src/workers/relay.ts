@@ -14,7 +14,7 @@ import { listen, signal } from '../signals.ts';
 import { isAway } from '../store.ts';
 import { finishPending } from '../tickets/followups.ts';
 import type { StoredTicket } from '../tickets/ticket.ts';
-import { strike, unfiled, unseen } from '../tickets/unfiled.ts';
+import { strike, unfiled, unfiledOf, unseen } from '../tickets/unfiled.ts';
 import { traced } from '../tracing.ts';
 import { breachesTotal, poisonedTotal, relayedTotal, relayLag } from './metrics.ts';
 
@@ -23,6 +23,7 @@ const LOOK_EVERY_MS = 2_000;
 /** Between two rounds, so that what happens together is relayed together. */
 const GATHER_MS = 10;
 const MOST_BORN = 2_000;
+const MOST_GUESTS = 1_000;
 const MOST_TRIES = 3;
 
 /** Somebody else who acts on entries (rules, knowledge, hooks). Must do nothing the second time. */
@@ -51,7 +52,25 @@ export function startRelay(options: RelayOptions): Relay {
   const born: StoredTicket[] = [];
   let isDue = true;
 
+  /** A company with more news than one round takes; what others want seen to meanwhile does not wait behind it. */
+  let crowd: string | null = null;
+  const guests = new Set<string>();
+  let guestsTurn = false;
+
   const next = async (): Promise<StoredTicket[]> => {
+    guestsTurn = !guestsTurn && guests.size > 0;
+    if (guestsTurn) {
+      const ids = [...guests].slice(0, BATCH);
+      for (const id of ids) guests.delete(id);
+      for (let at = born.length; at--; ) if (ids.includes(born[at]?._id ?? '')) born.splice(at, 1);
+      const tickets = await unfiledOf(ids);
+      if (tickets.length) return tickets;
+    }
+    const tickets = await fromTheCrowd();
+    crowd = tickets.length === BATCH ? mostOf(tickets) : null;
+    return tickets;
+  };
+  const fromTheCrowd = async (): Promise<StoredTicket[]> => {
     if (born.length) return born.splice(0, BATCH);
     if (!isDue) return [];
     isDue = false;
@@ -116,7 +135,9 @@ export function startRelay(options: RelayOptions): Relay {
     isDue = true;
     wake();
   };
-  const unlisten = listen('entry', ({ born: ticket }) => {
+  const unlisten = listen('entry', ({ company, ticket: id, born: ticket }) => {
+    const guest = ticket?._id ?? id;
+    if (guest && crowd && company !== crowd && guests.size < MOST_GUESTS) guests.add(guest);
     if (!ticket) isDue = true;
     else if (born.length < MOST_BORN) born.push(ticket);
     else isDue = true;
@@ -139,6 +160,13 @@ export function startRelay(options: RelayOptions): Relay {
       await running;
     },
   };
+}
+
+/** Of which company more than half of them are. */
+function mostOf(tickets: readonly StoredTicket[]): string | null {
+  const counts = new Map<string, number>();
+  for (const { company } of tickets) counts.set(company, (counts.get(company) ?? 0) + 1);
+  return [...counts].find(([, count]) => count > tickets.length / 2)?.[0] ?? null;
 }
 
 async function relay(tickets: readonly StoredTicket[], options: RelayOptions): Promise<void> {

@@ -38,7 +38,7 @@ export function carrySignals(
   const stops = CARRIED.map((name) =>
     listen(name, (facts, origin) => {
       if (origin !== 'here') return;
-      const said = 'born' in facts ? { company: facts.company } : facts;
+      const said = 'born' in facts && facts.born ? { company: facts.company, ticket: facts.born._id } : facts;
       words.set(`${name} ${Object.values(said).join(' ')}`, [name, said]);
       gathering ??= setTimeout(post, 0);
     }),

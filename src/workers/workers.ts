@@ -14,7 +14,7 @@ import { sweep } from '../sla/deadlines.ts';
 import { startDelivering } from './deliver.ts';
 import { openEndpoints } from './endpoints.ts';
 import { deadlineLag, queueDepth, waitingDeliveries } from './metrics.ts';
-import { type Queues, workOn } from './queues.ts';
+import { type NewJob, type Queues, workOn } from './queues.ts';
 import { type Follower, startRelay } from './relay.ts';
 import { ROUNDS, type Round, startSchedule } from './schedule.ts';
 
@@ -49,8 +49,8 @@ const deliverQueue = (surface: string) => `deliver-${surface}`;
 
 const SWEEP_BATCH = 2_000;
 const CONCURRENCY = 200;
-const AT_ONCE = 64;
 const GRACE_MS = 4_000;
+const ASKED_AGAIN_MS = 4_000;
 
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const { queues, redis, prefix, log, bundleMs, notifies, isOnCall, followers = [] } = options;
@@ -60,22 +60,19 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   await tuneClock();
 
   const endpoints = openEndpoints();
+  const jobsFor = rememberJobs();
   /** What this process can do at once it does without a detour; the rest is for whichever process has time. */
   const enqueue = async (due: readonly Due[]) => {
     const soon = storeNow().getTime() + 50;
     const now = due.filter((one) => one.nextAttemptAt && one.nextAttemptAt.getTime() <= soon);
-    const mine = now.splice(0, Math.max(0, AT_ONCE - delivering.busy()));
-    for (const one of mine)
-      delivering
-        .look(one)
-        .catch((error) => log.warn({ reason: error.message }, 'the sweep takes it up again'));
-    for (const surface of surfaces)
-      await queues.add(
-        deliverQueue(surface),
-        now
-          .filter((one) => one.surface === surface)
-          .map((one) => ({ id: `${one._id}-${one.order}`, name: 'deliver', data: one })),
-      );
+    const rest: Due[] = [];
+    for (const one of now)
+      if (!delivering.hasRoom(one.company)) rest.push(one);
+      else
+        delivering
+          .look(one)
+          .catch((error) => log.warn({ reason: error.message }, 'the sweep takes it up again'));
+    for (const surface of surfaces) await queues.add(deliverQueue(surface), jobsFor(surface, rest));
   };
   const delivering = startDelivering({ channels, endpoints, log, enqueue, leaving: leaving.signal });
   const sweepDeliveries = async () => {
@@ -129,7 +126,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
         const now = storeNow();
         const left = (await countUnsettled(surfaces, now)) + (await countWaiting(now));
         if (!left && !delivering.busy()) break;
-        await pause(15);
+        await pause(Math.min(15 + left, 250));
       }
     },
     stop: async () => {
@@ -163,6 +160,24 @@ function watchDeadlines(log: Logger): { look: () => Promise<void>; stop: () => v
       stopped = true;
       clearTimeout(timer);
     },
+  };
+}
+
+/** The jobs for these, but for those that were made a moment ago: a long queue is not asked for again and again. */
+function rememberJobs(): (surface: string, due: readonly Due[]) => NewJob[] {
+  const made = new Map<string, number>();
+  return (surface, due) => {
+    const now = performance.now();
+    for (const [key, at] of made) {
+      if (now - at < ASKED_AGAIN_MS) break;
+      made.delete(key);
+    }
+    return due.flatMap((one) => {
+      const key = `${one._id} ${one.order} ${one.nextAttemptAt?.getTime()}`;
+      if (one.surface !== surface || made.has(key)) return [];
+      made.set(key, now);
+      return { id: `${one._id}-${one.order}`, name: 'deliver', data: one };
+    });
   };
 }
 
