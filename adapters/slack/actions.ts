@@ -1,28 +1,26 @@
 // What buttons, menus and forms do. A press is somebody's word, not a right: each verb decides anew whether they may.
 // Whoever presses sees at once that it is worked on; who comes too late is told alone who was first.
 import type { App } from '@slack/bolt';
-import { readCustomFields, readPriority } from '../../src/desks/desk.ts';
-import { invalid, Refusal } from '../../src/errors.ts';
+import type { View } from '@slack/types';
+import { readPriority } from '../../src/desks/desk.ts';
+import { invalid } from '../../src/errors.ts';
 import { atLeast } from '../../src/people/access.ts';
 import { assign, claim, release } from '../../src/tickets/assigning.ts';
-import { addComment } from '../../src/tickets/comments.ts';
 import { patch } from '../../src/tickets/editing.ts';
-import { close, escalate, reopen, resolve, setStatus } from '../../src/tickets/moving.ts';
+import { close, escalate, reopen, setStatus } from '../../src/tickets/moving.ts';
 import { feedbackInput, rate } from '../../src/tickets/people.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
-import { create, read } from '../../src/tickets/tickets.ts';
+import { read } from '../../src/tickets/tickets.ts';
 import { done, requesterCard, triageCard } from './blocks.ts';
-import { answering, type Call, callFor, type Heard, sayError } from './call.ts';
+import { answering, type Call } from './call.ts';
 import { personIn } from './commands.ts';
-import { type Background, type Body, keep, record, word } from './door.ts';
+import { type Body, record, word } from './door.ts';
 import { factsOf } from './facts.ts';
-import { attachFiles } from './files.ts';
-import { fileFromMessage } from './filing.ts';
-import { deskIn, newTicketForm, originIn, redrawnForm, refusedFields, submissionIn } from './forms.ts';
+import { newTicketForm, redrawnForm } from './forms.ts';
 import { publishHome } from './home.ts';
-import type { Host } from './host.ts';
+import { type Host, slackError } from './host.ts';
 import { answerNudge } from './nudges.ts';
-import { toMarkdown } from './text.ts';
+import { opening } from './opening.ts';
 import { noteForm, reasonForm, replyForm, resolveForm } from './views.ts';
 
 interface Press {
@@ -123,15 +121,19 @@ async function redrawCard(call: Call, { ticket }: Press, known?: Ticket): Promis
   await call.redraw(triageCard(await factsOf(call.host, now)));
 }
 
-const FORMS = { ticket_resolve: resolveForm, ticket_reply: replyForm, ticket_note: noteForm } as const;
+const FORMS = {
+  ticket_resolve: ['Resolve', resolveForm],
+  ticket_reply: ['Reply', replyForm],
+  ticket_note: ['Note', noteForm],
+} as const;
 
-/** Opens a small form about one ticket; only for a ticket that they may see. */
-async function openForm(call: Call, body: Body, draw: typeof resolveForm): Promise<void> {
-  const { ticket } = pressIn(body);
-  const found = await read(call.ctx, ticket);
-  const origin = { ticket: found._id, ...(call.channel ? { channel: call.channel } : {}) };
-  await call.client.views.open({ trigger_id: word(body.trigger_id), view: draw(found.key, origin) });
-}
+/** A small form about one ticket; only for a ticket that they may see. */
+const drawForm =
+  (draw: typeof resolveForm) =>
+  async (call: Call, body: Body): Promise<View> => {
+    const { _id, key } = await read(call.ctx, pressIn(body).ticket);
+    return draw(key, { ticket: _id, ...(call.channel ? { channel: call.channel } : {}) });
+  };
 
 export function hearActions(app: App, host: Host): void {
   for (const name of Object.keys(DEEDS).filter((one) => one !== 'ticket_more'))
@@ -139,19 +141,13 @@ export function hearActions(app: App, host: Host): void {
       name,
       answering(host, (call, { body }) => press(call, body as unknown as Body)),
     );
-  app.action(
-    'ticket_more',
-    answering(host, async (call, args) => {
-      const body = args.body as unknown as Body;
-      if (pressIn(body).choice !== 'refuse') return press(call, body);
-      await openForm(call, body, reasonForm);
-    }),
+  const more = answering(host, (call, { body }) => press(call, body as Body));
+  const refuse = opening(host, 'No request', drawForm(reasonForm));
+  app.action('ticket_more', (args) =>
+    (pressIn(args.body as unknown as Body).choice === 'refuse' ? refuse : more)(args),
   );
-  for (const [name, draw] of Object.entries(FORMS))
-    app.action(
-      name,
-      answering(host, (call, { body }) => openForm(call, body as Body, draw)),
-    );
+  for (const [name, [title, draw]] of Object.entries(FORMS))
+    app.action(name, opening(host, title, drawForm(draw)));
   app.action(
     'ticket_show',
     answering(host, async (call, { body }) => {
@@ -163,12 +159,7 @@ export function hearActions(app: App, host: Host): void {
   );
   app.action(
     'home_new',
-    answering(host, async (call, { body }) => {
-      await call.client.views.open({
-        trigger_id: word((body as Body).trigger_id),
-        view: await newTicketForm(call, {}),
-      });
-    }),
+    opening(host, 'New ticket', (call) => newTicketForm(call, {})),
   );
   app.action(
     'home_refresh',
@@ -179,10 +170,10 @@ export function hearActions(app: App, host: Host): void {
       name,
       answering(host, async (call, { body }) => {
         const view = record((body as Body).view);
-        await call.client.views.update({
-          view_id: word(view.id),
-          hash: word(view.hash),
-          view: await redrawnForm(call, view),
+        const next = { view_id: word(view.id), hash: word(view.hash), view: await redrawnForm(call, view) };
+        // Chosen again meanwhile: that one draws it.
+        await call.client.views.update(next).catch((error) => {
+          if (slackError(error) !== 'hash_conflict') throw error;
         });
       }),
     );
@@ -190,126 +181,4 @@ export function hearActions(app: App, host: Host): void {
     /^nudge_(file|no)$/,
     answering(host, (call, { body }) => answerNudge(call, body as unknown as Body)),
   );
-}
-
-/**
- * A form comes twice: first from Slack, to be checked while its sender waits, stored and acknowledged; then from the
- * inbox, to be done.
- */
-function submitted(
-  host: Host,
-  check: (call: Call, view: Body) => Promise<Record<string, string> | undefined>,
-  work: (call: Call, view: Body) => Promise<void>,
-) {
-  const run = answering(host, (call, { body }) => work(call, record((body as Body).view)));
-  return async (args: Heard): Promise<void> => {
-    if ((args.context as Partial<Background>).stored) return run(args);
-    const body = args.body as Body;
-    const view = record(body.view);
-    const ack = args.ack as (answer?: object) => Promise<void>;
-    try {
-      const errors = await check(await callFor(host, body, {}), view);
-      if (errors) return await ack({ response_action: 'errors', errors });
-      await keep(host, body);
-      await ack();
-    } catch (error) {
-      const words = error instanceof Refusal ? refusedFields(view, error) : undefined;
-      if (words) return ack({ response_action: 'errors', errors: words });
-      const drawing = sayError(host, error);
-      await ack({
-        response_action: 'errors',
-        errors: refusedFields(
-          view,
-          invalid(
-            'slack.form',
-            drawing.blocks
-              .map((block) =>
-                'text' in block && typeof block.text === 'object' ? String(block.text?.text) : '',
-              )
-              .join(' '),
-          ),
-        ),
-      });
-    }
-  };
-}
-
-const textIn = (view: Body): string => {
-  const values = record(record(view.state).values);
-  return toMarkdown(
-    word(record(record(values.text).value).value)
-      .replaceAll('&', '&amp;')
-      .replaceAll('<', '&lt;')
-      .replaceAll('>', '&gt;'),
-  );
-};
-
-async function checkSmall(call: Call, view: Body): Promise<undefined> {
-  await read(call.ctx, originIn(view.private_metadata).ticket ?? '');
-  if (!textIn(view).trim())
-    throw invalid('slack.form', 'Say something here.', [{ path: 'text', message: 'must not be empty' }]);
-}
-
-const ticketOf = (view: Body): string => originIn(view.private_metadata).ticket ?? '';
-
-export function hearForms(app: App, host: Host): void {
-  const small = (
-    callback: string,
-    work: (call: Call, ticket: string, text: string) => Promise<unknown>,
-  ): void =>
-    app.view(
-      callback,
-      submitted(
-        host,
-        checkSmall,
-        async (call, view) => void (await work(call, ticketOf(view), textIn(view))),
-      ),
-    );
-  small('ticket_resolve_form', (call, ticket, text) => resolve(call.ctx, ticket, { resolutionNotes: text }));
-  small('ticket_reply_form', (call, ticket, text) =>
-    addComment(call.ctx, ticket, {
-      content: text,
-      isInternal: false,
-      origin: `slack:said:${call.ctx.cause}`,
-    }),
-  );
-  small('ticket_note_form', (call, ticket, text) =>
-    addComment(call.ctx, ticket, { content: text, isInternal: true }),
-  );
-  small('ticket_refuse_form', (call, ticket, text) =>
-    close(call.ctx, ticket, { notes: `Not a request: ${text}` }),
-  );
-  app.view(
-    'ticket_form',
-    submitted(
-      host,
-      async (call, view) => {
-        const read = await submissionIn(call, view);
-        if ('errors' in read) return read.errors;
-        const desk = await deskIn(call, view);
-        readCustomFields(desk, read.ok.input.customFields, read.ok.input.category ?? null, {
-          forCustomer: !atLeast(call.ctx.actor.role, 'agent'),
-        });
-        return undefined;
-      },
-      fileForm,
-    ),
-  );
-}
-
-async function fileForm(call: Call, view: Body): Promise<void> {
-  const read = await submissionIn(call, view);
-  if ('errors' in read) throw invalid('slack.form', Object.values(read.errors).join(' '));
-  const { input, origin, files } = read.ok;
-  let ticket: Ticket;
-  if (origin.channel && origin.message) {
-    const root = origin.thread ?? origin.message;
-    const filed = await fileFromMessage(call, { channel: origin.channel, ts: root, input });
-    if (!filed) return;
-    ticket = filed;
-  } else ticket = await create(call.ctx, input);
-  await attachFiles(call, ticket, files);
-  if (origin.message) return;
-  const facts = await factsOf(call.host, ticket);
-  await call.tell(requesterCard(facts, 'Filed:'), origin.channel);
 }

@@ -54,7 +54,7 @@ export function whoAndWhere(body: Body): {
 }
 
 /** An answer for one person: by the answer address of what they did, else where they are, else directly. */
-async function tell(client: WebClient, body: Body, drawing: Drawing, place?: string): Promise<void> {
+export async function tell(client: WebClient, body: Body, drawing: Drawing, place?: string): Promise<void> {
   const { user, channel, url } = whoAndWhere(body);
   if (url) {
     try {

@@ -27,7 +27,6 @@ const OPENS_A_FORM = new Set([
   'home_new',
   'form_desk',
   'form_category',
-  'nudge_open',
 ]);
 const HEARD = new Set([
   'message',
@@ -171,7 +170,8 @@ export function doorBefore(inner: Receiver, host: Host, isForm: (text: string) =
   };
 }
 
-const isPerson = (body: Body): boolean => body.command !== undefined || body.type === 'block_actions';
+const BY_PERSONS = ['block_actions', 'shortcut', 'message_action'];
+const isPerson = (body: Body): boolean => body.command !== undefined || BY_PERSONS.includes(word(body.type));
 /** Slack repeats neither commands nor presses: the person must do it, and is told so. */
 async function apologise(body: Body, event: ReceiverEvent): Promise<void> {
   if (body.command !== undefined) return void (await event.ack(SORRY));

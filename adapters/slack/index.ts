@@ -10,7 +10,7 @@ import type { Logger } from '../../src/log.ts';
 import type { Channel } from '../../src/notify/channel.ts';
 import { installWorkspace, markWorkspace } from '../../src/places/workspaces.ts';
 import { signFor } from '../../src/secrets.ts';
-import { hearActions, hearForms } from './actions.ts';
+import { hearActions } from './actions.ts';
 import { slackChannel } from './channel.ts';
 import { isForm } from './commands.ts';
 import { doorBefore } from './door.ts';
@@ -18,6 +18,7 @@ import { hearEvents } from './events.ts';
 import { clientOptions, type Host, type Installed, openHost, slackLog } from './host.ts';
 import { BOT_SCOPES } from './manifest.ts';
 import { hearShortcuts } from './shortcuts.ts';
+import { hearForms } from './submissions.ts';
 import { escaped } from './text.ts';
 
 const SKEW_SECONDS = 300;

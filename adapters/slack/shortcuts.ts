@@ -1,51 +1,35 @@
 // The ways in that are neither typed nor pressed on a card: the command, the shortcuts, the step of a workflow.
 import type { App } from '@slack/bolt';
+import type { View } from '@slack/types';
 import { systemCtx } from '../../src/context.ts';
 import { Refusal } from '../../src/errors.ts';
 import { ticketIn } from '../../src/tickets/conversations.ts';
 import { create, createInput } from '../../src/tickets/tickets.ts';
-import { requesterCard } from './blocks.ts';
+import { type Drawing, requesterCard } from './blocks.ts';
 import { answering, type Call, hearing } from './call.ts';
 import { answerCommand, isForm, titleIn } from './commands.ts';
 import { type Body, record, word } from './door.ts';
 import { factsOf } from './facts.ts';
 import { newTicketForm } from './forms.ts';
 import type { Host, Room } from './host.ts';
+import { opening } from './opening.ts';
 import { explain } from './reactions.ts';
 import { conversationAt, markdownOf, type Said, titleFrom } from './said.ts';
-import { waitingView } from './views.ts';
 import { whoIs } from './who.ts';
 
-const QUICK_MS = 1_000;
+const TITLE = 'New ticket';
 
-/** A trigger is good for three seconds: a form that is not ready soon is opened empty and filled when it is. */
-async function open(call: Call, body: Body, given: Parameters<typeof newTicketForm>[1]): Promise<void> {
-  const { views } = call.client;
-  const form = newTicketForm(call, given);
-  const trigger_id = word(body.trigger_id);
-  const late = new Promise<null>((resolve) => setTimeout(resolve, QUICK_MS, null).unref());
-  const ready = await Promise.race([form, late]);
-  if (ready) return void (await views.open({ trigger_id, view: ready }));
-  const { view } = await views.open({ trigger_id, view: waitingView('New ticket') });
-  await views.update({ view_id: view?.id ?? '', view: await form });
+async function drawCommandForm(call: Call, body: Body): Promise<View> {
+  const origin = call.channel ? { channel: call.channel } : {};
+  return newTicketForm(call, { title: titleIn(word(body.text)), origin });
 }
 
-async function command(call: Call, body: Body): Promise<void> {
-  const text = word(body.text);
-  if (!isForm(text)) return answerCommand(call, { command: word(body.command) || '/ticket', text });
-  await open(call, body, {
-    title: titleIn(text),
-    origin: call.channel ? { channel: call.channel } : {},
-  });
-}
-
-async function fromMessage(call: Call, body: Body): Promise<void> {
+async function drawMessageForm(call: Call, body: Body): Promise<View | Drawing> {
   const said = record(body.message) as unknown as Said;
   const channel = call.channel ?? '';
   const root = said.thread_ts ?? said.ts;
   const there = await ticketIn(call.room.company, conversationAt(call.room, channel, root).id);
-  if (there)
-    return call.tell(requesterCard(await factsOf(call.host, there), 'This thread is a ticket already:'));
+  if (there) return requesterCard(await factsOf(call.host, there), 'This thread is a ticket already:');
   const [markdown, link] = await Promise.all([
     markdownOf(call.host, call.room, said),
     call.client.chat
@@ -53,7 +37,7 @@ async function fromMessage(call: Call, body: Body): Promise<void> {
       .then((answer) => answer.permalink)
       .catch(() => undefined),
   ]);
-  await open(call, body, {
+  return newTicketForm(call, {
     title: titleFrom(markdown, said),
     description: markdown,
     origin: { channel, message: said.ts, thread: root, ...(link ? { permalink: link } : {}) },
@@ -93,22 +77,19 @@ async function step(host: Host, room: Room, body: Body, cause: string): Promise<
 }
 
 export function hearShortcuts(app: App, host: Host): void {
-  app.command(
-    /^\/ticket/,
-    answering(host, (call, { body }) => command(call, body as Body)),
+  const openCommandForm = opening(host, TITLE, drawCommandForm);
+  const answer = answering(host, (call, { body }) =>
+    answerCommand(call, {
+      command: word((body as Body).command) || '/ticket',
+      text: word((body as Body).text),
+    }),
   );
+  app.command(/^\/ticket/, (args) => (isForm(word(args.body.text)) ? openCommandForm(args) : answer(args)));
   app.shortcut(
     'ticket_new',
-    answering(host, async (call, { body }) => {
-      await open(call, body as Body, {});
-    }),
+    opening(host, TITLE, (call) => newTicketForm(call, {})),
   );
-  app.shortcut(
-    'ticket_from_message',
-    answering(host, async (call, { body }) => {
-      await fromMessage(call, body as Body);
-    }),
-  );
+  app.shortcut('ticket_from_message', opening(host, TITLE, drawMessageForm));
   app.shortcut(
     'ticket_why',
     answering(host, async (call, { body }) => {

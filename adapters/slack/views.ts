@@ -15,7 +15,7 @@ import {
   select,
   within,
 } from './elements.ts';
-import { clip, clipPlain, escaped } from './text.ts';
+import { clipPlain, escaped } from './text.ts';
 
 const MOST_FIELDS = 25;
 const MOST_FILES = 10;
@@ -223,16 +223,16 @@ export const reasonForm = (key: string, origin: Origin): View =>
   );
 
 /** A modal that only says something. */
-const messageView = (title: string, mrkdwn: string): View => ({
+export const messageView = (title: string, blocks: readonly KnownBlock[]): View => ({
   type: 'modal',
   callback_id: 'message',
   title: plain(title, 24),
   close: plain('Close', 24),
-  blocks: [section(clip(mrkdwn, 3000))],
+  blocks: within(blocks, 100),
 });
 
 export const waitingView = (title: string): View =>
-  messageView(title, ':hourglass_flowing_sand: One moment…');
+  messageView(title, [section(':hourglass_flowing_sand: One moment…')]);
 
 export interface HomeFacts {
   name: string;
