@@ -140,6 +140,7 @@ const AWAY_CODES = new Set([14_031, 91, 189, 10_107, 11_600, 11_602, 13_435, 13_
 /** The store does not answer just now: the caller should come back, nothing is wrong with what it sent. */
 export const isAway = (error: unknown): boolean =>
   error instanceof Error &&
+  !(error instanceof Refusal && error.kind !== 'away') &&
   (AWAY.includes(error.name) ||
     ('code' in error && AWAY_CODES.has(Number(error.code))) ||
     /buffering timed out|not connected|initial connection is complete/.test(error.message));

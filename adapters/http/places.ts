@@ -41,6 +41,7 @@ const channelShape = z.object({
   mode: z.enum(FILING_MODES),
   escapes: z.array(z.string()),
   silent: z.boolean(),
+  membersAreAgents: z.boolean(),
   emojis: emojis.nullable(),
   createdAt: z.date(),
 });
@@ -48,6 +49,7 @@ const drawChannel = ({ company: _, desk, workspace, emojis, ...rest }: Channel) 
   ...rest,
   workspaceId: workspace,
   deskId: desk,
+  membersAreAgents: rest.membersAreAgents ?? false,
   emojis: emojis ?? null,
 });
 

@@ -8,7 +8,8 @@ import { type Where, whereIs } from '../../src/places/channels.ts';
 import { isAway } from '../../src/store.ts';
 import { type Drawing, trouble } from './blocks.ts';
 import { type Background, type Body, keyOf, teamOf } from './door.ts';
-import { type Host, isTokenLost, loseToken, type Room, slackError } from './host.ts';
+import { type Host, isTokenLost, type Room, slackError } from './host.ts';
+import { loseToken } from './losing.ts';
 import { whoIs } from './who.ts';
 
 export interface Call {

@@ -10,7 +10,8 @@ import { isSilent, triageChannels } from '../../src/places/channels.ts';
 import { type Drawing, saying } from './blocks.ts';
 import { drawCard, drawNotice, drawPost } from './drawings.ts';
 import { type Going, opened, shareFiles } from './files.ts';
-import { type Host, isTokenLost, loseToken, type Room, slackError } from './host.ts';
+import { type Host, isTokenLost, type Room, slackError } from './host.ts';
+import { loseToken } from './losing.ts';
 import { markState } from './marks.ts';
 import { conversationAt, type Said } from './said.ts';
 

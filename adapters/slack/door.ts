@@ -39,6 +39,7 @@ const HEARD = new Set([
   'function_executed',
   'user_change',
   'member_joined_channel',
+  'member_left_channel',
 ]);
 const MESSAGE_KINDS = new Set([
   undefined,
@@ -67,7 +68,6 @@ export const teamOf = (body: Body): string => {
 function isNoise(body: Body, room: Room): boolean {
   const event = record(body.event);
   if (!HEARD.has(String(event.type))) return true;
-  if (event.type === 'member_joined_channel') return event.user !== room.botUser;
   if (event.type === 'message' && !MESSAGE_KINDS.has(event.subtype as string | undefined)) return true;
   // Apps do not talk to apps here: that is how two of them never stop.
   const voices = [event, record(event.message), record(event.previous_message)];

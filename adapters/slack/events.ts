@@ -1,15 +1,20 @@
 // What happens in Slack without anybody pressing anything of ours, and which room hears it. All of it comes from the
 // inbox, in the order of its thread.
 import type { App } from '@slack/bolt';
-import { markWorkspace } from '../../src/places/workspaces.ts';
-import { answering, hearing } from './call.ts';
-import { type Body, record, word } from './door.ts';
+import { recheck } from '../../src/people/identities.ts';
+import { agentChannels } from '../../src/places/channels.ts';
+import { forgetMembers } from './agents.ts';
+import { saying } from './blocks.ts';
+import { answering, deskCtx, hearing } from './call.ts';
+import { type Background, type Body, record, word } from './door.ts';
 import { publishHome } from './home.ts';
-import type { Host } from './host.ts';
+import type { Host, Room } from './host.ts';
+import { loseToken, loseWorkspace } from './losing.ts';
 import { hearMessage } from './messages.ts';
+import { forgetProfile, profile } from './profiles.ts';
 import { hearMention, hearReaction } from './reactions.ts';
 import { unfurl } from './unfurls.ts';
-import { forgetProfile } from './who.ts';
+import { whoIs } from './who.ts';
 
 export function hearEvents(app: App, host: Host): void {
   app.event(
@@ -38,19 +43,55 @@ export function hearEvents(app: App, host: Host): void {
   );
   app.event(
     'user_change',
-    hearing(host, async (room, { body }) =>
-      forgetProfile(room, word(record(record((body as unknown as Body).event).user).id)),
-    ),
+    hearing(host, (room, { body }, background) => hearChange(host, room, eventIn(body), background)),
   );
-  for (const name of ['app_uninstalled', 'tokens_revoked'] as const)
+  for (const name of ['member_joined_channel', 'member_left_channel'] as const)
     app.event(
       name,
-      hearing(host, async (room) => {
-        await markWorkspace('slack', room.workspace.external, 'gone', name);
-        host.log.error(
-          { workspace: room.workspace.id, name: room.workspace.name },
-          'slack: the app was removed',
-        );
-      }),
+      hearing(host, (room, { body }) => hearMember(host, room, eventIn(body))),
     );
+  app.event(
+    'app_uninstalled',
+    hearing(host, (room) => loseWorkspace(host, room)),
+  );
+  app.event(
+    'tokens_revoked',
+    hearing(host, async (room, { body }) => {
+      const { tokens } = eventIn(body);
+      const ours = record(tokens).bot;
+      // People's own tokens are none of our business.
+      if (tokens === undefined || (Array.isArray(ours) && ours.length)) await loseToken(host, room, null);
+    }),
+  );
+}
+
+const eventIn = (body: object): Body => record((body as Body).event);
+
+/** A link by address ends when the address is another's; whose it was is told how to link again. */
+async function hearChange(
+  host: Host,
+  room: Room,
+  event: Body,
+  background: Partial<Background>,
+): Promise<void> {
+  const id = word(record(event.user).id);
+  if (!id) return;
+  forgetProfile(room, id);
+  const account = { provider: 'slack', workspace: room.workspace.external, externalId: id, name: '' };
+  if (!(await recheck(deskCtx(host, room, background), account, () => profile(host, room, id)))) return;
+  const words = saying(
+    'Your address in Slack has changed, so this account is no longer linked to your account in Switchboard. `/ticket link` links them again.',
+  );
+  await room.client.chat
+    .postMessage({ channel: id, ...words })
+    .catch((error) => host.log.info({ reason: String(error) }, 'a person could not be told in slack'));
+}
+
+async function hearMember(host: Host, room: Room, event: Body): Promise<void> {
+  const [user, channel] = [word(event.user), word(event.channel)];
+  const channels = await agentChannels(room.workspace);
+  if (user === room.botUser || !channels.some((one) => one.external === channel)) return;
+  forgetMembers(room, channel);
+  forgetProfile(room, user);
+  await whoIs(host, room, user);
 }

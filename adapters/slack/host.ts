@@ -3,14 +3,12 @@
 import type { Logger as SlackLogger } from '@slack/bolt';
 import { LogLevel, WebClient, type WebClientOptions } from '@slack/web-api';
 import type { Config } from '../../src/config.ts';
-import { systemCtx } from '../../src/context.ts';
 import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
-import { userQuery, users } from '../../src/people/users.ts';
 import type { Workspace } from '../../src/places/place.ts';
-import { installWorkspace, markWorkspace, workspaceOf } from '../../src/places/workspaces.ts';
+import { workspaceOf } from '../../src/places/workspaces.ts';
 import { listen } from '../../src/signals.ts';
-import { create, createInput } from '../../src/tickets/tickets.ts';
+import { connectWorkspace } from './connecting.ts';
 
 /** One workspace as this adapter needs it: whose it is, and how to speak there. */
 export interface Room {
@@ -116,7 +114,7 @@ export function openHost(
       const team = String(test.team_id);
       const known = await workspaceOf('slack', team);
       if (known?.workspace.state !== 'active')
-        await installWorkspace('slack', team, String(test.team ?? team), null, first);
+        await connectWorkspace(team, String(test.team ?? team), null, first);
       return {
         team,
         installed: { token, botUser: String(test.user_id), botId: String(test.bot_id) },
@@ -197,22 +195,4 @@ export function openHost(
     },
     ticketUrl: (key) => `${String(config.PUBLIC_URL).replace(/\/$/, '')}/tickets/${encodeURIComponent(key)}`,
   };
-}
-
-/** The token was refused: the workspace waits for an administrator, who is told once, by a ticket of their own. */
-export async function loseToken(host: Host, room: Room, error: unknown): Promise<void> {
-  const reason = slackError(error) ?? 'refused';
-  const { name, id, external } = room.workspace;
-  if (!(await markWorkspace('slack', external, 'needs_attention', reason))) return;
-  host.log.error({ workspace: id, name, reason }, 'slack refuses our token: install the app again');
-  const ctx = systemCtx({ log: host.log, now: host.now }, room.company, 'system');
-  const admins = await users(ctx, userQuery.parse({ role: 'admin', active: 'true', pageSize: 1 }));
-  const input = createInput.parse({
-    title: `Slack workspace ${name} needs attention`,
-    description: `Slack refuses our token (${reason}). Nothing is sent there until the app is installed again: ${String(host.config.PUBLIC_URL).replace(/\/$/, '')}/slack/install`,
-    priority: 'urgent',
-    private: true,
-    ...(admins.items[0] ? { assigneeId: admins.items[0].id } : {}),
-  });
-  await create(ctx, input);
 }

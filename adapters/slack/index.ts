@@ -8,11 +8,12 @@ import type { Config } from '../../src/config.ts';
 import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
 import type { Channel } from '../../src/notify/channel.ts';
-import { installWorkspace, markWorkspace } from '../../src/places/workspaces.ts';
+import { markWorkspace } from '../../src/places/workspaces.ts';
 import { signFor } from '../../src/secrets.ts';
 import { hearActions } from './actions.ts';
 import { slackChannel } from './channel.ts';
 import { isForm } from './commands.ts';
+import { connectWorkspace } from './connecting.ts';
 import { doorBefore } from './door.ts';
 import { hearEvents } from './events.ts';
 import { clientOptions, type Host, type Installed, openHost, slackLog } from './host.ts';
@@ -52,7 +53,7 @@ export async function startSlack({ config, log, first, now }: SlackOptions): Pro
     receiver: doorBefore(inner, host, isForm),
     authorize: async ({ teamId }) => {
       const room = await host.room(teamId ?? '');
-      if (!room) throw new Error('this workspace is not connected');
+      if (!room) throw new Error('this workspace is none of ours');
       return { botToken: room.token, botId: room.botId, botUserId: room.botUser, teamId: teamId ?? '' };
     },
     clientOptions: clientOptions(config, log),
@@ -159,7 +160,7 @@ function installations(host: Host): Store {
       const { bot } = installation;
       if (!team || !bot) throw new Refusal('invalid', 'slack.install', 'Install the app into a workspace.');
       const installed: Installed = { token: bot.token, botUser: bot.userId, botId: bot.id };
-      const { claim } = await installWorkspace('slack', team.id, team.name ?? team.id, installed, host.first);
+      const { claim } = await connectWorkspace(team.id, team.name ?? team.id, installed, host.first);
       if (claim) Object.assign(installation, { claim });
     },
     async fetchInstallation() {

@@ -33,6 +33,8 @@ const EVENTS = [
   'app_uninstalled',
   'function_executed',
   'link_shared',
+  'member_joined_channel',
+  'member_left_channel',
   'message.channels',
   'message.groups',
   'message.im',

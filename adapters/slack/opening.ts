@@ -4,7 +4,8 @@ import type { View } from '@slack/types';
 import { type Drawing, trouble } from './blocks.ts';
 import { type Call, callFor, type Heard, sayError, tell } from './call.ts';
 import { type Body, teamOf, word } from './door.ts';
-import { type Host, isTokenLost, loseToken, type Room, slackError } from './host.ts';
+import { type Host, isTokenLost, type Room, slackError } from './host.ts';
+import { loseToken } from './losing.ts';
 import { messageView, waitingView } from './views.ts';
 
 const QUICK_MS = 1_000;

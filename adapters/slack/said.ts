@@ -3,8 +3,9 @@ import { Refusal } from '../../src/errors.ts';
 import { member } from '../../src/people/members.ts';
 import type { Conversation } from '../../src/tickets/ticket.ts';
 import { type Host, type Room, slackError } from './host.ts';
+import { known } from './profiles.ts';
 import { clipPlain, toMarkdown } from './text.ts';
-import { known, namesIn } from './who.ts';
+import { namesIn } from './who.ts';
 
 /** As events and `conversations.replies` give it. */
 export interface Said {

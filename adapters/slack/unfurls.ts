@@ -7,6 +7,7 @@ import type { Call } from './call.ts';
 import type { Body } from './door.ts';
 import { context, keyed, section } from './elements.ts';
 import { factsOf } from './facts.ts';
+import { isTokenLost, slackError } from './host.ts';
 import { clipPlain, escaped } from './text.ts';
 
 const PAGE = /\/tickets\/([A-Za-z][A-Za-z0-9]{0,9}-\d{1,9}|[0-9a-f]{24})(?:[/?#]|$)/;
@@ -24,10 +25,11 @@ function ticketAt(call: Call, address: string): string | undefined {
 export async function unfurl(call: Call, event: Body): Promise<void> {
   const links = Array.isArray(event.links) ? (event.links as { url?: string }[]) : [];
   const channel = String(event.channel ?? '');
+  // While it is being written nobody knows who will read it; where we cannot look, neither do we.
   const { channel: place } = await call.client.conversations
     .info({ channel })
     .catch(() => ({ channel: undefined }));
-  if (place?.is_ext_shared) return;
+  if (!place || place.is_ext_shared) return;
   const unfurls: Record<string, { blocks: ReturnType<typeof section>[] }> = {};
   for (const { url = '' } of links.slice(0, 10)) {
     const ref = ticketAt(call, url);
@@ -47,7 +49,9 @@ export async function unfurl(call: Call, event: Body): Promise<void> {
     }
   }
   if (!Object.keys(unfurls).length) return;
-  await call.client.chat.unfurl({ channel, ts: String(event.message_ts ?? ''), unfurls } as Parameters<
-    typeof call.client.chat.unfurl
-  >[0]);
+  const about = { channel, ts: String(event.message_ts ?? ''), unfurls };
+  // A preview is a courtesy: what Slack does not take (deleted, too late) is let be.
+  await call.client.chat.unfurl(about as Parameters<typeof call.client.chat.unfurl>[0]).catch((error) => {
+    if (slackError(error) === undefined || isTokenLost(error)) throw error;
+  });
 }

@@ -108,10 +108,21 @@ export async function revive(ids: readonly string[]): Promise<StoredDelivery[]> 
 }
 
 /** Of a stretch of time, those that failed for good: for replaying. */
-export async function failedBetween(from: Date, to: Date, surface?: string): Promise<string[]> {
+export async function failedBetween(
+  from: Date,
+  to: Date,
+  surface?: string,
+  only: { workspace?: string; reason?: RegExp } = {},
+): Promise<string[]> {
   const found = await deliveryCollection()
     .find(
-      { createdAt: { $gte: from, $lte: to }, state: 'failed', ...(surface ? { surface } : {}) },
+      {
+        createdAt: { $gte: from, $lte: to },
+        state: 'failed',
+        ...(surface ? { surface } : {}),
+        ...(only.workspace ? { 'to.at.workspace': only.workspace } : {}),
+        ...(only.reason ? { error: only.reason } : {}),
+      },
       { projection: { _id: 1 } },
     )
     .sort({ createdAt: 1 })

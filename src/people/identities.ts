@@ -48,9 +48,8 @@ export async function personFor(
   workspace: string,
   externalId: string,
 ): Promise<Actor | null> {
-  const found = await identityCollection().findOne({
-    _id: idOf(company, { provider, workspace, externalId }),
-  });
+  const _id = idOf(company, { provider, workspace, externalId });
+  const found = await identityCollection().findOne({ _id });
   return found?.person ? actorFor(company, found.person) : null;
 }
 
@@ -68,7 +67,7 @@ export async function meet(ctx: Ctx, profile: Profile): Promise<Actor> {
   const linked = known?.person ? await actorFor(company, known.person) : null;
   if (linked) return linked;
   const undone = known?.undone ?? [];
-  const email = profile.emailVerified && profile.email ? profile.email.trim().toLowerCase() : null;
+  const email = known?.lapsed ? null : provenAddress(profile);
   const user =
     email && !profile.guest
       ? await userCollection().findOne({ email, company, active: true, addressProven: { $ne: false } })
@@ -88,6 +87,29 @@ export async function meet(ctx: Ctx, profile: Profile): Promise<Actor> {
   return contactActor(company, contact._id);
 }
 
+const provenAddress = ({ email, emailVerified }: Profile): string | null =>
+  emailVerified && email ? email.trim().toLowerCase() : null;
+
+/**
+ * The provider says that an account has changed. A link to a user that rested on its address ends with it, and does not
+ * move to whoever has the new one. True when a link ended.
+ */
+export async function recheck(ctx: Ctx, external: External, ask: () => Promise<Profile>): Promise<boolean> {
+  const _id = idOf(ctx.actor.company, external);
+  const known = await identityCollection().findOne({ _id });
+  if (known?.person?.kind !== 'user' || known.proof !== 'profile_email') return false;
+  const { id } = known.person;
+  const [user, now] = [await member(id), await ask()];
+  if (user && !now.guest && provenAddress(now) === user.email) return false;
+  const ended = await identityCollection().updateOne(
+    { _id, 'person.id': id, proof: 'profile_email' },
+    { $set: { person: null, proof: 'none', lapsed: true } },
+  );
+  if (!ended.modifiedCount) return false;
+  await note(ctx, 'identity.lapsed', id, { identity: _id, provider: external.provider });
+  return true;
+}
+
 /** Links on proof. What the account was linked to before is left, and told in the audit trail. */
 export async function link(
   ctx: Ctx,
@@ -103,7 +125,7 @@ export async function link(
   const before = await upsert(filter, {
     $set: set,
     ...(proof === 'code' || proof === 'admin'
-      ? { $pull: { undone: person.id } }
+      ? { $pull: { undone: person.id }, $unset: { lapsed: '' } }
       : { $setOnInsert: { undone: [] } }),
   });
   if (person.kind === 'user' && before?.person?.id !== person.id)

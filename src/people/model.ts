@@ -32,6 +32,8 @@ export interface StoredUser {
   fullName: string | null;
   phoneNumber: string | null;
   role: Role;
+  /** The places by which they are an agent (standing.ts); an administrator's word takes their stead. */
+  agentBy?: string[];
   teams: string[];
   skills: string[];
   timeZone: string | null;
@@ -105,6 +107,8 @@ export interface StoredIdentity {
   proof: 'profile_email' | 'code' | 'mail' | 'admin' | 'none';
   /** Links that somebody undid: never made again by themselves. */
   undone: string[];
+  /** The address that a link rested on is theirs no more: only a code or an administrator links them again. */
+  lapsed?: boolean;
   at: Date;
 }
 

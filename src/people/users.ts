@@ -295,7 +295,7 @@ async function write(ctx: Ctx, before: Member, given: UserChange): Promise<Shown
   const after = await userCollection()
     .findOneAndUpdate(
       { _id: before.id, deletedAt: null },
-      { $set: set },
+      given.role === undefined ? { $set: set } : { $set: set, $unset: { agentBy: '' } },
       { returnDocument: 'after', projection: { password: 0 } },
     )
     .catch(async (error) => {

@@ -3,9 +3,10 @@
 import type { Ctx } from '../context.ts';
 import type { Desk } from '../desks/desk.ts';
 import { desksOf, findDesk } from '../desks/desks.ts';
-import { forbidden, unknown } from '../errors.ts';
+import { forbidden, invalid, unknown } from '../errors.ts';
 import { remembered } from '../memory.ts';
 import { may } from '../people/access.ts';
+import { dissolve } from '../people/standing.ts';
 import { channelCollection, muteCollection, type StoredChannel, workspaceCollection } from './model.ts';
 import { type Channel, type ChannelInput, channelInput, type Workspace } from './place.ts';
 
@@ -56,6 +57,7 @@ export async function bindChannel(
 ): Promise<Channel> {
   if (!may(ctx.actor, 'desk.manage'))
     throw forbidden('channel.bind', 'Only managers bind channels to desks.');
+  if (given.membersAreAgents) checkGranting(ctx, given);
   const known = await workspaceCollection().findOne({ _id: workspace, company: ctx.actor.company });
   if (!known) throw unknown('workspace');
   const desk = await findDesk(ctx.actor.company, given.desk);
@@ -69,9 +71,35 @@ export async function bindChannel(
     createdAt: ctx.now(),
   };
   await channelCollection().replaceOne({ _id: stored._id }, stored, { upsert: true });
-  byId.forget(stored._id);
+  forget(stored);
+  if (!stored.membersAreAgents) await dissolve(ctx, stored._id);
   return asChannel(stored);
 }
+
+/** It gives people a role: that is an administrator's to say. */
+function checkGranting(ctx: Ctx, { role }: ChannelInput): void {
+  if (!may(ctx.actor, 'people.manage'))
+    throw forbidden('channel.agents', 'Only administrators make the members of a channel agents.');
+  if (role !== 'triage')
+    throw invalid('channel.agents', 'Only the members of a triage channel can be agents by it.', [
+      { path: 'members_are_agents', message: 'goes with the role triage' },
+    ]);
+}
+
+function forget({ _id, workspace }: Pick<StoredChannel, '_id' | 'workspace'>): void {
+  byId.forget(_id);
+  granting.forget(workspace);
+}
+
+const granting = remembered('channel', async (workspace: string) => {
+  const found = await channelCollection()
+    .find({ workspace, role: 'triage', membersAreAgents: true })
+    .toArray();
+  return found.map(asChannel);
+});
+/** The channels of a workspace whose members are agents by it. */
+export const agentChannels = async ({ id, company }: Workspace): Promise<Channel[]> =>
+  (await granting(id)).filter((one) => one.company === company);
 
 export async function unbindChannel(ctx: Ctx, workspace: string, external: string): Promise<void> {
   if (!may(ctx.actor, 'desk.manage'))
@@ -79,7 +107,8 @@ export async function unbindChannel(ctx: Ctx, workspace: string, external: strin
   const _id = `${workspace}:${external}`;
   const done = await channelCollection().deleteOne({ _id, company: ctx.actor.company });
   if (!done.deletedCount) throw unknown('channel');
-  byId.forget(_id);
+  forget({ _id, workspace });
+  await dissolve(ctx, _id);
 }
 
 export async function channels(ctx: Ctx): Promise<Channel[]> {

@@ -20,6 +20,7 @@ const workspaces = new Schema(
 workspaces.index({ company: 1, surface: 1 });
 const channels = new Schema({ _id: String }, { collection: 'channels', strict: false, versionKey: false });
 channels.index({ company: 1, desk: 1, role: 1 });
+channels.index({ workspace: 1, role: 1 });
 
 /** Somebody does not want to be asked in a channel for a while. */
 export interface StoredMute {

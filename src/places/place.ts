@@ -41,6 +41,8 @@ export const channelInput = z.strictObject({
   escapes: z.array(z.string().min(1).max(40)).max(20).default([':megaphone:', '📣']),
   /** No notices in the thread but what people say. */
   silent: z.boolean().default(false),
+  /** Of a private triage channel: whoever belongs to it and has an account here is an agent. */
+  membersAreAgents: z.boolean().default(false),
   /** Emoji and what they do; `who` limits it to agents. */
   emojis: z
     .record(

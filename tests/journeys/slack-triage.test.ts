@@ -80,7 +80,7 @@ describe('the card in the triage channel', () => {
     const presses = await Promise.all(
       Array.from({ length: 50 }, (_, at) => people.click(at % 2 ? mei : sam, card, 'ticket_claim')),
     );
-    expect(presses.map((one) => [one.status, one.late])).toEqual(presses.map(() => [200, false]));
+    expect(presses.map((one) => one.status)).toEqual(presses.map(() => 200));
     await desk.settle();
     const { body } = await desk.staff.mei.call('GET', `tickets/${id}/history`);
     const claims = body.items.filter((one: { action: string }) => one.action === 'assignment_change');

@@ -256,7 +256,11 @@ export const METHODS: Record<string, Method> = {
   'conversations.members': (call) => {
     const channel = channelOf(call);
     if (!channel) return no('channel_not_found');
-    return { ok: true, members: [...channel.members], response_metadata: { next_cursor: '' } };
+    const from = Number(call.args.cursor || 0);
+    const to = from + Number(call.args.limit ?? 100);
+    const members = [...channel.members];
+    const next_cursor = to < members.length ? String(to) : '';
+    return { ok: true, members: members.slice(from, to), response_metadata: { next_cursor } };
   },
   'users.info': (call) => {
     const person = findPerson(call.state, call.team, String(call.args.user));
