@@ -128,6 +128,7 @@ export interface Router {
 
 const LEAST_IDLE_MS = 1_000;
 const MOST_IDLE_MS = 10_000;
+const MOST_SEEN = 10_000;
 
 export function openRouter(log: Logger): Router {
   let stopped = false;
@@ -152,19 +153,34 @@ export function openRouter(log: Logger): Router {
     }
     return written;
   };
-  const unlisten = listen('inbound', ({ kind }) => {
-    if (kind === 'routing' && !stopped) quietly(log, round());
-  });
+  // A ticket is given out when all that follows from its entries has followed: rules go first.
+  const seen = new Map<string, Parameters<typeof lookAgain>[0]>();
+  const unlisten = [
+    listen('inbound', ({ kind }) => {
+      if (kind === 'routing' && !stopped) quietly(log, round());
+    }),
+    listen('change', ({ ticket }, origin) => {
+      const one = origin === 'here' && ticket ? seen.get(ticket) : undefined;
+      if (!ticket || !one) return;
+      seen.delete(ticket);
+      lookAgain(one);
+      quietly(
+        log,
+        routesByItself(one.company).then((does) => does && start(one.company)),
+      );
+    }),
+  ];
   return {
     follow: async (ticket, entries) => {
       if (!concerns(ticket, entries)) return;
-      lookAgain(ticket);
-      if (await routesByItself(ticket.company)) start(ticket.company);
+      if (seen.size > MOST_SEEN) seen.clear();
+      const { _id, company, desk, createdAt } = ticket;
+      seen.set(_id, { company, desk, createdAt });
     },
     round,
     stop: async () => {
       stopped = true;
-      unlisten();
+      for (const stop of unlisten) stop();
       await Promise.allSettled([...underway.values()].map(({ done }) => done));
     },
   };

@@ -18,7 +18,10 @@ export interface Place {
   _id: string;
 }
 
-/** Nobody's tickets of a desk, with one of these teams (null: none), the oldest first. */
+/**
+ * Nobody's tickets of a desk, with one of these teams (null: none), the oldest first. Those of which the relay has not
+ * seen everything are not ready: rules may still change them.
+ */
 export function waiting(
   { company, desk }: { company: string; desk: string },
   teams: readonly (string | null)[],
@@ -29,7 +32,10 @@ export function waiting(
     createdAt: { $gte: after.createdAt },
     $or: [{ createdAt: { $gt: after.createdAt } }, { _id: { $gt: after._id } }],
   };
-  const filter = { company, assignee: null, desk, team: { $in: [...teams] }, ...LIVE, snoozedUntil: null };
+  const filter = {
+    ...{ company, assignee: null, desk, team: { $in: [...teams] }, ...LIVE },
+    ...{ snoozedUntil: null, pendingAt: null },
+  };
   return ticketCollection()
     .find({ ...filter, ...beyond }, { projection })
     .sort({ createdAt: 1, _id: 1 })

@@ -240,12 +240,22 @@ describe('a rota', () => {
       await isOnCall(FIRST_COMPANY, staff.lead.id),
     ]).toEqual([true, false]);
     await rule({ strategy: 'on_call', team_id: staff.team });
+    const hour = (after: number) => new Date(Date.now() + after * 3_600_000).toISOString().slice(11, 16);
+    const quiet = { quiet_hours: { from: hour(-2), to: hour(2), time_zone: 'UTC' } };
+    for (const one of [staff.agent, staff.lead])
+      expect((await one.call('PUT', 'notifications/preferences', quiet)).status).toBe(200);
     const ticket = await file();
     await world.drain();
     expect((await read(ticket)).assignee_id).toBe(staff.agent.id);
     await staff.agent.call('PUT', 'users/me/availability', { away: true, hand_over: true });
     await world.drain();
     expect((await read(ticket)).assignee_id).toBe(staff.lead.id);
+    const told = await mongoose.connection
+      .collection('notifications')
+      .find({ ticket: ticket.id, event: 'assigned' })
+      .toArray();
+    const waits = (who: Person) => told.filter((one) => one.person.id === who.id).map(({ digest }) => digest);
+    expect([waits(staff.agent), waits(staff.lead)]).toEqual([[false, false], [true]]);
     expect((await staff.lead.call('DELETE', `${path()}/rota`)).status).toBe(204);
     expect((await staff.agent.call('GET', `${path()}/rota`)).status).toBe(404);
   });

@@ -3,6 +3,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import mongoose from 'mongoose';
 import { systemCtx } from '../../src/context.ts';
+import { file } from '../../src/history/history.ts';
 import { newId } from '../../src/id.ts';
 import { openLog } from '../../src/log.ts';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
@@ -13,10 +14,12 @@ import type { StoredBook } from '../../src/routing/model.ts';
 import { giveOut, openRouter } from '../../src/routing/router.ts';
 import { ruleInput } from '../../src/routing/rule.ts';
 import { setRouting } from '../../src/routing/rules.ts';
+import { signal } from '../../src/signals.ts';
 import { change } from '../../src/tickets/change.ts';
 import { entriesOf, load } from '../../src/tickets/find.ts';
-import type { Ticket } from '../../src/tickets/ticket.ts';
+import type { StoredTicket, Ticket } from '../../src/tickets/ticket.ts';
 import { create, createInput } from '../../src/tickets/tickets.ts';
+import { strike, unfiled } from '../../src/tickets/unfiled.ts';
 import { formTeam, hire, openDeskOf, type Person } from '../support/staff.ts';
 import { openWorld, type World } from '../support/world.ts';
 
@@ -64,7 +67,15 @@ const many = async (crew: Crew, number: number): Promise<Ticket[]> => {
     made.push(...(await Promise.all(Array.from({ length: Math.min(20, number - from) }, () => filed(crew)))));
   return made;
 };
+/** What the relay does, without what follows from it. */
+const relayed = async (): Promise<StoredTicket[]> => {
+  const tickets = await unfiled(1_000);
+  await file(tickets.flatMap(({ pending }) => pending));
+  await strike(tickets);
+  return tickets;
+};
 const route = async (): Promise<number> => {
+  await relayed();
   const router = openRouter(log);
   const given = await router.round();
   await router.stop();
@@ -74,6 +85,8 @@ const route = async (): Promise<number> => {
 const follow = async (ticket: Ticket): Promise<void> => {
   const router = openRouter(log);
   await router.follow(await now(ticket), await story(ticket));
+  for (const { _id, company } of await relayed()) signal('change', { company, ticket: _id, id: _id });
+  await router.round();
   await router.stop();
 };
 const now = (ticket: Ticket) => load(ctx, ticket._id);
@@ -128,6 +141,7 @@ describe('round robin', () => {
 
 /** As another process would: without the courtesy of one at a time. */
 async function giveAll(): Promise<void> {
+  await relayed();
   for (let idle = 0; idle < 3; ) {
     const given = await giveOut(
       FIRST_COMPANY,
@@ -178,6 +192,15 @@ describe('a limit', () => {
 });
 
 describe('what people decided', () => {
+  test('goes first, and so does what follows from it: a ticket that the relay has not seen is not ready', async () => {
+    const desk = await crew(['Ana']);
+    const ticket = await filed(desk);
+    const router = openRouter(log);
+    expect([await router.round(), (await now(ticket)).assignee]).toEqual([0, null]);
+    await router.stop();
+    expect([await route(), (await now(ticket)).assignee]).toEqual([1, desk.people[0]?.id]);
+  });
+
   test('stays: a ticket with somebody is never given to another', async () => {
     const desk = await crew(['Ana', 'Bo']);
     const [ana] = desk.people as [Person];
@@ -209,6 +232,7 @@ describe('what people decided', () => {
     const desk = await crew(['Ana', 'Bo']);
     const [ana] = desk.people as [Person];
     const ticket = await filed(desk);
+    await relayed();
     const book = await openBook(FIRST_COMPANY);
     const { intents } = await nextBatch(await readFacts(book, new Date()));
     expect(intents.map((one) => one.ticket)).toEqual([ticket._id]);
@@ -286,6 +310,7 @@ describe('what was reckoned before', () => {
     const desk = await crew(['Ana', 'Bo']);
     const [ana] = desk.people as [Person];
     const reckoned = async () => {
+      await relayed();
       const book = await openBook(FIRST_COMPANY);
       return { book, ...(await nextBatch(await readFacts(book, new Date()))) };
     };
@@ -306,6 +331,7 @@ describe('whoever dies while giving out', () => {
   test('holds up nobody: what was entered is carried out by the next one, once', async () => {
     const desk = await crew(['Ana', 'Bo']);
     const made = await many(desk, 6);
+    await relayed();
     const book = await openBook(FIRST_COMPANY);
     const { intents } = await nextBatch(await readFacts(book, new Date()));
     const entered = (await enter(book, intents)) as StoredBook;
@@ -321,6 +347,7 @@ describe('whoever dies while giving out', () => {
   test('what was entered for somebody whose account is closed by then goes to another', async () => {
     const desk = await crew(['Ana', 'Bo']);
     const ticket = await filed(desk);
+    await relayed();
     const book = await openBook(FIRST_COMPANY);
     await enter(book, (await nextBatch(await readFacts(book, new Date()))).intents);
     const [ana, bo] = desk.people as [Person, Person];
