@@ -1,5 +1,12 @@
 // Automation rules over HTTP: keeping them, rehearsing them, and what became of them.
 
+import {
+  rehearsalShape,
+  rehearseDraft,
+  rehearseDraftInput,
+  rehearseInput,
+  rehearseRule,
+} from '../../src/automation/rehearsing.ts';
 import { ruleInput, rulePatch, ruleShape } from '../../src/automation/rule.ts';
 import {
   addRule,
@@ -18,6 +25,9 @@ import { type Route, route } from './route.ts';
 
 const tag = 'Automation';
 const at = '/api/v1/workflows';
+
+const REHEARSAL =
+  'Runs it over the history of the last days, with each ticket as it then was, and writes nothing: which tickets it would have changed from what to what, and why it would not have matched the others. Other rules are left out of it.';
 
 export const workflowRoutes: Route[] = [
   route({
@@ -43,6 +53,29 @@ export const workflowRoutes: Route[] = [
     answer: savedRuleShape,
     refuses: [409],
     run: ({ ctx, body }) => addRule(ctx, body),
+  }),
+  route({
+    method: 'post',
+    path: `${at}/rehearse`,
+    tag,
+    summary: 'Rehearse a rule before it is saved',
+    description: REHEARSAL,
+    deed: 'rule.read',
+    body: rehearseDraftInput,
+    answer: rehearsalShape,
+    run: ({ ctx, body }) => rehearseDraft(ctx, body),
+  }),
+  route({
+    method: 'post',
+    path: `${at}/{id}/rehearse`,
+    tag,
+    summary: 'Rehearse a rule on what has happened',
+    description: REHEARSAL,
+    deed: 'rule.read',
+    params: byId,
+    body: rehearseInput,
+    answer: rehearsalShape,
+    run: ({ ctx, params, body }) => rehearseRule(ctx, params.id, body),
   }),
   route({
     method: 'get',

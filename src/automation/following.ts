@@ -2,10 +2,8 @@
 // ticket as the ones before have left it. An entry that comes again (a relay died, two relays at once) fires none twice.
 import type { Entry } from '../history/entry.ts';
 import type { Logger } from '../log.ts';
-import { atLeast } from '../people/access.ts';
-import { member } from '../people/members.ts';
 import type { StoredTicket, Ticket } from '../tickets/ticket.ts';
-import type { Author } from './fields.ts';
+import { authorOf } from './authors.ts';
 import { type Fired, fire, ticketIn } from './firing.ts';
 import { calendarOf } from './hours.ts';
 import type { StoredRun } from './model.ts';
@@ -69,14 +67,4 @@ function again(ticket: Ticket, { _id: key }: Entry, { facts }: Entry): Fired {
   const words = (fact: unknown) => (Array.isArray(fact) ? fact.map(String) : []);
   const told = { did: words(facts?.did), problems: words(facts?.problems) };
   return { ticket, key, outcome: 'fired', reasons: [], ...told };
-}
-
-export async function authorOf(
-  { requester }: Pick<Ticket, 'requester'>,
-  { by, via }: Entry,
-): Promise<Author> {
-  if (by.kind === 'system') return via === 'automation' ? 'rule' : 'system';
-  if (by.id === requester.id && by.kind === requester.kind) return 'requester';
-  if (by.kind === 'contact') return 'customer';
-  return atLeast((await member(by.id))?.role ?? 'customer', 'agent') ? 'agent' : 'customer';
 }

@@ -17,18 +17,21 @@ export type Activity = Record<(typeof SINCE)[number], Date | null>;
 
 type Told = Pick<Entry, 'action' | 'at' | 'by' | 'via' | 'comment'>;
 
-/** When somebody last did or said something. Filing a ticket is the requester's first word. */
+/** When somebody last did or said something (after `before`). Filing a ticket is the requester's first word. */
 export function activityOf(
   ticket: Pick<Ticket, 'createdAt' | 'requester'>,
   entries: readonly Told[],
+  before?: Activity,
 ): Activity {
   const { createdAt, requester } = ticket;
-  const last: Activity = {
-    change: createdAt,
-    reply: createdAt,
-    requester_reply: createdAt,
-    agent_reply: null,
-  };
+  const last: Activity = before
+    ? { ...before }
+    : {
+        change: createdAt,
+        reply: createdAt,
+        requester_reply: createdAt,
+        agent_reply: null,
+      };
   for (const { action, at, by, via, comment } of entries) {
     if (by.kind === 'system' || via === 'automation' || via === 'import' || action === 'created') continue;
     last.change = at;

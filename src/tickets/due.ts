@@ -32,6 +32,13 @@ export async function nextDue(except: readonly string[] = []): Promise<Date | nu
 
 const other = (except: readonly string[]) => (except.length ? { _id: { $nin: [...except] } } : {});
 
+/** The tickets of a company that changed since then, the latest first. */
+export const touchedSince = (company: string, since: Date): AsyncIterable<StoredTicket> =>
+  ticketCollection()
+    .find({ company, updatedAt: { $gte: since } })
+    .sort({ updatedAt: -1, _id: -1 })
+    .batchSize(100);
+
 export interface Place {
   kind: StatusKind;
   createdAt: Date;
