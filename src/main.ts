@@ -90,7 +90,7 @@ export async function run(
       });
     await connectStore({ uri: config.MONGODB_URI, log, patienceMs, ...(database ? { database } : {}) });
     stops.push(disconnectStore);
-    await openStorage(config);
+    stops.push(await openStorage(config));
     if (patienceMs < Number.POSITIVE_INFINITY) await reachRedis(redis, REDIS_URL, patienceMs);
     await buildIndexes(log);
     await firstStart(config, log);

@@ -1,17 +1,18 @@
-// Attaching files to tickets. Bytes first, then what is known of them, then the ticket's entry: whatever dies in
-// between leaves at most bytes that nobody refers to, which are swept away after a day.
-import type { Readable } from 'node:stream';
-import type { Ctx } from '../context.ts';
+// Attaching files to tickets. A row says that bytes are coming, then come the bytes, then the ticket's entry: whatever
+// dies in between leaves at most a row that no ticket knows of, which is swept away after a day with its bytes.
+import type { Readable, Transform } from 'node:stream';
+import { type Ctx, systemCtx } from '../context.ts';
 import { conflict, forbidden, Refusal, unknown } from '../errors.ts';
 import type { Audience, Entry } from '../history/entry.ts';
 import { idFrom, newId } from '../id.ts';
 import { may, maySeeNotes } from '../people/access.ts';
+import { isDuplicate } from '../store.ts';
 import { change } from '../tickets/change.ts';
 import { find } from '../tickets/find.ts';
 import type { Ticket } from '../tickets/ticket.ts';
 import { inspection } from './inspection.ts';
 import { attachmentCollection, type StoredAttachment } from './model.ts';
-import { hasScanner, scan } from './scan.ts';
+import { hasScanner, scan, Unscannable } from './scan.ts';
 import { bytesAt, mostBytes, type Range } from './storage.ts';
 import { kindByName, plainName } from './types.ts';
 
@@ -42,16 +43,14 @@ export async function keep(ctx: Ctx, ticket: string, file: Arriving): Promise<Ke
   try {
     const name = plainName(file.name);
     kindByName(name);
-    if (file.bytes.errored) throw file.bytes.errored;
-    const look = inspection(name, mostBytes());
-    file.bytes.once('error', (error) => look.through.destroy(error));
-    await bytesAt().put(_id, file.bytes.pipe(look.through));
-    const stored: StoredAttachment = {
+    // While the row is written nobody else may be listening.
+    file.bytes.on('error', () => undefined);
+    const coming: StoredAttachment = {
       _id,
       company: ctx.actor.company,
       ticket,
       name,
-      ...look.result(),
+      ...{ size: 0, type: '', sha256: null },
       description: file.description ?? null,
       audience: file.audience ?? 'public',
       state: 'loose',
@@ -61,13 +60,43 @@ export async function keep(ctx: Ctx, ticket: string, file: Arriving): Promise<Ke
       uploadedBy: { kind: ctx.actor.kind, id: ctx.actor.id, name: ctx.actor.name },
       createdAt: at,
     };
-    Object.assign(stored, await verdict(ctx, _id));
-    await attachmentCollection().replaceOne({ _id }, stored, { upsert: true });
+    await expect(coming);
+    const look = inspection(name, mostBytes());
+    try {
+      await bytesAt().put(_id, passedThrough(file.bytes, look.through));
+    } catch (error) {
+      await attachmentCollection()
+        .deleteOne({ _id, state: 'loose', sha256: null })
+        .catch(() => undefined);
+      throw error;
+    }
+    const stored = { ...coming, ...look.result(), ...(await verdict(ctx, _id)) };
+    const { size, type, sha256, scan, finding } = stored;
+    await attachmentCollection().updateOne({ _id }, { $set: { size, type, sha256, scan, finding } });
     return stored;
   } catch (error) {
     file.bytes.unpipe();
     file.bytes.resume();
     throw error;
+  }
+}
+
+/** What breaks off on the way breaks off at the end. */
+function passedThrough(bytes: Readable, through: Transform): Transform {
+  const broken = () => bytes.errored ?? new Error('the file broke off');
+  if (bytes.destroyed && !bytes.readableEnded) throw broken();
+  bytes.once('close', () => {
+    if (!bytes.readableEnded) through.destroy(broken());
+  });
+  return bytes.pipe(through);
+}
+
+/** Done again under the same cause, it is the same row; one that a ticket knows of already stays as it is. */
+async function expect(coming: StoredAttachment): Promise<void> {
+  try {
+    await attachmentCollection().insertOne(coming);
+  } catch (error) {
+    if (!isDuplicate(error)) throw error;
   }
 }
 
@@ -77,8 +106,9 @@ export async function verdict(ctx: Ctx, key: string): Promise<Pick<StoredAttachm
     const finding = await scan(await bytesAt().get(key));
     return finding.clean ? { scan: 'clean', finding: null } : { scan: 'infected', finding: finding.found };
   } catch (error) {
-    ctx.log.warn({ reason: (error as Error).message }, 'a file could not be scanned; it waits');
-    return { scan: 'pending', finding: null };
+    const { message } = error as Error;
+    ctx.log.warn({ file: key, reason: message }, 'a file could not be scanned; it waits');
+    return { scan: 'pending', finding: error instanceof Unscannable ? message : null };
   }
 }
 
@@ -237,6 +267,7 @@ const DAY_MS = 86_400_000;
 /** Bytes that no ticket came to know, and files that the scanner has not answered for. */
 export async function sweepFiles(ctx: Ctx): Promise<void> {
   const old = new Date(ctx.now().getTime() - DAY_MS);
+  await bytesAt().tidy(old);
   const loose = await attachmentCollection()
     .find({ state: { $in: ['loose', 'awaiting'] }, createdAt: { $lt: old } })
     .limit(100)
@@ -248,16 +279,34 @@ export async function sweepFiles(ctx: Ctx): Promise<void> {
   if (!hasScanner()) return;
   const waiting = await attachmentCollection()
     .find({ scan: 'pending', state: 'attached' })
-    .sort({ createdAt: 1 })
+    .sort({ askedAt: 1 })
     .limit(20)
     .toArray();
   for (const one of waiting) {
     const now = await verdict(ctx, one.storageKey);
-    if (now.scan === 'pending') return;
     await attachmentCollection().updateOne(
       { _id: one._id },
-      { $set: { ...now, ...(now.scan === 'infected' ? { state: 'refused' as const } : {}) } },
+      {
+        $set: {
+          ...now,
+          askedAt: ctx.now(),
+          ...(now.scan === 'infected' ? { state: 'refused' as const } : {}),
+        },
+      },
     );
-    if (now.scan === 'infected') await bytesAt().remove(one.storageKey);
+    if (now.scan === 'infected') await tellInfected(ctx, one, now.finding);
+    // Nobody answers: it would not for the next one either.
+    if (now.scan === 'pending' && now.finding === null) return;
   }
+}
+
+/** It was attached before the scanner had answered: its bytes go, and the ticket says why. */
+async function tellInfected(ctx: Ctx, file: StoredAttachment, finding: string | null): Promise<void> {
+  await bytesAt().remove(file.storageKey);
+  await change(systemCtx(ctx, file.company), file.ticket, () => ({
+    action: 'attachment_removed',
+    facts: { attachment: file._id, name: file.name, audience: file.audience, finding },
+  })).catch((error) => {
+    if (!(error instanceof Refusal)) throw error;
+  });
 }

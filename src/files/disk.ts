@@ -10,11 +10,6 @@ import type { Storage } from './storage.ts';
 export async function diskStorage(folder: string): Promise<Storage> {
   const temporary = path.join(folder, 'tmp');
   await mkdir(temporary, { recursive: true, mode: 0o700 });
-  const day = Date.now() - 86_400_000;
-  for (const left of await readdir(temporary)) {
-    const file = path.join(temporary, left);
-    if ((await stat(file)).mtimeMs < day) await rm(file, { force: true });
-  }
   const place = (key: string) => {
     if (!/^[0-9a-f]{24}$/.test(key)) throw new Error('not a storage key');
     return path.join(folder, key.slice(-2), key.slice(-4, -2), key);
@@ -47,6 +42,14 @@ export async function diskStorage(folder: string): Promise<Storage> {
       }
     },
     remove: (key) => rm(place(key), { force: true }),
+    tidy: async (before) => {
+      for (const left of await readdir(temporary)) {
+        const file = path.join(temporary, left);
+        const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+        if (mtimeMs < before.getTime()) await rm(file, { force: true });
+      }
+    },
     presign: async () => null,
+    close: async () => {},
   };
 }

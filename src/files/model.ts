@@ -18,6 +18,8 @@ export interface StoredAttachment {
   state: 'awaiting' | 'loose' | 'attached' | 'removed' | 'refused';
   scan: 'none' | 'clean' | 'pending' | 'infected';
   finding: string | null;
+  /** When the scanner was last asked about a file that it has not answered for. */
+  askedAt?: Date;
   storageKey: string;
   uploadedBy: { kind: string; id: string; name: string };
   createdAt: Date;
@@ -26,7 +28,7 @@ export interface StoredAttachment {
 const schema = new Schema({ _id: String }, { collection: 'attachments', strict: false, versionKey: false });
 schema.index({ ticket: 1, createdAt: 1, _id: 1 });
 schema.index({ state: 1, createdAt: 1 });
-schema.index({ scan: 1, createdAt: 1 }, { partialFilterExpression: { scan: 'pending' } });
+schema.index({ scan: 1, askedAt: 1 }, { partialFilterExpression: { scan: 'pending' } });
 
 const model = plainModel('Attachment', schema);
 export const attachmentCollection = () => model.collection as Table<StoredAttachment>;

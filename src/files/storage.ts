@@ -12,6 +12,9 @@ export interface Storage {
   get(key: string, range?: Range): Promise<Readable>;
   size(key: string): Promise<number | null>;
   remove(key: string): Promise<void>;
+  /** What uploads that died before then left half done. */
+  tidy(before: Date): Promise<void>;
+  close(): Promise<void>;
   /** An address to which the browser uploads by itself. Null: upload through us. */
   presign(
     key: string,
