@@ -10,6 +10,7 @@ import { isDuplicate } from '../store.ts';
 import { change } from '../tickets/change.ts';
 import { find } from '../tickets/find.ts';
 import type { Ticket } from '../tickets/ticket.ts';
+import { eased } from './easing.ts';
 import { inspection } from './inspection.ts';
 import { attachmentCollection, type StoredAttachment } from './model.ts';
 import { hasScanner, scan, Unscannable } from './scan.ts';
@@ -246,7 +247,10 @@ export async function openAttachment(
     throw conflict('attachment.not_scanned', 'This file is still being scanned. Try again in a moment.', {
       retryAfter: 5,
     });
-  return { attachment: shown(stored), read: (range) => bytesAt().get(stored.storageKey, range) };
+  return {
+    attachment: shown(stored),
+    read: async (range) => eased(await bytesAt().get(stored.storageKey, range)),
+  };
 }
 
 export async function remove(ctx: Ctx, id: string): Promise<void> {

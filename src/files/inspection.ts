@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { Transform } from 'node:stream';
 import { Refusal } from '../errors.ts';
+import { easing } from './easing.ts';
 import { checkedType, HEAD } from './types.ts';
 
 export interface Inspection {
@@ -20,6 +21,7 @@ export const tooLarge = (most: number): Refusal =>
 
 export function inspection(name: string, most: number): Inspection {
   const hash = createHash('sha256');
+  const ease = easing();
   let size = 0;
   let type: string | undefined;
   let held: Buffer[] = [];
@@ -35,6 +37,7 @@ export function inspection(name: string, most: number): Inspection {
       size += chunk.length;
       if (size > most) return done(tooLarge(most));
       hash.update(chunk);
+      ease(chunk.length);
       if (type !== undefined) return done(null, chunk);
       held.push(chunk);
       if (size < HEAD) return done();

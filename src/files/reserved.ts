@@ -7,6 +7,7 @@ import type { Ctx } from '../context.ts';
 import { conflict, unknown } from '../errors.ts';
 import { newId } from '../id.ts';
 import { type Attachment, attach, mayAdd, shown, verdict } from './attachments.ts';
+import { easing } from './easing.ts';
 import { inspection, tooLarge } from './inspection.ts';
 import { attachmentCollection } from './model.ts';
 import { bytesAt, mostBytes } from './storage.ts';
@@ -65,9 +66,11 @@ export async function receive(id: string, bytes: Readable): Promise<void> {
   const stored = await attachmentCollection().findOne({ _id: id, state: 'awaiting' });
   if (!stored) throw unknown('upload');
   let size = 0;
+  const ease = easing();
   const meter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       size += chunk.length;
+      ease(chunk.length);
       done(size > stored.size ? tooLarge(stored.size) : null, chunk);
     },
   });
