@@ -3,14 +3,13 @@ import type { Collection } from './catalogue.ts';
 import { FIRST_BATCH } from './cursors.ts';
 import { type Doc, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
-import { fault } from './errors.ts';
+import { fault, unsupported } from './errors.ts';
 import { count, type Query } from './finding.ts';
 import { leading } from './leading.ts';
-import { compileFilter } from './matching.ts';
 import type { Scope } from './operators.ts';
 import { runPipeline, validatePipeline } from './pipeline.ts';
 import { neededFields } from './reading.ts';
-import { checkFields, docOf, flagOf, surroundings, unsupported, wholeOf } from './requests.ts';
+import { checkFields, docOf, flagOf, surroundings, wholeOf } from './requests.ts';
 import {
   checkFilter,
   documentsOf,
@@ -21,7 +20,6 @@ import {
   textFieldsOf,
 } from './searching.ts';
 import { isNumber, toNumber } from './values.ts';
-import { pipelineOf } from './views.ts';
 
 export const AGGREGATE_FIELDS =
   'pipeline explain allowDiskUse cursor bypassDocumentValidation collation hint let isMapReduceCommand'.split(
@@ -79,18 +77,9 @@ export function aggregate(
   body: Doc,
   tick: Tick,
 ): Iterable<Doc> {
-  if (c?.options.viewOn) {
-    const { hint: _hint, ...rest } = body;
-    const base = lookUp(side, database, c.options.viewOn);
-    return aggregate(side, database, base, [...pipelineOf(c), ...stages], rest, tick);
-  }
   const around = { ...surroundings(body, c?.options.collation), textFields: textFieldsOf(c) };
   const source = (name: string, wanted: Doc, scope: Scope): Iterable<Doc> => {
     const other = lookUp(side, database, name);
-    if (other?.options.viewOn) {
-      const matches = compileFilter(wanted, { ...around, scope });
-      return only(aggregate(side, database, other, [], body, tick), matches);
-    }
     const query = { filter: wanted, env: { ...around, scope }, collation: around.collation, tick };
     return other ? documentsOf(side, other, query, null) : [];
   };
@@ -117,10 +106,6 @@ export function aggregate(
     return group ? [{ _id: group.id, [group.name]: n }] : [{ [named as string]: n }];
   }
   return runPipeline(c ? documentsOf(side, c, query, neededFields(rest) ?? null) : [], rest, env);
-}
-
-function* only(docs: Iterable<Doc>, matches: (doc: Doc) => boolean): Generator<Doc, void> {
-  for (const doc of docs) if (matches(doc)) yield doc;
 }
 
 function describe(stage: string, database: string, c: Collection | undefined, body: Doc): Doc[] {

@@ -10,57 +10,54 @@ import {
   indexRange,
   namespace,
   notFound,
-  refuseView,
   rename,
   saveCollection,
   validatorOf,
 } from './catalogue.ts';
 import { type Doc, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
-import { fault } from './errors.ts';
+import { bad, fault, unsupported } from './errors.ts';
 import { addIndexes, removeIndex } from './indexing.ts';
 import { compileFilter } from './matching.ts';
 import { listReply } from './read-commands.ts';
-import { type Command, docOf, flagOf, numberOf, type Reply, type Request, unsupported } from './requests.ts';
+import { type Command, docOf, flagOf, numberOf, type Reply, type Request } from './requests.ts';
 import { show } from './showing.ts';
 import { equal, isNumber, toNumber } from './values.ts';
-import { checkView } from './views.ts';
 
-const OPTIONS = [
-  'validator',
-  'validationLevel',
-  'validationAction',
-  'collation',
-  'clusteredIndex',
+const VALIDATION = ['validator', 'validationLevel', 'validationAction'];
+const OPTIONS = [...VALIDATION, 'collation', 'clusteredIndex'];
+const CAPPED = ['capped', 'size', 'max'];
+const IGNORED = ['indexOptionDefaults', 'storageEngine', 'autoIndexId', 'flags', 'temp', 'idIndex'];
+const LACKING = [
   'viewOn',
   'pipeline',
+  'timeseries',
+  'expireAfterSeconds',
+  'encryptedFields',
+  'changeStreamPreAndPostImages',
 ];
-const IGNORED = ['indexOptionDefaults', 'storageEngine', 'autoIndexId', 'flags', 'temp'];
-const CAPPED = ['capped', 'size', 'max'];
-const LACKING = ['timeseries', 'expireAfterSeconds', 'encryptedFields', 'changeStreamPreAndPostImages'];
+
+/** The options of `names` that a body gives. */
+const given = (body: Doc, names: readonly string[]): Doc =>
+  Object.fromEntries(names.filter((name) => body[name] !== undefined).map((name) => [name, body[name]]));
 
 function createCollection({ engine, database, body }: Request): Promise<Doc> {
   const name = body.create;
   checkName(database, name);
-  for (const option of LACKING) {
-    const value = body[option];
-    const off = value === undefined || value === false || (isDoc(value) && value.enabled === false);
-    if (!off) unsupported(`the collection option ${option}`);
-  }
-  checkView(engine.catalogue, database, body);
-  const options: Doc = cappedOptions(body);
-  for (const option of OPTIONS) if (body[option] !== undefined) options[option] = body[option];
+  for (const [option, value] of Object.entries(given(body, LACKING)))
+    if (value !== false && !(isDoc(value) && value.enabled === false))
+      unsupported(`the collection option ${option}`);
+  const options: Doc = { ...cappedOptions(body), ...given(body, OPTIONS) };
   const clustered = clustering(docOf(body, 'create', 'clusteredIndex'));
   if (clustered) options.clusteredIndex = clustered;
-  if (options.validator !== undefined && !isDoc(options.validator))
-    fault(14, "BSON field 'create.validator' is the wrong type, expected type 'object'");
+  docOf(body, 'create', 'validator');
   validatorOf(options);
   return engine.writer.write(() => {
     const known = find(engine.catalogue, database, name);
     if (known && !equal(known.options, options))
       fault(
         48,
-        `namespace ${database}.${name} already exists, but with different options: ${show(known.options)}`,
+        `namespace ${database}.${name} already exists, but with other options: ${show(known.options)}`,
       );
     if (!known) create(engine.catalogue, database, name, options);
     return { ok: 1 };
@@ -70,9 +67,8 @@ function createCollection({ engine, database, body }: Request): Promise<Doc> {
 /** Documents are found by _id at once in any case: the wish is kept, and told to those who ask. */
 function clustering(wanted: Doc | undefined): Doc | undefined {
   if (!wanted) return undefined;
-  if (!equal(wanted.key, { _id: 1 }))
-    fault(197, 'The clusteredIndex option is only supported for key: {_id: 1}');
-  if (wanted.unique !== true) fault(197, 'The clusteredIndex option requires unique: true to be specified');
+  if (!equal(wanted.key, { _id: 1 }) || wanted.unique !== true)
+    fault(197, 'The clusteredIndex option requires key: {_id: 1} and unique: true');
   return { v: 2, key: wanted.key, name: wanted.name ?? '_id_', unique: true };
 }
 
@@ -120,52 +116,54 @@ function renameCollection({ engine, body }: Request): Promise<Doc> {
   });
 }
 
+const collectionsIn = ({ engine, database }: Request): Collection[] => [
+  ...(engine.catalogue.databases.get(database)?.values() ?? []),
+];
+
+/** What the `filter` of a list holds for. */
+function filtered<T extends Doc>(request: Request, items: T[]): T[] {
+  const filter = docOf(request.body, request.name, 'filter');
+  return filter ? items.filter(compileFilter(filter)) : items;
+}
+
 function listCollections(request: Request): Reply {
-  const { engine, database, body } = request;
-  const filter = docOf(body, 'listCollections', 'filter');
-  const matches = filter ? compileFilter(filter) : () => true;
-  const collections = [...(engine.catalogue.databases.get(database)?.values() ?? [])];
-  const listed = collections
+  const { database, body, name } = request;
+  const listed = collectionsIn(request)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map((c) => ({
       name: c.name,
-      ...(c.options.viewOn
-        ? { type: 'view', options: c.options, info: { readOnly: true } }
-        : {
-            type: 'collection',
-            options: c.options,
-            info: { readOnly: false, uuid: new UUID(c.uuid) },
-            idIndex: c.indexes[0]?.spec ?? {},
-          }),
-    }))
-    .filter(matches)
-    .map((each) =>
-      encode(flagOf(body, 'listCollections', 'nameOnly') ? { name: each.name, type: each.type } : each),
-    );
-  return listReply(request, `${database}.$cmd.listCollections`, listed);
+      type: 'collection',
+      options: c.options,
+      info: { readOnly: false, uuid: new UUID(c.uuid) },
+      idIndex: c.indexes[0]?.spec ?? {},
+    }));
+  const short = flagOf(body, name, 'nameOnly');
+  const rows = filtered(request, listed).map((one) =>
+    encode(short ? { name: one.name, type: one.type } : one),
+  );
+  return listReply(request, `${database}.$cmd.listCollections`, rows);
 }
 
-function listDatabases({ engine, body }: Request): Doc {
-  const filter = docOf(body, 'listDatabases', 'filter');
-  const matches = filter ? compileFilter(filter) : () => true;
+function listDatabases(request: Request): Doc {
+  const { engine, body, name } = request;
   const total = engine.storage.size();
-  const share = Math.ceil(total / Math.max(1, engine.catalogue.databases.size));
-  const databases = [...engine.catalogue.databases.keys()]
-    .sort()
-    .map((name) => ({ name, sizeOnDisk: share, empty: false }))
-    .filter(matches);
-  if (flagOf(body, 'listDatabases', 'nameOnly'))
-    return { databases: databases.map(({ name }) => ({ name })), ok: 1 };
+  const names = [...engine.catalogue.databases.keys()].sort();
+  const share = Math.ceil(total / Math.max(1, names.length));
+  const databases = filtered(
+    request,
+    names.map((each) => ({ name: each, sizeOnDisk: share, empty: false })),
+  );
+  if (flagOf(body, name, 'nameOnly'))
+    return { databases: databases.map((each) => ({ name: each.name })), ok: 1 };
   return { databases, totalSize: total, totalSizeMb: Math.round(total / 1_048_576), ok: 1 };
 }
 
 async function createIndexes({ engine, database, body }: Request): Promise<Doc> {
-  const name = body.createIndexes;
+  const { createIndexes: name, indexes: wanted } = body;
   checkName(database, name);
-  const wanted = body.indexes;
   if (!Array.isArray(wanted))
     fault(40414, "BSON field 'createIndexes.indexes' is missing but a required field");
-  if (wanted.length === 0) fault(2, 'Must specify at least one index to create');
+  if (wanted.length === 0) bad('Must specify at least one index to create');
   const { before, now, created } = await addIndexes(engine, database, name, wanted);
   return {
     numIndexesBefore: before,
@@ -180,7 +178,6 @@ function collectionOf({ engine, database }: Request, name: unknown): Collection 
   checkName(database, name);
   const c = find(engine.catalogue, database, name);
   if (!c) throw notFound(database, name);
-  refuseView(c);
   return c;
 }
 
@@ -189,19 +186,14 @@ function listIndexes(request: Request): Reply {
   const { clusteredIndex } = c.options;
   const specs = c.indexes
     .filter(({ building }) => !building)
-    .map(({ spec }, i) =>
-      encode(i === 0 && isDoc(clusteredIndex) ? { ...clusteredIndex, clustered: true } : spec),
-    );
-  return listReply(request, namespace(c), specs);
+    .map(({ spec }, i) => (i === 0 && isDoc(clusteredIndex) ? { ...clusteredIndex, clustered: true } : spec));
+  return listReply(request, namespace(c), specs.map(encode));
 }
 
 function dropIndexes(request: Request): Promise<Doc> {
-  const { engine, body, database } = request;
-  const name = body.dropIndexes ?? body.deleteIndexes;
+  const { engine, body } = request;
   return engine.writer.write(() => {
-    checkName(database, name);
-    const c = find(engine.catalogue, database, name);
-    if (!c) fault(26, `ns not found ${database}.${name}`);
+    const c = collectionOf(request, body.dropIndexes ?? body.deleteIndexes);
     const was = c.indexes.length;
     const chosen = body.index === '*' ? c.indexes.slice(1) : chooseIndexes(c, body.index);
     for (const index of chosen) removeIndex(engine.catalogue, c, index);
@@ -210,41 +202,31 @@ function dropIndexes(request: Request): Promise<Doc> {
 }
 
 function chooseIndexes(c: Collection, wanted: unknown) {
-  return (Array.isArray(wanted) ? wanted : [wanted]).map((each) => {
+  return (Array.isArray(wanted) ? wanted : [wanted]).map((one) => {
+    const isText = isDoc(one) && Object.values(one).includes('text');
     const index = c.indexes.find(({ spec, weights }) =>
-      typeof each === 'string'
-        ? spec.name === each
-        : equal(spec.key, each) ||
-          (isDoc(each) && weights.length > 0 && Object.values(each).includes('text')),
+      typeof one === 'string' ? spec.name === one : equal(spec.key, one) || (isText && weights.length > 0),
     );
     if (!index)
       fault(
         27,
-        typeof each === 'string'
-          ? `index not found with name [${each}]`
-          : `can't find index with key: ${show(each)}`,
+        typeof one === 'string'
+          ? `index not found with name [${one}]`
+          : `can't find index with key: ${show(one)}`,
       );
     if (index.name === '_id_') fault(72, 'cannot drop _id index');
     return index;
   });
 }
 
+const UNCHANGED = ['viewOn', 'pipeline', 'expireAfterSeconds', 'cappedSize', 'cappedMax', 'timeseries'];
+
 function collMod(request: Request): Promise<Doc> {
   const { engine, body } = request;
   return engine.writer.write(() => {
     const c = collectionOf(request, body.collMod);
-    for (const option of [
-      'viewOn',
-      'pipeline',
-      'expireAfterSeconds',
-      'cappedSize',
-      'cappedMax',
-      'timeseries',
-    ])
-      if (body[option] !== undefined) unsupported(`collMod with ${option}`);
-    const options = { ...c.options };
-    for (const option of ['validator', 'validationLevel', 'validationAction'])
-      if (body[option] !== undefined) options[option] = body[option];
+    for (const option of Object.keys(given(body, UNCHANGED))) unsupported(`collMod with ${option}`);
+    const options = { ...c.options, ...given(body, VALIDATION) };
     validatorOf(options);
     const changed = modifyIndex(c, docOf(body, 'collMod', 'index'));
     c.options = options;
@@ -255,33 +237,32 @@ function collMod(request: Request): Promise<Doc> {
 
 function modifyIndex(c: Collection, wanted: Doc | undefined): Doc {
   if (!wanted) return {};
+  const { name, keyPattern, expireAfterSeconds: seconds, hidden, ...others } = wanted;
   const index = c.indexes.find(({ spec }) =>
-    wanted.name === undefined ? equal(spec.key, wanted.keyPattern) : spec.name === wanted.name,
+    name === undefined ? equal(spec.key, keyPattern) : spec.name === name,
   );
-  if (!index) fault(27, `cannot find index ${show(wanted.name ?? wanted.keyPattern)} for ns ${namespace(c)}`);
-  for (const option of Object.keys(wanted))
-    if (!['name', 'keyPattern', 'expireAfterSeconds', 'hidden'].includes(option))
-      unsupported(`collMod of an index's ${option}`);
+  if (!index) fault(27, `cannot find index ${show(name ?? keyPattern)} for ns ${namespace(c)}`);
+  for (const option of Object.keys(others)) unsupported(`collMod of an index's ${option}`);
   const changed: Doc = {};
-  if (wanted.expireAfterSeconds !== undefined) {
-    if (!isNumber(wanted.expireAfterSeconds) || toNumber(wanted.expireAfterSeconds) < 0)
+  const change = (option: string, was: unknown, now: unknown): void => {
+    if (was !== undefined) changed[`${option}_old`] = was;
+    changed[`${option}_new`] = now;
+    index.spec[option] = now;
+  };
+  if (seconds !== undefined) {
+    if (!isNumber(seconds) || toNumber(seconds) < 0)
       fault(72, 'expireAfterSeconds must be a number that is not negative');
-    if (index.spec.expireAfterSeconds !== undefined)
-      changed.expireAfterSeconds_old = index.spec.expireAfterSeconds;
-    changed.expireAfterSeconds_new = wanted.expireAfterSeconds;
-    index.spec.expireAfterSeconds = wanted.expireAfterSeconds;
+    change('expireAfterSeconds', index.spec.expireAfterSeconds, seconds);
   }
-  if (wanted.hidden !== undefined) {
-    changed.hidden_old = index.hidden;
-    changed.hidden_new = wanted.hidden === true;
-    index.hidden = wanted.hidden === true;
-    index.spec.hidden = index.hidden;
+  if (hidden !== undefined) {
+    change('hidden', index.hidden, hidden === true);
+    index.hidden = hidden === true;
   }
   return changed;
 }
 
 /** Sizes by the keys and values themselves; of a large collection from its first thousand documents. */
-export function measure({ engine }: Request, c: Collection): { size: number; average: number } {
+function measure({ engine }: Request, c: Collection): { size: number; average: number } {
   let bytes = 0;
   let seen = 0;
   for (const { value } of engine.storage.entries(c.records)) {
@@ -292,42 +273,41 @@ export function measure({ engine }: Request, c: Collection): { size: number; ave
   return { size: seen < 1000 ? bytes : average * c.count, average };
 }
 
-export function statistics(request: Request, c: Collection | undefined, database: string, name: string): Doc {
-  const { size, average } = c ? measure(request, c) : { size: 0, average: 0 };
-  const indexSizes: Doc = {};
-  for (const index of c?.indexes ?? [])
-    indexSizes[index.name] = request.engine.storage.some(indexRange(index), 1).length > 0 ? 4096 : 0;
-  return {
-    ns: `${database}.${name}`,
-    size,
-    count: c?.count ?? 0,
-    ...(average > 0 ? { avgObjSize: average } : {}),
-    storageSize: size,
-    nindexes: c?.indexes.length ?? 0,
-    indexSizes,
-    totalIndexSize: Object.values(indexSizes).reduce((sum: number, each) => sum + Number(each), 0),
-    capped: c?.options.capped === true,
-  };
-}
-
 function collStats(request: Request): Doc {
   const { engine, database, body } = request;
   const name = body.collStats ?? body.collstats;
   checkName(database, name);
   const scale = numberOf(body, 'collStats', 'scale') ?? 1;
-  const measured = statistics(request, find(engine.catalogue, database, name), database, name);
-  return { ...measured, size: Math.floor(Number(measured.size) / scale), scaleFactor: scale, ok: 1 };
+  const c = find(engine.catalogue, database, name);
+  const { size, average } = c ? measure(request, c) : { size: 0, average: 0 };
+  const sizes = (c?.indexes ?? []).map((index): [string, number] => [
+    index.name,
+    engine.storage.some(indexRange(index), 1).length > 0 ? 4096 : 0,
+  ]);
+  return {
+    ns: `${database}.${name}`,
+    size: Math.floor(size / scale),
+    count: c?.count ?? 0,
+    ...(average > 0 ? { avgObjSize: average } : {}),
+    storageSize: size,
+    nindexes: sizes.length,
+    indexSizes: Object.fromEntries(sizes),
+    totalIndexSize: sizes.reduce((sum, [, each]) => sum + each, 0),
+    capped: c?.options.capped === true,
+    scaleFactor: scale,
+    ok: 1,
+  };
 }
 
 function dbStats(request: Request): Doc {
   const { engine, database } = request;
-  const collections = [...(engine.catalogue.databases.get(database)?.values() ?? [])];
+  const collections = collectionsIn(request);
   const objects = collections.reduce((sum, { count }) => sum + count, 0);
   const dataSize = collections.reduce((sum, c) => sum + measure(request, c).size, 0);
   return {
     db: database,
     collections: collections.length,
-    views: collections.filter(({ options }) => options.viewOn).length,
+    views: 0,
     objects,
     avgObjSize: objects === 0 ? 0 : dataSize / objects,
     dataSize,
@@ -341,7 +321,7 @@ function dbStats(request: Request): Doc {
 }
 
 export const CATALOGUE_COMMANDS: Record<string, Command> = {
-  create: { run: createCollection, fields: [...OPTIONS, ...CAPPED, ...IGNORED, ...LACKING, 'idIndex'] },
+  create: { run: createCollection, fields: [...OPTIONS, ...CAPPED, ...IGNORED, ...LACKING] },
   drop: { run: dropCollection, fields: [] },
   dropDatabase: { run: dropDatabase, fields: [] },
   renameCollection: { run: renameCollection, fields: ['to', 'dropTarget', 'stayTemp'] },

@@ -159,11 +159,6 @@ export function find(catalogue: Catalogue, database: string, name: string): Coll
   return catalogue.databases.get(database)?.get(name);
 }
 
-/** A view has no documents or indexes of its own to change. */
-export function refuseView(c: Collection | undefined): void {
-  if (c?.options.viewOn) fault(166, `Namespace ${namespace(c)} is a view, not a collection`);
-}
-
 export function checkName(database: string, name: unknown): asserts name is string {
   if (typeof name !== 'string')
     fault(73, `collection name has invalid type ${name === null ? 'null' : typeof name}`);
@@ -187,7 +182,7 @@ export function create(catalogue: Catalogue, database: string, name: string, opt
     name,
     uuid: new UUID().toHexString(),
     options,
-    indexes: options.viewOn ? [] : [prepareIndex(takeId(catalogue), spec, [false], false)],
+    indexes: [prepareIndex(takeId(catalogue), spec, [false], false)],
     indexed: null,
     validator: undefined,
     records: { prefix, ...rangeOf(prefix) },

@@ -2,7 +2,7 @@
 // Anything that cannot be folded so is refused rather than answered by the wrong order.
 
 import type { Doc } from './documents.ts';
-import { bad, fault } from './errors.ts';
+import { bad, fault, unsupported } from './errors.ts';
 import { type Collation, toNumber } from './values.ts';
 
 const unmarked = (text: string): string => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
@@ -19,16 +19,12 @@ export function collator(spec: unknown): Collation | undefined {
   }
   if (locale === 'simple') return undefined;
   for (const option of ['numericOrdering', 'caseLevel', 'backwards', 'normalization']) {
-    if (rest[option] === true) refuse(`the collation option ${option}`);
+    if (rest[option] === true) unsupported(`the collation option ${option}`);
   }
-  if (rest.alternate === 'shifted') refuse('the collation option alternate: "shifted"');
+  if (rest.alternate === 'shifted') unsupported('the collation option alternate: "shifted"');
   const level = toNumber(strength);
-  if (level !== 1 && level !== 2 && level !== 3) refuse(`collation strength ${level}`);
+  if (level !== 1 && level !== 2 && level !== 3) unsupported(`collation strength ${level}`);
   return collating(locale, level, spec as Doc);
-}
-
-function refuse(what: string): never {
-  fault(115, `${what} is not supported by the embedded engine`);
 }
 
 function collating(locale: string, strength: 1 | 2 | 3, spec: Doc): Collation {

@@ -1,7 +1,6 @@
 // explain: the way that a search would take, in MongoDB's shape, and when asked what it met on that way.
 
 import { stagesOf } from './aggregating.ts';
-import { refuseView } from './catalogue.ts';
 import { type Doc, isDoc } from './documents.ts';
 import { fault } from './errors.ts';
 import { type Query, read } from './finding.ts';
@@ -58,7 +57,6 @@ function asked({ engine, database }: Request, inner: Doc): Asked {
   const name = Object.keys(inner)[0] ?? '';
   const collection = inner[name];
   const c = lookUp(engine, database, collection);
-  refuseView(c);
   const of = (body: Doc, field: string): Query => queryOf(c, body, name, field);
   switch (name) {
     case 'find':

@@ -80,7 +80,6 @@ function variable(name: string, scope: Scope): Expression {
   if (cell) return () => cell.value;
   if (name === 'ROOT' || name === 'CURRENT') return (root) => root;
   if (name === 'REMOVE') return () => undefined;
-  if (name === 'DESCEND' || name === 'PRUNE' || name === 'KEEP') return () => name;
   if (name === 'NOW') return () => new Date();
   if (name === 'CLUSTER_TIME') fault(51144, "Builtin variable '$$CLUSTER_TIME' is not available");
   return fault(17276, `Use of undefined variable: ${name}`);

@@ -6,7 +6,6 @@ import {
   create,
   discard,
   find,
-  refuseView,
   saveCollection,
   takeId,
 } from './catalogue.ts';
@@ -53,7 +52,6 @@ export async function addIndexes(
   wanted: readonly unknown[],
 ): Promise<Added> {
   const { catalogue, writer } = engine;
-  refuseView(find(catalogue, database, name));
   for (const each of wanted) normalise(find(catalogue, database, name), each);
   const { c, added, before, created, whole } = await writer.write(() => {
     const known = find(catalogue, database, name);

@@ -1,7 +1,7 @@
 // Insertion: documents are stored as the bytes they came in, with _id first.
 import { ObjectId } from 'bson';
 import { trimCapped } from './capping.ts';
-import { type Catalogue, type Collection, create, find, refuseView } from './catalogue.ts';
+import { type Catalogue, type Collection, create, find } from './catalogue.ts';
 import { checkBson, type Doc, decodeFields, eachElement, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
 import { bad } from './errors.ts';
@@ -69,7 +69,5 @@ export function insertDoc(catalogue: Catalogue, c: Collection, doc: Doc, writing
 
 /** The collection to write to, created when it is not there. */
 export function collectionFor(catalogue: Catalogue, database: string, name: string): Collection {
-  const c = find(catalogue, database, name) ?? create(catalogue, database, name);
-  refuseView(c);
-  return c;
+  return find(catalogue, database, name) ?? create(catalogue, database, name);
 }

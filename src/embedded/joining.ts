@@ -1,4 +1,4 @@
-// The stages that read other collections: $lookup, $graphLookup and $unionWith. What they ask is written as a filter,
+// The stages that read other collections: $lookup and $unionWith. What they ask is written as a filter,
 // so that the other collection's indexes can serve it.
 import { type Doc, setField } from './documents.ts';
 import { fault } from './errors.ts';
@@ -10,7 +10,7 @@ import { bound, type Cell, type Expression, type Scope } from './operators.ts';
 import { valuesAt } from './paths.ts';
 import { isRegex } from './regexes.ts';
 import type { CompilePipeline, PipelineEnv, StageForm, Stream } from './stages.ts';
-import { field, isObject, toNumber, typeName } from './values.ts';
+import { field, isObject, typeName } from './values.ts';
 
 const CACHED = 20_000;
 
@@ -146,52 +146,5 @@ export const unionWith: StageForm = (spec, env, compile) => {
   return function* (docs) {
     yield* docs;
     yield* search();
-  };
-};
-
-export const graphLookup: StageForm = (spec, env) => {
-  if (!isObject(spec)) fault(9, 'the $graphLookup stage specification must be an object');
-  const {
-    from,
-    startWith,
-    connectFromField,
-    connectToField,
-    as,
-    maxDepth,
-    depthField,
-    restrictSearchWithMatch,
-  } = spec;
-  for (const [name, value] of Object.entries({ from, connectFromField, connectToField, as })) {
-    if (typeof value !== 'string') fault(40105, `$graphLookup requires '${name}' to be a string`);
-  }
-  const start = compileExpression(startWith, env.scope);
-  const deepest = maxDepth === undefined ? Number.POSITIVE_INFINITY : toNumber(maxDepth);
-  const restriction = isObject(restrictSearchWithMatch) ? restrictSearchWithMatch : {};
-  const [source, next, to, target] = [from, connectFromField, connectToField, as].map(String) as [
-    string,
-    string,
-    string,
-    string,
-  ];
-  return function* (docs) {
-    for (const doc of docs) {
-      const found = new Map<string, Doc>();
-      const asked = new Set<string>();
-      const first = start(doc);
-      let frontier: unknown[] = Array.isArray(first) ? first : [first ?? null];
-      for (let depth = 0; frontier.length > 0 && depth <= deepest; depth++) {
-        const values = frontier.filter((value) => !asked.has(keyText(value)));
-        for (const value of values) asked.add(keyText(value));
-        frontier = [];
-        if (values.length === 0) break;
-        for (const one of env.source(source, { $and: [equalTo(to, values), restriction] }, env.scope)) {
-          const key = keyText(one._id);
-          if (found.has(key)) continue;
-          found.set(key, typeof depthField === 'string' ? { ...one, [depthField]: BigInt(depth) } : one);
-          frontier.push(...localValues(one, next.split('.')).filter((value) => value !== null));
-        }
-      }
-      yield withValue(doc, target.split('.'), [...found.values()]);
-    }
   };
 };

@@ -2,7 +2,7 @@
 // A field condition is asked of all values at its path; it holds when one of them, or an element of one, satisfies it.
 import { comparison, type Leaf, matchesAny, matchesEqual } from './comparing.ts';
 import type { Doc } from './documents.ts';
-import { bad, fault } from './errors.ts';
+import { bad, fault, unsupported } from './errors.ts';
 import { compileExpression, scopeOf } from './expressions.ts';
 import { type Scope, truthy } from './operators.ts';
 import { reader } from './paths.ts';
@@ -61,10 +61,6 @@ export function isOperatorDoc(value: unknown): value is Doc {
 
 const LOGICAL = new Set(['$and', '$or', '$nor', '$expr', '$where', '$jsonSchema', '$comment', '$text']);
 const REFUSED = new Set(['$near', '$nearSphere', '$geoWithin', '$geoIntersects', '$within', '$where']);
-
-function refuse(operator: string): never {
-  fault(115, `${operator} is not supported by the embedded engine`);
-}
 
 function elementMatch(spec: unknown, env: MatchEnv): Clause {
   if (!isObject(spec)) bad('$elemMatch needs an Object');
@@ -185,7 +181,7 @@ function operator(name: string, spec: unknown, whole: Doc, env: MatchEnv): Claus
     case '$comment':
       return undefined;
     default:
-      return REFUSED.has(name) ? refuse(name) : bad(`unknown operator: ${name}`);
+      return REFUSED.has(name) ? unsupported(name) : bad(`unknown operator: ${name}`);
   }
 }
 
@@ -246,7 +242,7 @@ function topLevel(name: string, spec: unknown, env: MatchEnv): Predicate | undef
       return () => Math.random() < rate;
     }
     default:
-      if (REFUSED.has(name)) refuse(name);
+      if (REFUSED.has(name)) unsupported(name);
       bad(
         `unknown top level operator: ${name}. If you have a field name that starts with a '$' symbol, consider using $getField or $setField.`,
       );

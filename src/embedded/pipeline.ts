@@ -4,11 +4,10 @@ import type { Doc } from './documents.ts';
 import { fault } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { bucket, bucketAuto, group, sortByCount } from './grouping.ts';
-import { graphLookup, lookup, unionWith, withValue } from './joining.ts';
+import { lookup, unionWith, withValue } from './joining.ts';
 import { compileFilter } from './matching.ts';
 import { compileSort, sortDocs } from './ordering.ts';
 import { getAt } from './paths.ts';
-import { redact } from './redacting.ts';
 import { compileReshaping, RESHAPING } from './reshaping.ts';
 import { type PipelineEnv, refuseStage, type Stage, type StageForm, type Stream } from './stages.ts';
 import { isNumber, isObject, toNumber, typeName } from './values.ts';
@@ -197,9 +196,7 @@ const STAGES = new Map<string, StageForm>([
   ['$facet', facet],
   ['$sample', sample],
   ['$lookup', lookup],
-  ['$graphLookup', graphLookup],
   ['$unionWith', unionWith],
-  ['$redact', redact],
   ['$documents', documents],
   ['$out', elsewhere],
   ['$merge', elsewhere],

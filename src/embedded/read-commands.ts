@@ -57,9 +57,9 @@ function readToEnd(batches: Batches): Batches {
 function searchHere(request: Request): Reply {
   const { engine, name, database, body } = request;
   const { tick, lift } = budget();
-  const direct = runSearch(engine, name, database, body, tick);
+  const direct = runSearch(name, engine, database, body, tick);
   if (direct) return direct;
-  const { rows, namespace, batchSize, singleBatch, cheap } = openSearch(engine, name, database, body, tick);
+  const { rows, namespace, batchSize, singleBatch, cheap } = openSearch(name, engine, database, body, tick);
   const batches = inBatches(rows);
   const { batch, done } = batches.next(batchSize);
   const ended = done || singleBatch;

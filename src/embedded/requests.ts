@@ -4,7 +4,7 @@ import type { Catalogue } from './catalogue.ts';
 import { collator } from './collation.ts';
 import type { Cursors } from './cursors.ts';
 import { type Doc, isDoc } from './documents.ts';
-import { bad, fault, MongoFault } from './errors.ts';
+import { bad, fault, MongoFault, unsupported } from './errors.ts';
 import type { MatchEnv } from './matching.ts';
 import type { Scope } from './operators.ts';
 import type { Readers } from './readers.ts';
@@ -130,10 +130,6 @@ export function flagOf(body: Doc, name: string, field: string): boolean | undefi
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'boolean') return value;
   return isNumber(value) ? toNumber(value) !== 0 : mismatch(name, field, value, 'bool');
-}
-
-export function unsupported(what: string): never {
-  fault(115, `${what} is not supported by the embedded engine`);
 }
 
 export function refuseOptions(body: Doc, name: string, options: readonly string[]): void {

@@ -1,12 +1,11 @@
 // $jsonSchema as MongoDB reads it (draft 4 with bsonType): a keyword this room does not know is refused, not skipped.
-
-import type { Doc } from './documents.ts';
+import { type Doc, isDoc } from './documents.ts';
 import { bad, fault } from './errors.ts';
 import { toRegExp } from './regexes.ts';
-import { show } from './showing.ts';
-import { compare, equal, field, isNumber, isObject, toNumber, typeName } from './values.ts';
+import { compare, equal, field, isNumber, toNumber, typeName } from './values.ts';
 
 type Test = (value: unknown) => boolean;
+type Keyword = (spec: unknown, schema: Doc, keyword: string) => Test;
 
 const NUMBERS = ['int', 'long', 'double', 'decimal'];
 const JSON_TYPES: Record<string, string[]> = {
@@ -17,199 +16,159 @@ const JSON_TYPES: Record<string, string[]> = {
   boolean: ['bool'],
   null: ['null'],
 };
-const ANNOTATIONS = new Set(['title', 'description', 'encrypt', 'encryptMetadata']);
+
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isList = (value: unknown): value is unknown[] => Array.isArray(value);
+
+/** A test of one kind of value, which lets all others pass. */
+const about =
+  <T>(isOne: (value: unknown) => value is T, test: (value: T) => boolean): Test =>
+  (value) =>
+    !isOne(value) || test(value);
+
+/** The argument of a keyword, of the kind that it has to be. */
+function wanted<T>(isOne: (value: unknown) => value is T, spec: unknown, keyword: string, kind: string): T {
+  return isOne(spec) ? spec : fault(14, `$jsonSchema keyword '${keyword}' must be ${kind}`);
+}
+const listOf = (spec: unknown, keyword: string): unknown[] => wanted(isList, spec, keyword, 'an array');
+const namesOf = (spec: unknown, keyword: string): string[] =>
+  listOf(spec, keyword).map((name) => wanted(isText, name, keyword, 'an array of strings'));
+const isFlag = (value: unknown): value is boolean => typeof value === 'boolean';
+
+/** Schemas by the names of fields. */
+const named = (spec: unknown, keyword: string): [string, Test][] =>
+  Object.entries(wanted(isDoc, spec, keyword, 'an object')).map(([name, one]) => [name, compileSchema(one)]);
+
+const sized =
+  <T>(
+    isOne: (value: unknown) => value is T,
+    size: (value: T) => number,
+    holds: (difference: number) => boolean,
+  ) =>
+  (spec: unknown, _schema: Doc, keyword: string): Test => {
+    const bound = toNumber(spec);
+    if (!Number.isInteger(bound) || bound < 0)
+      fault(14, `$jsonSchema keyword '${keyword}' must be a non-negative integer`);
+    return about(isOne, (value) => holds(size(value) - bound));
+  };
+const atLeast = (difference: number): boolean => difference >= 0;
+const atMost = (difference: number): boolean => difference <= 0;
+const characters = (text: string): number => [...text].length;
+const elements = (list: unknown[]): number => list.length;
+const fields = (doc: Doc): number => Object.keys(doc).length;
+
+const typed =
+  (meaning: (name: string) => string[]): Keyword =>
+  (spec, _schema, keyword) => {
+    const types = new Set(namesOf(isList(spec) ? spec : [spec], keyword).flatMap(meaning));
+    return (value) => types.has(typeName(value));
+  };
+
+const several =
+  (holds: (tests: Test[], value: unknown) => boolean): Keyword =>
+  (spec, _schema, keyword) => {
+    const tests = listOf(spec, keyword).map(compileSchema);
+    if (tests.length === 0) fault(14, `$jsonSchema keyword '${keyword}' must be a non-empty array`);
+    return (value) => holds(tests, value);
+  };
+
+/** A schema for what is left over, or whether anything may be. */
+const leftOver = (spec: unknown): Test => (typeof spec === 'boolean' ? () => spec : compileSchema(spec));
+
+const additionalProperties: Keyword = (spec, { properties = {}, patternProperties = {} }) => {
+  const known = new Set(Object.keys(properties as Doc));
+  const patterns = Object.keys(patternProperties as Doc).map((source) => toRegExp(source));
+  const test = leftOver(spec);
+  const isKnown = (name: string): boolean =>
+    known.has(name) || patterns.some((pattern) => pattern.test(name));
+  return about(isDoc, (doc) => Object.keys(doc).every((name) => isKnown(name) || test(doc[name])));
+};
+
+const anything: Test = () => true;
+const exclusive: Keyword = (spec, _schema, keyword) => {
+  wanted(isFlag, spec, keyword, 'a boolean');
+  return anything;
+};
+const has = (doc: Doc, name: string): boolean => field(doc, name) !== undefined;
+
+const KEYWORDS: Record<string, Keyword> = {
+  title: () => anything,
+  description: () => anything,
+  encrypt: () => anything,
+  encryptMetadata: () => anything,
+  bsonType: typed((name) => (name === 'number' ? NUMBERS : [name])),
+  type: typed((name) => JSON_TYPES[name] ?? bad(`Unknown type name alias: ${name}`)),
+  enum: (spec, _, keyword) => {
+    const values = listOf(spec, keyword);
+    return (value) => values.some((one) => equal(one, value));
+  },
+  minimum: (spec, { exclusiveMinimum }) =>
+    about(isNumber, (value) => compare(value, spec) >= (exclusiveMinimum === true ? 1 : 0)),
+  maximum: (spec, { exclusiveMaximum }) =>
+    about(isNumber, (value) => compare(value, spec) <= (exclusiveMaximum === true ? -1 : 0)),
+  exclusiveMinimum: exclusive,
+  exclusiveMaximum: exclusive,
+  multipleOf: (spec) => about(isNumber, (value) => toNumber(value) % toNumber(spec) === 0),
+  minLength: sized(isText, characters, atLeast),
+  maxLength: sized(isText, characters, atMost),
+  pattern: (spec, _, keyword) => {
+    const expression = toRegExp(wanted(isText, spec, keyword, 'a string'));
+    return about(isText, (text) => expression.test(text));
+  },
+  allOf: several((tests, value) => tests.every((test) => test(value))),
+  anyOf: several((tests, value) => tests.some((test) => test(value))),
+  oneOf: several((tests, value) => tests.filter((test) => test(value)).length === 1),
+  not: (spec) => {
+    const test = compileSchema(spec);
+    return (value) => !test(value);
+  },
+  required: (spec, _, keyword) => {
+    const names = namesOf(spec, keyword);
+    return about(isDoc, (doc) => names.every((name) => has(doc, name)));
+  },
+  properties: (spec, _, keyword) => {
+    const tests = named(spec, keyword);
+    return about(isDoc, (doc) => tests.every(([name, test]) => !has(doc, name) || test(doc[name])));
+  },
+  patternProperties: (spec, _, keyword) => {
+    const tests = named(spec, keyword).map(([source, test]) => [toRegExp(source), test] as const);
+    const fits = (name: string, value: unknown): boolean =>
+      tests.every(([pattern, test]) => !pattern.test(name) || test(value));
+    return about(isDoc, (doc) => Object.keys(doc).every((name) => fits(name, doc[name])));
+  },
+  additionalProperties,
+  dependencies: (spec, _, keyword) => {
+    const tests = Object.entries(wanted(isDoc, spec, keyword, 'an object')).map(
+      ([name, one]) => [name, compileSchema(isList(one) ? { required: one } : one)] as const,
+    );
+    return about(isDoc, (doc) => tests.every(([name, test]) => !has(doc, name) || test(doc)));
+  },
+  minProperties: sized(isDoc, fields, atLeast),
+  maxProperties: sized(isDoc, fields, atMost),
+  items: (spec) => {
+    const tests = isList(spec) ? spec.map(compileSchema) : compileSchema(spec);
+    return about(isList, (list) =>
+      list.every((one, i) => (isList(tests) ? (tests[i] ?? anything) : tests)(one)),
+    );
+  },
+  additionalItems: (spec, { items }) => {
+    const test = leftOver(spec);
+    return about(isList, (list) => list.slice(isList(items) ? items.length : list.length).every(test));
+  },
+  minItems: sized(isList, elements, atLeast),
+  maxItems: sized(isList, elements, atMost),
+  uniqueItems: (spec) =>
+    about(
+      isList,
+      (list) => spec !== true || list.every((one, i) => !list.slice(0, i).some((other) => equal(other, one))),
+    ),
+};
 
 export function compileSchema(schema: unknown): Test {
-  if (!isObject(schema)) fault(14, '$jsonSchema must be an object');
-  const tests: Test[] = [];
-  for (const keyword of Object.keys(schema)) {
-    if (!ANNOTATIONS.has(keyword)) tests.push(keywordTest(keyword, schema[keyword], schema));
-  }
-  return (value) => tests.every((test) => test(value));
-}
-
-function mistyped(keyword: string, kind: string): never {
-  fault(14, `$jsonSchema keyword '${keyword}' must be ${kind}`);
-}
-
-const whole = (keyword: string, spec: unknown): number => {
-  const number = toNumber(spec);
-  return Number.isInteger(number) && number >= 0 ? number : mistyped(keyword, 'a non-negative integer');
-};
-const schemas = (keyword: string, spec: unknown): Test[] =>
-  Array.isArray(spec) && spec.length > 0 ? spec.map(compileSchema) : mistyped(keyword, 'a non-empty array');
-const names = (keyword: string, spec: unknown): string[] =>
-  Array.isArray(spec) && spec.every((name) => typeof name === 'string')
-    ? spec
-    : mistyped(keyword, 'an array of strings');
-
-const ofNumber =
-  (test: (value: unknown) => boolean): Test =>
-  (value) =>
-    !isNumber(value) || test(value);
-const ofString =
-  (test: (text: string) => boolean): Test =>
-  (value) =>
-    typeof value !== 'string' || test(value);
-const ofArray =
-  (test: (array: unknown[]) => boolean): Test =>
-  (value) =>
-    !Array.isArray(value) || test(value);
-const ofObject =
-  (test: (doc: Doc) => boolean): Test =>
-  (value) =>
-    !isObject(value) || test(value);
-
-/** Sizes of what a keyword is about; undefined for any other value, which it lets pass. */
-const characters = (value: unknown) => (typeof value === 'string' ? [...value].length : undefined);
-const elements = (value: unknown) => (Array.isArray(value) ? value.length : undefined);
-const fieldsIn = (value: unknown) => (isObject(value) ? Object.keys(value).length : undefined);
-
-function bounded(keyword: string, spec: unknown, sizeOf: (value: unknown) => number | undefined): Test {
-  const bound = whole(keyword, spec);
-  return (value) => {
-    const size = sizeOf(value);
-    return size === undefined || (keyword.startsWith('min') ? size >= bound : size <= bound);
-  };
-}
-
-function keywordTest(keyword: string, spec: unknown, schema: Doc): Test {
-  switch (keyword) {
-    case 'bsonType':
-      return typeTest(keyword, spec, (name) => (name === 'number' ? NUMBERS : [name]));
-    case 'type':
-      return typeTest(keyword, spec, (name) => JSON_TYPES[name] ?? bad(`Unknown type name alias: ${name}`));
-    case 'enum':
-      if (!Array.isArray(spec)) mistyped(keyword, 'an array');
-      return (value) => spec.some((one) => equal(one, value));
-    case 'minimum': {
-      const beyond = schema.exclusiveMinimum === true ? 1 : 0;
-      return ofNumber((value) => compare(value, spec) >= beyond);
-    }
-    case 'maximum': {
-      const beyond = schema.exclusiveMaximum === true ? -1 : 0;
-      return ofNumber((value) => compare(value, spec) <= beyond);
-    }
-    case 'exclusiveMinimum':
-    case 'exclusiveMaximum':
-      if (typeof spec !== 'boolean') mistyped(keyword, 'a boolean');
-      return () => true;
-    case 'multipleOf':
-      return ofNumber((value) => toNumber(value) % toNumber(spec) === 0);
-    case 'minLength':
-      return bounded(keyword, spec, characters);
-    case 'maxLength':
-      return bounded(keyword, spec, characters);
-    case 'pattern': {
-      const expression = typeof spec === 'string' ? toRegExp(spec) : mistyped(keyword, 'a string');
-      return ofString((text) => expression.test(text));
-    }
-    case 'allOf':
-      return every(schemas(keyword, spec));
-    case 'anyOf': {
-      const tests = schemas(keyword, spec);
-      return (value) => tests.some((test) => test(value));
-    }
-    case 'oneOf': {
-      const tests = schemas(keyword, spec);
-      return (value) => tests.filter((test) => test(value)).length === 1;
-    }
-    case 'not': {
-      const test = compileSchema(spec);
-      return (value) => !test(value);
-    }
-    default:
-      return compoundTest(keyword, spec, schema);
-  }
-}
-
-const every =
-  (tests: Test[]): Test =>
-  (value) =>
-    tests.every((test) => test(value));
-
-function compoundTest(keyword: string, spec: unknown, schema: Doc): Test {
-  switch (keyword) {
-    case 'required': {
-      const required = names(keyword, spec);
-      return ofObject((doc) => required.every((name) => field(doc, name) !== undefined));
-    }
-    case 'properties': {
-      const properties = tested(keyword, spec);
-      return ofObject((doc) =>
-        properties.every(([name, test]) => field(doc, name) === undefined || test(doc[name])),
-      );
-    }
-    case 'patternProperties': {
-      const patterns = tested(keyword, spec).map(([source, test]) => [toRegExp(source), test] as const);
-      return ofObject((doc) =>
-        Object.keys(doc).every((name) =>
-          patterns.every(([pattern, test]) => !pattern.test(name) || test(doc[name])),
-        ),
-      );
-    }
-    case 'additionalProperties':
-      return additionalProperties(spec, schema);
-    case 'dependencies':
-      return dependencies(tested(keyword, spec, true));
-    case 'minProperties':
-      return bounded(keyword, spec, fieldsIn);
-    case 'maxProperties':
-      return bounded(keyword, spec, fieldsIn);
-    case 'items': {
-      if (!Array.isArray(spec)) {
-        const test = compileSchema(spec);
-        return ofArray((array) => array.every(test));
-      }
-      const tests = spec.map(compileSchema);
-      return ofArray((array) => tests.every((test, i) => i >= array.length || test(array[i])));
-    }
-    case 'additionalItems': {
-      const known = Array.isArray(schema.items) ? schema.items.length : Number.POSITIVE_INFINITY;
-      const test = typeof spec === 'boolean' ? () => spec : compileSchema(spec);
-      return ofArray((array) => array.slice(known).every(test));
-    }
-    case 'minItems':
-      return bounded(keyword, spec, elements);
-    case 'maxItems':
-      return bounded(keyword, spec, elements);
-    case 'uniqueItems':
-      return ofArray(
-        (array) => spec !== true || array.every((one, i) => !array.slice(0, i).some((o) => equal(o, one))),
-      );
-    default:
-      fault(9, `Unknown $jsonSchema keyword: ${keyword}`);
-  }
-}
-
-function typeTest(keyword: string, spec: unknown, meaning: (name: string) => string[]): Test {
-  const wanted = new Set(names(keyword, Array.isArray(spec) ? spec : [spec]).flatMap(meaning));
-  return (value) => wanted.has(typeName(value));
-}
-
-/** The named schemas of a keyword; a list of names among them requires those fields. */
-function tested(keyword: string, spec: unknown, lists = false): [string, Test][] {
-  if (!isObject(spec)) mistyped(keyword, 'an object');
-  return Object.keys(spec).map((name) => {
-    const one = spec[name];
-    return [name, lists && Array.isArray(one) ? compileSchema({ required: one }) : compileSchema(one)];
+  if (!isDoc(schema)) fault(14, '$jsonSchema must be an object');
+  const tests = Object.keys(schema).map((keyword) => {
+    if (!Object.hasOwn(KEYWORDS, keyword)) fault(9, `Unknown $jsonSchema keyword: ${keyword}`);
+    return (KEYWORDS[keyword] as Keyword)(schema[keyword], schema, keyword);
   });
-}
-
-function dependencies(tests: [string, Test][]): Test {
-  return ofObject((doc) => tests.every(([name, test]) => field(doc, name) === undefined || test(doc)));
-}
-
-function additionalProperties(spec: unknown, schema: Doc): Test {
-  if (typeof spec !== 'boolean' && !isObject(spec))
-    bad(`$jsonSchema keyword 'additionalProperties' is ${show(spec)}`);
-  const known = new Set(isObject(schema.properties) ? Object.keys(schema.properties) : []);
-  const patterns = isObject(schema.patternProperties) ? Object.keys(schema.patternProperties) : [];
-  const expressions = patterns.map((source) => toRegExp(source));
-  const test = typeof spec === 'boolean' ? () => spec : compileSchema(spec);
-  return ofObject((doc) =>
-    Object.keys(doc).every(
-      (name) => known.has(name) || expressions.some((expression) => expression.test(name)) || test(doc[name]),
-    ),
-  );
+  return (value) => tests.every((test) => test(value));
 }

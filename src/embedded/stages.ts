@@ -22,6 +22,8 @@ const ABSENT = new Set([
   '$densify',
   '$fill',
   '$geoNear',
+  '$graphLookup',
+  '$redact',
   '$setWindowFields',
   '$search',
   '$searchMeta',

@@ -32,9 +32,9 @@ function run(command: string, database: string, body: Doc, cursor: bigint): Outc
   if (storedVersion(storage) !== catalogue.version) load(catalogue);
   const side = { storage, catalogue };
   const tick = deadline(body);
-  const direct = runSearch(side, command, database, body, tick);
+  const direct = runSearch(command, side, database, body, tick);
   if (direct) return { reply: encode(direct), open: false };
-  const { rows, namespace, batchSize, singleBatch } = openSearch(side, command, database, body, tick);
+  const { rows, namespace, batchSize, singleBatch } = openSearch(command, side, database, body, tick);
   const batches = inBatches(rows);
   const { batch, done } = batches.next(batchSize);
   const open = !done && !singleBatch;

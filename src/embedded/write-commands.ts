@@ -1,7 +1,7 @@
 // insert, update, delete and findAndModify. Ordered batches stop at the first fault; a fault of one statement is
 // reported with its place, and what came before it stays.
 
-import { checkName, find, refuseView } from './catalogue.ts';
+import { checkName, find } from './catalogue.ts';
 import { changeRecord, execute, executeOne, prepare, type Statement } from './changing.ts';
 import { type Doc, decode, isDoc } from './documents.ts';
 import { fault, MongoFault } from './errors.ts';
@@ -77,7 +77,6 @@ const UPDATE_FIELDS = [
 function queryFor(request: Request, collection: string, spec: Doc, label: string): Query {
   const { engine, database, body } = request;
   const c = find(engine.catalogue, database, collection);
-  refuseView(c);
   const given = { ...spec, let: body.let };
   return queryOf(c, given, label, 'q');
 }
@@ -227,7 +226,6 @@ function modification(request: Request): { statement: Statement; removing: boole
   if (removing && (upsert || fresh))
     fault(9, `Cannot specify both ${upsert ? 'upsert' : 'new'}=true and remove=true`);
   const c = find(engine.catalogue, database, collection);
-  refuseView(c);
   const update = {
     spec: body.update,
     arrayFilters: listOf(body, name, 'arrayFilters'),

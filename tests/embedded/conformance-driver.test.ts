@@ -86,34 +86,6 @@ describe('collections', () => {
     expect(await small.estimatedDocumentCount()).toBeLessThanOrEqual(4);
   });
 
-  test('may be views of others', async () => {
-    await insert({ _id: 1, n: 1, desk: 'it' }, { _id: 2, n: 5, desk: 'it' }, { _id: 3, n: 9, desk: 'hr' });
-    const pipeline = [{ $match: { desk: 'it' } }, { $set: { double: { $multiply: ['$n', 2] } } }];
-    const view = await db.createCollection<Document>('ofIt', { viewOn: 'things', pipeline });
-    await db.createCollection('large', { viewOn: 'ofIt', pipeline: [{ $match: { double: { $gt: 5 } } }] });
-    expect(
-      await view
-        .find({ double: { $gt: 0 } }, { sort: { n: -1 }, limit: 1, projection: { double: 1 } })
-        .toArray(),
-    ).toEqual([{ _id: 2, double: 10 }]);
-    expect(await view.countDocuments({ n: { $lt: 5 } })).toBe(1);
-    expect(await view.estimatedDocumentCount()).toBe(2);
-    expect(await db.collection('large').find().toArray()).toEqual([{ _id: 2, n: 5, desk: 'it', double: 10 }]);
-    const joined = [
-      { $match: { _id: 2 } },
-      { $lookup: { from: 'ofIt', localField: '_id', foreignField: '_id', as: 'v' } },
-    ];
-    expect(await c.aggregate(joined).toArray()).toMatchObject([{ v: [{ double: 10 }] }]);
-    await expect(view.insertOne({})).rejects.toMatchObject({ code: 166 });
-    await expect(view.updateOne({}, { $set: { a: 1 } })).rejects.toMatchObject({ code: 166 });
-    await expect(view.deleteMany({})).rejects.toMatchObject({ code: 166 });
-    await expect(view.createIndex({ a: 1 })).rejects.toMatchObject({ code: 166 });
-    await expect(db.createCollection('self', { viewOn: 'self' })).rejects.toMatchObject({ code: 5 });
-    expect(await db.listCollections({ name: 'ofIt' }).toArray()).toMatchObject([
-      { type: 'view', options: { viewOn: 'things', pipeline } },
-    ]);
-  });
-
   test('that are clustered say so', async () => {
     await db.createCollection('clustered', { clusteredIndex: { key: { _id: 1 }, unique: true } });
     expect(await db.collection('clustered').indexes()).toEqual([

@@ -223,32 +223,6 @@ describe('a pipeline', () => {
       [{ _id: 1, d: [{ n: 1 }] }],
     ],
     [
-      'follows a graph',
-      [
-        { $match: { _id: 1 } },
-        {
-          $graphLookup: {
-            from: 'desks',
-            startWith: '$desk',
-            connectFromField: 'parent',
-            connectToField: '_id',
-            as: 'up',
-            depthField: 'depth',
-          },
-        },
-        { $project: { 'up._id': 1, 'up.depth': 1 } },
-      ],
-      [
-        {
-          _id: 1,
-          up: [
-            { _id: 'it', depth: 0n },
-            { _id: 'all', depth: 1n },
-          ],
-        },
-      ],
-    ],
-    [
       'unites',
       [
         { $project: { _id: 1 } },
@@ -256,15 +230,6 @@ describe('a pipeline', () => {
         { $skip: 3 },
       ],
       [{ _id: 4 }, { _id: 'hr' }],
-    ],
-    [
-      'redacts',
-      [
-        { $limit: 1 },
-        { $redact: { $cond: [{ $eq: ['$_id', 1] }, '$$KEEP', '$$PRUNE'] } },
-        { $project: { _id: 1 } },
-      ],
-      [{ _id: 1 }],
     ],
   ])('%s', (_what, stages, expected) => {
     expect(run(tickets, stages)).toEqual(expected);
