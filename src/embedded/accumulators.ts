@@ -3,7 +3,7 @@ import { average, type Numeric, sum } from './arithmetic.ts';
 import type { Doc } from './documents.ts';
 import { bad, fault, unsupported } from './errors.ts';
 import { compileExpression } from './expressions.ts';
-import { keyText } from './keytext.ts';
+import { identity } from './keys.ts';
 import { mergeFields } from './object-expressions.ts';
 import { type Expression, missing, named } from './operators.ts';
 import { compileSort, sortDocs } from './ordering.ts';
@@ -130,7 +130,7 @@ const FOLDS: Record<string, Fold> = {
   $addToSet: fold(
     () => new Map<string, unknown>(),
     (values, value, { collation }) => {
-      const key = keyText(value, collation);
+      const key = identity(value, collation);
       return value === undefined || values.has(key) ? values : values.set(key, value);
     },
     (values) => [...values.values()],

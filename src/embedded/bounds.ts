@@ -1,7 +1,7 @@
 // What a filter says about each field, as stretches of index keys. What must stay true: a stretch may be wider than
 // the condition (then it is not `exact` and documents are matched again), never narrower.
 
-import { BSONRegExp } from 'bson';
+import { BSONRegExp, ObjectId } from 'bson';
 import { type Doc, isDoc } from './documents.ts';
 import { after, classByte, encodePart } from './keys.ts';
 import { isOperatorDoc } from './matching.ts';
@@ -63,6 +63,15 @@ function regexCondition(pattern: string, options: string, group: number): Condit
 const point = (value: unknown, group: number, exact = true): Condition | undefined =>
   indexable(value) ? { values: [value], group, exact } : undefined;
 
+/** The least value of the types that are alone in their class: from it on to the class's end are all of them. */
+const LEAST: Record<string, unknown> = {
+  number: Number.NaN,
+  string: '',
+  objectId: new ObjectId('0'.repeat(24)),
+  bool: false,
+  date: new Date(-8.64e15),
+};
+
 function operatorCondition(name: string, operand: unknown, group: number): Condition | undefined {
   switch (name) {
     case '$eq':
@@ -84,6 +93,12 @@ function operatorCondition(name: string, operand: unknown, group: number): Condi
     case '$all': {
       const [first] = Array.isArray(operand) ? operand : [];
       return first === undefined || first === null || isDoc(first) ? undefined : point(first, group, false);
+    }
+    case '$type': {
+      const least = typeof operand === 'string' && Object.hasOwn(LEAST, operand) ? LEAST[operand] : undefined;
+      return least === undefined
+        ? undefined
+        : { low: { value: least, inclusive: true }, group, exact: false };
     }
     case '$exists':
       return operand === false ? { values: [null], group, exact: false } : undefined;

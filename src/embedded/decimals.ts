@@ -16,17 +16,33 @@ function exactly(value: Decimal128): Exact | undefined {
 
 const BITS = new DataView(new ArrayBuffer(8));
 
-/** A finite double as an exact decimal: halves are fives of the next decimal place. */
-function exactDouble(value: number): Exact {
+/** What a finite double is: so many times two to the power. */
+function doubleParts(value: number): { mantissa: bigint; power: number } {
   BITS.setFloat64(0, value);
   const raw = BITS.getBigUint64(0);
   const biased = Number((raw >> 52n) & 0x7ffn);
   const fraction = raw & 0xfffffffffffffn;
   const mantissa = biased === 0 ? fraction : fraction | 0x10000000000000n;
-  const signed = value < 0 ? -mantissa : mantissa;
-  const power = (biased || 1) - 1075;
-  if (power >= 0) return { coefficient: signed << BigInt(power), exponent: 0 };
-  return { coefficient: signed * 5n ** BigInt(-power), exponent: power };
+  return { mantissa: value < 0 ? -mantissa : mantissa, power: (biased || 1) - 1075 };
+}
+
+/** A finite double as an exact decimal: halves are fives of the next decimal place. */
+function exactDouble(value: number): Exact {
+  const { mantissa, power } = doubleParts(value);
+  if (power >= 0) return { coefficient: mantissa << BigInt(power), exponent: 0 };
+  return { coefficient: mantissa * 5n ** BigInt(-power), exponent: power };
+}
+
+/** How far an exact number is from its nearest double, in 2^-60ths of that double's last place. */
+export function beyondDouble(value: bigint | Decimal128, nearest: number): bigint {
+  const exact = typeof value === 'bigint' ? { coefficient: value, exponent: 0 } : exactly(value);
+  if (!exact || !Number.isFinite(nearest)) return 0n;
+  const near = exactDouble(nearest);
+  const exponent = Math.min(exact.exponent, near.exponent);
+  const distance = scaled(exact, exponent) - scaled(near, exponent);
+  const { power } = doubleParts(nearest);
+  const top = distance * 10n ** BigInt(Math.max(0, exponent)) * 2n ** BigInt(Math.max(0, -power));
+  return (top << 60n) / (10n ** BigInt(Math.max(0, -exponent)) * 2n ** BigInt(Math.max(0, power)));
 }
 
 const sign = (n: bigint | number): number => (n > 0 ? 1 : n < 0 ? -1 : 0);

@@ -3,7 +3,7 @@ import { type Accumulation, type Accumulator, accumulator } from './accumulators
 import { type Doc, setField } from './documents.ts';
 import { fault } from './errors.ts';
 import { compileExpression } from './expressions.ts';
-import { keyText } from './keytext.ts';
+import { identity } from './keys.ts';
 import { compareValues } from './logic-expressions.ts';
 import type { Expression } from './operators.ts';
 import type { PipelineEnv, Stage, StageForm } from './stages.ts';
@@ -40,7 +40,7 @@ function gather(
       const id = identify(doc) ?? null;
       const key =
         env.collation || (typeof id === 'object' && id !== null) || typeof id === 'bigint'
-          ? keyText(id, env.collation)
+          ? identity(id, env.collation)
           : id;
       let group = groups.get(key);
       if (!group) {

@@ -1,7 +1,8 @@
 // Whether a filter can only match documents that a partial index holds. What must stay true: in doubt, no.
 import { type Doc, isDoc } from './documents.ts';
-import { isOperatorDoc } from './matching.ts';
-import { compare, equal, typeOf } from './values.ts';
+import { compileFilter, isOperatorDoc } from './matching.ts';
+import { isRegex } from './regexes.ts';
+import { equal, ORDER, typeOf } from './values.ts';
 
 type Term = { operator: string; operand: unknown };
 
@@ -20,53 +21,37 @@ function termsOf(filter: Doc, found = new Map<string, Term[]>()): Map<string, Te
   return found;
 }
 
-const satisfies = (value: unknown, { operator, operand }: Term): boolean => {
-  const alike = typeOf(value) === typeOf(operand);
-  switch (operator) {
-    case '$eq':
-      return equal(value, operand);
-    case '$gt':
-      return alike && compare(value, operand) > 0;
-    case '$gte':
-      return alike && compare(value, operand) >= 0;
-    case '$lt':
-      return alike && compare(value, operand) < 0;
-    case '$lte':
-      return alike && compare(value, operand) <= 0;
-    case '$in':
-      return Array.isArray(operand) && operand.some((each) => equal(value, each));
-    case '$exists':
-      return operand === true && value !== null && value !== undefined;
-    default:
-      return false;
-  }
-};
+const satisfies = (value: unknown, { operator, operand }: Term): boolean =>
+  PROVABLE.has(operator) && compileFilter({ x: { [operator]: operand } })({ x: value });
+
+const PROVABLE = new Set(['$eq', '$gt', '$gte', '$lt', '$lte', '$in', '$exists']);
+
+/** Equal to it is one value, which is there: null may be missing, an array one of its elements. */
+const isOne = (value: unknown): boolean =>
+  typeOf(value) !== ORDER.NULL && !Array.isArray(value) && !isRegex(value);
 
 const PRESENT = new Set(['$gt', '$gte', '$lt', '$lte', '$type', '$regex', '$elemMatch', '$size', '$all']);
 
+const LIMITS = [
+  ['$gt', '$gte'],
+  ['$lt', '$lte'],
+];
+
 function provides(given: Term, needed: Term): boolean {
-  if (given.operator === '$eq') return satisfies(given.operand, needed);
-  if (given.operator === '$in')
-    return Array.isArray(given.operand) && given.operand.every((value) => satisfies(value, needed));
-  if (given.operator === needed.operator && equal(given.operand, needed.operand)) return true;
+  const { operator, operand } = given;
+  if (operator === '$eq') return isOne(operand) && satisfies(operand, needed);
+  if (operator === '$in')
+    return Array.isArray(operand) && operand.every((value) => isOne(value) && satisfies(value, needed));
+  if (operator === needed.operator && equal(operand, needed.operand)) return true;
   if (needed.operator === '$exists' && needed.operand === true) {
-    if (given.operator === '$exists') return given.operand === true || given.operand === 1;
-    if (given.operator === '$ne') return given.operand === null;
-    return PRESENT.has(given.operator) && given.operand !== null;
+    if (operator === '$exists') return operand === true || operand === 1;
+    if (operator === '$ne') return operand === null;
+    return PRESENT.has(operator) && operand !== null;
   }
-  const lower = ['$gt', '$gte'];
-  const upper = ['$lt', '$lte'];
-  if (lower.includes(given.operator) && lower.includes(needed.operator))
-    return satisfies(given.operand, {
-      operator: needed.operator === '$gt' && given.operator === '$gt' ? '$gte' : needed.operator,
-      operand: needed.operand,
-    });
-  if (upper.includes(given.operator) && upper.includes(needed.operator))
-    return satisfies(given.operand, {
-      operator: needed.operator === '$lt' && given.operator === '$lt' ? '$lte' : needed.operator,
-      operand: needed.operand,
-    });
-  return false;
+  const [strict, loose] = LIMITS.find((pair) => pair.includes(operator)) ?? [];
+  if (!strict || !loose || ![strict, loose].includes(needed.operator)) return false;
+  const both = operator === strict && needed.operator === strict;
+  return satisfies(operand, { operator: both ? loose : needed.operator, operand: needed.operand });
 }
 
 export function implies(filter: Doc, partial: Doc): boolean {

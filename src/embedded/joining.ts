@@ -3,7 +3,7 @@
 import { type Doc, setField } from './documents.ts';
 import { fault } from './errors.ts';
 import { compileExpression } from './expressions.ts';
-import { keyText } from './keytext.ts';
+import { identity } from './keys.ts';
 import { leading } from './leading.ts';
 import { compileFilter } from './matching.ts';
 import { bound, type Cell, type Expression, type Scope } from './operators.ts';
@@ -109,7 +109,7 @@ export const lookup: StageForm = (spec, env, compile) => {
     for (const doc of docs) {
       for (const { cell, value } of bindings) cell.value = value(doc);
       const values = local ? localValues(doc, local) : [];
-      const key = bindings.length === 0 ? keyText(values) : undefined;
+      const key = bindings.length === 0 ? identity(values) : undefined;
       let found = key === undefined ? undefined : known.get(key);
       if (!found) {
         found = [...search(local ? equalTo(String(foreignField), values) : undefined)];

@@ -2,6 +2,7 @@
 // same bytes exactly when they compare equal, and no value's bytes begin with another's, so that parts can be joined.
 import { createHash } from 'node:crypto';
 import { type Binary, type BSONRegExp, type Code, Decimal128, type ObjectId, type Timestamp } from 'bson';
+import { beyondDouble } from './decimals.ts';
 import type { Doc } from './documents.ts';
 import { type Collation, isNumber, ORDER, toNumber, typeOf } from './values.ts';
 
@@ -50,40 +51,6 @@ function writeOrderedInt64(value: number): void {
   end += 8;
 }
 
-type Fraction = { top: bigint; bottom: bigint };
-
-function exactly(value: bigint | Decimal128): Fraction | null {
-  if (typeof value === 'bigint') return { top: value, bottom: 1n };
-  const parts = /^(-?)(\d+)(?:\.(\d+))?(?:E([+-]?\d+))?$/.exec(value.toString());
-  if (!parts) return null;
-  const digits = BigInt(`${parts[1]}${parts[2]}${parts[3] ?? ''}`);
-  const power = Number(parts[4] ?? 0) - (parts[3] ?? '').length;
-  return power >= 0
-    ? { top: digits * 10n ** BigInt(power), bottom: 1n }
-    : { top: digits, bottom: 10n ** BigInt(-power) };
-}
-
-/** A double's exact value and the distance to its neighbour, as fractions over one power of two. */
-function doubleParts(value: number): { mantissa: bigint; power: number } {
-  const bits = Buffer.alloc(8);
-  bits.writeDoubleBE(value);
-  const raw = bits.readBigUInt64BE();
-  const exponent = Number((raw >> 52n) & 0x7ffn);
-  const fraction = raw & 0xfffffffffffffn;
-  const mantissa = exponent === 0 ? fraction : fraction | 0x10000000000000n;
-  return { mantissa: value < 0 ? -mantissa : mantissa, power: (exponent || 1) - 1075 };
-}
-
-/** How far an exact number is from its nearest double, in 2^-60ths of that double's last place. */
-function remainder(value: bigint | Decimal128, nearest: number): bigint {
-  const exact = exactly(value);
-  if (!exact || !Number.isFinite(nearest)) return 0n;
-  const { mantissa, power } = doubleParts(nearest);
-  const up = power < 0 ? 1n << BigInt(-power) : 1n;
-  const down = power > 0 ? 1n << BigInt(power) : 1n;
-  return ((exact.top * up - mantissa * exact.bottom * down) << 60n) / (exact.bottom * down);
-}
-
 /** The nearest double; what a long or a decimal has beyond it follows, before or after all that equal the double. */
 function writeNumber(value: unknown): void {
   const nearest = toNumber(value);
@@ -97,7 +64,7 @@ function writeNumber(value: unknown): void {
   end += 8;
   const beyond =
     value instanceof Decimal128 || (typeof value === 'bigint' && !Number.isSafeInteger(nearest))
-      ? remainder(value, nearest)
+      ? beyondDouble(value, nearest)
       : 0n;
   writeByte(beyond === 0n ? 0x80 : beyond < 0n ? 0x7f : 0x81);
   if (beyond === 0n) return;
@@ -176,6 +143,10 @@ export function encodePart(value: unknown, descending: boolean, collation?: Coll
   writePart(value, descending, collation);
   return Buffer.from(out.subarray(0, end));
 }
+
+/** A text for any value, the same for values that MongoDB takes for equal and for no others. */
+export const identity = (value: unknown, collation?: Collation): string =>
+  encodePart(value, false, collation).toString('latin1');
 
 export type KeyShape = { prefix: Buffer; descending: readonly boolean[]; collation: Collation | undefined };
 

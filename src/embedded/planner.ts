@@ -298,16 +298,32 @@ function textOf(filter: Doc): unknown {
   return undefined;
 }
 
-function planOr(storage: Storage, c: Collection, question: Question): Plan | undefined {
-  const { $or: branches, ...rest } = question.filter;
-  if (!Array.isArray(branches) || branches.length === 0 || !branches.every(isDoc)) return undefined;
+/** The first $or of a filter, be it inside an $and, and what the filter says beside it. */
+function eitherOf(filter: Doc): { branches: Doc[]; rest: Doc } | undefined {
+  const { $or: branches, ...rest } = filter;
+  if (Array.isArray(branches)) return branches.every(isDoc) ? { branches, rest } : undefined;
+  const parts = Array.isArray(filter.$and) ? filter.$and : [];
+  for (const [i, part] of parts.entries()) {
+    const found = isDoc(part) ? eitherOf(part) : undefined;
+    if (found) return { branches: found.branches, rest: { ...filter, $and: parts.with(i, found.rest) } };
+  }
+  return undefined;
+}
+
+/** An $or in a branch, or beside it, is gone into once more: further, the ways would be too many. */
+const DEEPEST = 2;
+
+function planOr(storage: Storage, c: Collection, question: Question, depth: number): Plan | undefined {
+  const either = depth < DEEPEST ? eitherOf(question.filter) : undefined;
+  if (!either || either.branches.length === 0) return undefined;
   const plans: IndexPlan[] = [];
-  for (const branch of branches) {
-    const filter = { $and: [rest, branch] };
-    const plan = planAnd(storage, c, { filter, collation: question.collation });
+  for (const branch of either.branches) {
+    const filter = { $and: [branch, either.rest] };
+    const plan = planAnd(storage, c, { filter, collation: question.collation }, depth + 1);
     if (plan?.kind === 'index' && plan.bounded > 0) plans.push(plan);
     else if (plan?.kind === 'or') plans.push(...plan.plans);
     else return undefined;
+    if (plans.length > MOST_RANGES) return undefined;
   }
   return { kind: 'or', plans, sorted: false, exact: false };
 }
@@ -316,6 +332,7 @@ function planAnd(
   storage: Storage,
   c: Collection,
   question: Question,
+  depth = 0,
 ): IndexPlan | Extract<Plan, { kind: 'or' }> | undefined {
   const sort = sortFields(question.sort) ?? [];
   const conditions = conditionsOf(question.filter);
@@ -331,8 +348,8 @@ function planAnd(
   }
   const chosen = best(storage, plans, sort.length > 0);
   const isNarrow = chosen && chosen.bounded > 0 && chosen.score >= 8;
-  if (question.filter.$or === undefined || (isNarrow && reached(storage, chosen) < SAMPLE)) return chosen;
-  const either = planOr(storage, c, question);
+  if (isNarrow && reached(storage, chosen) < SAMPLE) return chosen;
+  const either = planOr(storage, c, question, depth);
   if (either?.kind !== 'or') return chosen;
   if (isNarrow) return reachedByAll(storage, either.plans) < SAMPLE ? either : chosen;
   if (!chosen || chosen.bounded === 0) return chosen?.sorted ? chosen : either;

@@ -7,7 +7,7 @@ import { type Doc, decode, decodeFields, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
 import { fault } from './errors.ts';
 import { count as countMatching, type Query, type Row, read } from './finding.ts';
-import { encodePart } from './keys.ts';
+import { identity } from './keys.ts';
 import { compileFilter } from './matching.ts';
 import { valuesAt } from './paths.ts';
 import { plan } from './planner.ts';
@@ -132,7 +132,7 @@ export function runDistinct(side: Side, database: string, body: Doc, tick: Tick)
   const seen = new Map<string, unknown>();
   const note = (value: unknown): void => {
     if (value === undefined) return;
-    const key = encodePart(value, false, query.collation).toString('latin1');
+    const key = identity(value, query.collation);
     if (!seen.has(key)) seen.set(key, value);
   };
   for (const { raw } of c ? read(side.storage, c, query) : []) {

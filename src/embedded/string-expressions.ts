@@ -15,7 +15,7 @@ import {
   takesNamed,
   text,
 } from './operators.ts';
-import { isRegex, toRegExp } from './regexes.ts';
+import { guarded, isRegex, toRegExp } from './regexes.ts';
 import { compareStrings, isNumber, toNumber } from './values.ts';
 
 /** What operators that want a string make of numbers, dates and null. */
@@ -116,7 +116,7 @@ function* matches(input: string, expression: RegExp): Generator<Found> {
 
 /** `none` is the result where input or regex is null. */
 function searching(none: unknown, answer: (found: Generator<Found>) => unknown): Form {
-  let last: { source: unknown; flags: unknown; expression: RegExp } | undefined;
+  let last: { source: unknown; flags: unknown; wide: string; expression: RegExp } | undefined;
   return takesNamed(
     { input: { ...text, nulls: 'taken' }, regex, options: optional(any) },
     ({ input, regex: source, options }, operator) => {
@@ -127,10 +127,12 @@ function searching(none: unknown, answer: (found: Generator<Found>) => unknown):
       const flags = typeof options === 'string' && options !== '' ? options : undefined;
       if (flags && source instanceof BSONRegExp && source.options)
         fault(51107, `${operator}: found regex option(s) specified in both 'regex' and 'option' fields`);
-      if (last?.source !== source || last.flags !== flags) {
+      // A character beyond 16 bits is one, to the dot too.
+      const wide = /[\ud800-\udfff]/.test(input) ? 'u' : '';
+      if (last?.source !== source || last.flags !== flags || last.wide !== wide) {
         const plain = toRegExp(source, flags);
-        const expression = new RegExp(plain.source, `${plain.flags.replace('u', '')}gu`);
-        last = { source, flags, expression };
+        const expression = guarded(plain.source, `${plain.flags.replace('u', wide)}g`);
+        last = { source, flags, wide, expression };
       }
       return answer(matches(input, last.expression));
     },

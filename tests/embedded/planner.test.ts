@@ -69,6 +69,8 @@ const index = fc.record({
     { sparse: true },
     { partialFilterExpression: { a: { $gt: 0 } } },
     { partialFilterExpression: { b: { $exists: true } } },
+    { partialFilterExpression: { a: { $type: 'date' } } },
+    { partialFilterExpression: { a: { $lte: 2 }, b: { $eq: 'a' } } },
     { collation: { locale: 'en', strength: 2 } },
   ),
 });
@@ -86,6 +88,9 @@ const operator = fc.oneof(
     { $regex: 'b$' },
     { $size: 1 },
     { $type: 'string' },
+    { $type: 'date' },
+    { $type: 'number' },
+    { $type: 'int' },
     { $not: { $gt: 1 } },
   ),
   fc.array(scalar, { minLength: 1, maxLength: 2 }).map((values) => ({ $all: values })),
@@ -109,6 +114,15 @@ const filter = fc.oneof(
     arbitrary: fc
       .tuple(fc.array(condition, { minLength: 1, maxLength: 3 }), fc.array(condition, { maxLength: 1 }))
       .map(([either, rest]): Doc => Object.assign({ $or: either }, ...rest)),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(
+        fc.array(condition, { minLength: 1, maxLength: 3 }),
+        fc.array(condition, { minLength: 1, maxLength: 2 }),
+      )
+      .map(([either, others]): Doc => ({ $and: [...others, { $or: either }, { $or: others }] })),
   },
 );
 /** Conditions on one array, each to be met by some element, beside another field's. */

@@ -198,6 +198,37 @@ describe('a filter', () => {
   });
 });
 
+describe('a regular expression', () => {
+  test.each([
+    ['^printer [a-c0-9]+$', 'PRINTER B2', true],
+    ['[^a]x', 'AX', false],
+    ['[\\]a-]', 'A', true],
+    ['(foo|bar)+$', 'fooBAR', true],
+    ['\\bTKT-\\d+', 'see tkt-12', true],
+    ['[A-z]', 'q', true],
+    ['\\x41', 'a', true],
+    ['F\u00dc\u00dfE', 'f\u00fc\u00dfe', true],
+  ])('/%s/i of %s: %s', (pattern, text, found) => {
+    expect(matches({ s: { $regex: pattern, $options: 'i' } }, { s: text })).toBe(found);
+  });
+
+  test.each(['(a+)+$', '(a|aa)+$', '.*.*.*.*.*=x'])(
+    '/%s/ takes no more time than the text is long',
+    (pattern) => {
+      const begun = performance.now();
+      for (const options of ['', 'i', 'm'])
+        expect(matches({ s: { $regex: pattern, $options: options } }, { s: `${'a'.repeat(500)}b` })).toBe(
+          false,
+        );
+      expect(performance.now() - begun).toBeLessThan(2000);
+    },
+  );
+
+  test.each(['(?=a)(a+)+$', '(a+)+\\1$'])('/%s/, which could take forever, is refused', (pattern) => {
+    expect(() => compileFilter({ s: { $regex: pattern } })).toThrow(/repeats a repetition/);
+  });
+});
+
 describe('$jsonSchema', () => {
   const schema = {
     bsonType: 'object',

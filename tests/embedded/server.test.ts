@@ -188,6 +188,10 @@ describe('searching', () => {
 
   test('an element of an array with an order comes from the index', async () => {
     expect(await wayOf(docs.find({ tags: 't1' }).sort({ at: 1 }))).toEqual(['FETCH', 'IXSCAN']);
+    expect(
+      await wayOf(docs.find({ $and: [{ n: { $gt: 1 } }, { $or: [{ tags: /^t1/ }, { tags: /^t2/ }] }] })),
+    ).toEqual(['FETCH', 'OR']);
+    expect(await wayOf(docs.find({ tags: { $type: 'string' } }))).toEqual(['FETCH', 'IXSCAN']);
     expect((await docs.find({ tags: 't1' }).sort({ at: 1 }).limit(3).toArray()).map(({ n }) => n)).toEqual([
       1, 6, 11,
     ]);
