@@ -47,8 +47,9 @@ export async function installWorkspace(
   const at = new Date();
   const sealed = installation === null ? null : seal(PURPOSE, JSON.stringify(installation));
   const before = await workspaceCollection().findOne({ _id });
-  const others = before ? 1 : await workspaceCollection().countDocuments({ surface, company: { $ne: null } });
-  const company = before?.company ?? (others === 0 ? first.company : null);
+  // Two processes that start at once both find it missing: its own row, just written, is none of the others.
+  const other = await workspaceCollection().findOne({ surface, company: { $ne: null }, _id: { $ne: _id } });
+  const company = before?.company ?? (before || other ? null : first.company);
   const claim = company ? null : randomBytes(9).toString('base64url');
   const stored: StoredWorkspace = {
     _id,
