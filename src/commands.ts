@@ -5,6 +5,7 @@ import type { Ctx } from './context.ts';
 import { type Desk, PRIORITIES, type Priority, readPriority, readTicketKey } from './desks/desk.ts';
 import { invalid } from './errors.ts';
 import { atLeast } from './people/access.ts';
+import { comeBack, goAway, tellOnCall, tellWhy } from './routing/telling.ts';
 import { assign, claim, release } from './tickets/assigning.ts';
 import { addComment } from './tickets/comments.ts';
 import { patch } from './tickets/editing.ts';
@@ -259,6 +260,43 @@ export const COMMANDS: readonly Command[] = [
       const q = need(given, 'words');
       return listed(saying, `Found for “${q}”`, { q });
     },
+  },
+  {
+    word: 'away',
+    about: 'no new tickets for you, for so long (2d); with `handover` yours go to others',
+    args: [
+      { name: 'how_long', kind: 'word', about: '90m, 3h, 2d or 1w', optional: true },
+      { name: 'handover', kind: 'word', about: 'the word handover', optional: true },
+    ],
+    forAgents: true,
+    run: async ({ ctx }, { how_long, handover }) => ({
+      kind: 'words',
+      text: await goAway(
+        ctx,
+        [how_long, handover].filter((word) => word !== undefined),
+      ),
+    }),
+  },
+  {
+    word: 'back',
+    about: 'tickets for you again',
+    args: [],
+    forAgents: true,
+    run: async ({ ctx }) => ({ kind: 'words', text: await comeBack(ctx) }),
+  },
+  {
+    word: 'oncall',
+    about: 'who is on call',
+    args: [],
+    forAgents: true,
+    run: async ({ ctx }) => ({ kind: 'words', text: await tellOnCall(ctx) }),
+  },
+  {
+    word: 'why',
+    about: 'who would get a ticket now, and why',
+    args: [ticketArg],
+    forAgents: true,
+    run: async ({ ctx }, given) => ({ kind: 'words', text: await tellWhy(ctx, need(given, 'ticket')) }),
   },
   { word: 'help', about: 'this list', args: [], run: async () => ({ kind: 'help' }) },
 ];

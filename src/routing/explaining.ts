@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { storeTime } from '../clock.ts';
 import type { Ctx } from '../context.ts';
 import { findDesk } from '../desks/desks.ts';
-import { conflict } from '../errors.ts';
+import { conflict, forbidden } from '../errors.ts';
+import { may } from '../people/access.ts';
 import { find, load } from '../tickets/find.ts';
 import type { StoredTicket, Ticket } from '../tickets/ticket.ts';
 import { declinedSince } from '../tickets/waiting.ts';
@@ -56,6 +57,8 @@ const outcomeOf = ({ user, team, waits }: Choice, before: string | null) =>
 
 /** As if nobody had it: what its desk's rule would do with it now. */
 export async function explainRouting(ctx: Ctx, ref: string): Promise<Explanation> {
+  if (!may(ctx.actor, 'routing.read'))
+    throw forbidden('ticket.routing', 'Only agents see how tickets are given out.');
   const stored = await load(ctx, ref);
   const facts = await readFacts(await openBook(ctx.actor.company), await storeTime());
   const { rule, choice } = await decided(facts, stored);
@@ -87,6 +90,7 @@ const TRIES = 20;
 
 /** Gives one ticket out now, ahead of those that wait. What somebody has is released first. */
 export async function routeTicket(ctx: Ctx, ref: string): Promise<Ticket> {
+  if (!may(ctx.actor, 'routing.manage')) throw forbidden('ticket.route', 'Only leads give tickets out.');
   const { company } = ctx.actor;
   for (let tries = 0; tries < TRIES; tries++) {
     let refusal: string | null = null;

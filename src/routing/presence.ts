@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { storeTime } from '../clock.ts';
 import type { Ctx } from '../context.ts';
 import { forbidden, invalid, unknown } from '../errors.ts';
-import { atLeast } from '../people/access.ts';
+import { atLeast, may } from '../people/access.ts';
 import { type Member, member } from '../people/members.ts';
 import { signal } from '../signals.ts';
 import { loadsOf } from '../tickets/waiting.ts';
@@ -83,6 +83,7 @@ export async function setPresence(
 ): Promise<Presence> {
   const user = await load(ctx, id);
   const leads = atLeast(ctx.actor.role, 'lead');
+  if (!may(ctx.actor, 'presence.set')) throw forbidden('availability', 'Only agents are away or back.');
   if (user.id !== ctx.actor.id && !leads)
     throw forbidden('availability.others', 'Only leads say that somebody else is away.');
   if (capacity !== undefined && !leads)

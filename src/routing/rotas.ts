@@ -4,7 +4,7 @@ import { storeTime } from '../clock.ts';
 import type { Ctx } from '../context.ts';
 import { forbidden, invalid, unknown } from '../errors.ts';
 import { remembered } from '../memory.ts';
-import { atLeast } from '../people/access.ts';
+import { atLeast, may } from '../people/access.ts';
 import { activeTeams, colleagues } from '../people/members.ts';
 import { signal } from '../signals.ts';
 import { rotaCollection, type StoredRota } from './model.ts';
@@ -34,10 +34,19 @@ const drawn = ({ _id, company: _, ...rota }: StoredRota): ShownRota => ({
   overrides: [...rota.overrides],
 });
 
+const need = (ctx: Ctx): void => {
+  if (!may(ctx.actor, 'routing.read')) throw forbidden('rota.read', 'Only agents see who is on call.');
+};
+
 async function load(ctx: Ctx, team: string): Promise<StoredRota> {
+  need(ctx);
   const found = await rotaCollection().findOne({ _id: team, company: ctx.actor.company });
   if (!found) throw unknown('rota', 'This team has no rota.');
   return found;
+}
+export async function teamsWithRota(ctx: Ctx): Promise<string[]> {
+  need(ctx);
+  return (await ofCompany(`${ROTAS}${ctx.actor.company}`)).map(({ _id }) => _id);
 }
 export const readRota = async (ctx: Ctx, team: string): Promise<ShownRota> => drawn(await load(ctx, team));
 

@@ -70,9 +70,9 @@ test('sixty tickets over three agents by two workers are twenty each', async () 
   await Promise.all([worker(), worker()]);
   for (let from = 0; from < 60; from += 12)
     await Promise.all(Array.from({ length: 12 }, (_, n) => file('RR', `Ticket ${from + n}`)));
-  await until(async () => (await given(desk)) === 60, 30_000);
+  await until(async () => (await given(desk)) === 60, 60_000);
   expect(await shares(desk)).toEqual([20, 20, 20]);
-  await until(async () => !(await tickets().findOne({ desk, pendingAt: { $type: 'date' } })), 20_000);
+  await until(async () => !(await tickets().findOne({ desk, pendingAt: { $type: 'date' } })), 60_000);
   await eachOnce(desk);
 }, 120_000);
 
@@ -84,14 +84,14 @@ test('killed again and again while they give out, they leave nothing undone and 
     for (; filed < 100; filed += 10)
       await Promise.all(Array.from({ length: 10 }, (_, n) => file('KILL', `Ticket ${filed + n}`)));
   })();
-  for (let kills = 1; kills <= 4; kills++) {
-    await until(async () => (await given(desk)) >= kills * 12 || filed >= 100, 30_000);
+  for (let kills = 1; kills <= 3; kills++) {
+    await until(async () => (await given(desk)) >= kills * 12 || filed >= 100, 60_000);
     await end(workers.shift());
     await worker();
   }
   await filing;
-  await until(async () => (await given(desk)) >= 90, 40_000);
-  await until(async () => !(await tickets().findOne({ desk, pendingAt: { $type: 'date' } })), 20_000);
+  await until(async () => (await given(desk)) >= 90, 60_000);
+  await until(async () => !(await tickets().findOne({ desk, pendingAt: { $type: 'date' } })), 60_000);
   expect(await shares(desk)).toEqual([30, 30, 30]);
   expect(await tickets().countDocuments({ desk, assignee: null as never })).toBe(10);
   await tickets().deleteMany({ desk, assignee: null as never });

@@ -56,6 +56,27 @@ describe('/ticket', () => {
     expect(desk.read(requests)).toHaveLength(0);
   });
 
+  test('away, back, oncall and why are said and answered in chat; a title that begins like them is a title', async () => {
+    const { people, ana, mei, requests } = desk;
+    for (const words of ['away 2d', 'away 2 moons', 'back', 'oncall', 'why TKT-1']) {
+      await people.slash(mei, requests, words);
+      await desk.settle();
+    }
+    await people.slash(ana, requests, 'why TKT-1');
+    await desk.settle();
+    const told = desk.told(mei);
+    expect(told).toMatch(/You are away until \d{4}-\d\d-\d\d \d\d:\d\d UTC: no new tickets for you\./);
+    expect(told).toContain('Say: away, how long');
+    expect(told).toMatch(/Welcome back\. You have \d+ open ticket/);
+    expect(told).toContain('No team has an on-call rota.');
+    expect(told).toContain(
+      'TKT-000001 would stay where it is. The tickets of this desk are given out by hand.',
+    );
+    expect(desk.told(ana)).toContain('Only agents see how tickets are given out');
+    const view = await desk.form(() => people.slash(ana, requests, 'back door does not open'));
+    expect(JSON.stringify(view)).toContain('back door does not open');
+  });
+
   test('claim, priority, status, note, reply, resolve and reopen work a ticket through', async () => {
     const { people, mei, ana, requests } = desk;
     for (const words of [
