@@ -13,7 +13,11 @@ const flag = z
   .enum(['true', 'false', '1', '0', 'yes', 'no', 'on', 'off'], 'must be true or false')
   .transform((word) => ['true', '1', 'yes', 'on'].includes(word));
 const whole = (least: number, most = Number.MAX_SAFE_INTEGER) =>
-  z.coerce.number('must be a number').int('must be a whole number').min(least).max(most);
+  z.coerce
+    .number('must be a number')
+    .int('must be a whole number')
+    .min(least, `must be at least ${least}`)
+    .max(most, `must be at most ${most}`);
 const secret = z.string().min(32, 'must have at least 32 characters');
 const roles = z.string().transform((text, check) => {
   const words = text.split(',').map((word) => word.trim());

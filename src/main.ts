@@ -80,7 +80,7 @@ export async function run(
         log,
         checks: {
           mongodb: pingStore,
-          redis: () => pingRedis(redis),
+          redis: () => pingRedis(redis, prefix),
           start: async () => {
             if (!started) throw new Error('still starting');
           },

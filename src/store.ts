@@ -32,6 +32,9 @@ export async function connectStore({ uri, database, log, patienceMs = 30_000 }: 
       await mongoose.connect(uri, {
         ...(database ? { dbName: database } : {}),
         serverSelectionTimeoutMS: Math.min(2_000, patienceMs),
+        // A server that is there and says nothing is found out by its heartbeat, and nobody waits for it any longer.
+        connectTimeoutMS: 10_000,
+        heartbeatFrequencyMS: 5_000,
         socketTimeoutMS: 60_000,
         maxPoolSize: 50,
         waitQueueTimeoutMS: 5_000,

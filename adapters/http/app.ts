@@ -85,16 +85,8 @@ const begin =
       sendProblem(res, new Refusal('large', 'request.headers', 'The request has too many headers.'), 431);
       return;
     }
-    if (options.isDraining() && req.path !== '/health') {
-      res.set('Connection', 'close');
-      sendProblem(
-        res,
-        new Refusal('away', 'server.stopping', 'This server is stopping: ask again in a moment.', {
-          retryAfter: 2,
-        }),
-      );
-      return;
-    }
+    // Nobody new gets in any more; who has a connection is answered once more, and asks elsewhere then.
+    if (options.isDraining()) res.set('Connection', 'close');
     if (options.isStarting() && !ALWAYS.has(req.path)) {
       const words = 'This server is still starting: ask again in a moment.';
       sendProblem(res, new Refusal('away', 'server.starting', words, { retryAfter: 2 }));

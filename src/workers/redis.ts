@@ -53,9 +53,10 @@ export async function reachRedis(redis: Redis, url: string, patienceMs: number):
   });
 }
 
-export async function pingRedis(redis: Redis, timeoutMs = 1_000): Promise<void> {
+/** Does it answer, and take anything? One that is full answers all the same. */
+export async function pingRedis(redis: Redis, prefix: string, timeoutMs = 1_000): Promise<void> {
   await Promise.race([
-    redis.ping(),
+    redis.set(`${prefix}:ready`, '1', 'PX', 60_000),
     new Promise((_, reject) => setTimeout(reject, timeoutMs, new Error('no answer')).unref()),
   ]);
 }

@@ -1,5 +1,6 @@
 // Redis emptied, killed and away while work is going on: the API goes on accepting, and everything arrives once.
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { doubled, openPeer, type Peer, peerChannel } from '../support/peer.ts';
 import { type OwnRedis, openRedisServer } from '../support/processes.ts';
 import { bind, type Filed, file, say, until } from '../support/talk.ts';
@@ -80,3 +81,16 @@ test('Redis is killed under load: every change is accepted quickly, and told onc
   });
   expect((await world.call('GET', '/ready')).status).toBe(200);
 }, 90_000);
+
+test('a Redis that is full is not ready, and changes are taken all the same', async () => {
+  const client = new Redis(redis.url);
+  await client.config('SET', 'maxmemory', '1');
+  const ready = await world.call('GET', '/ready');
+  expect(ready.body.detail).toBe('Not ready: redis.');
+  const ticket = await talkedAbout('full');
+  await say(world, ticket, 'heard when there is room');
+  await client.config('SET', 'maxmemory', '0');
+  await client.quit();
+  expect((await world.call('GET', '/ready')).status).toBe(200);
+  await until(() => posts('full').length === 1, 30_000);
+}, 60_000);

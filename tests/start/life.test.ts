@@ -64,13 +64,27 @@ describe('in an empty folder', () => {
     expect(statSync(secrets).mode & 0o777).toBe(0o600);
   });
 
-  test('SIGTERM stops everything in order', async () => {
-    await post(first.url, 'tickets', { title: 'The printer smokes' }, await signIn(first, folder));
+  test('SIGTERM stops everything in order, and nobody who is heard is refused', async () => {
+    const token = await signIn(first, folder);
+    const statuses: number[] = [];
+    const clients = Array.from({ length: 8 }, async () => {
+      for (;;) {
+        const headers = { authorization: `Bearer ${token}` };
+        const answer = await fetch(`${first.url}/api/v1/tickets`, { headers }).catch(() => null);
+        if (!answer) return;
+        statuses.push(answer.status);
+        await answer.arrayBuffer().catch(() => null);
+      }
+    });
+    await until('some were answered', () => statuses.length > 20);
+    await post(first.url, 'tickets', { title: 'The printer smokes' }, token);
     const pids = family(first);
     expect(pids.length).toBeGreaterThanOrEqual(3);
     first.child.kill('SIGTERM');
     expect(await first.ended).toBe(0);
     expect(pids.filter(isAlive)).toEqual([]);
+    await Promise.all(clients);
+    expect(statuses.filter((status) => status !== 200)).toEqual([]);
   });
 
   test('the second start finds the data of the first, and does not tell the password again', async () => {
