@@ -36,7 +36,15 @@ async function ask(socket: Socket, bytes: Readable): Promise<Finding> {
       text += part.toString('utf8');
       if (text.includes('\0')) resolve(text);
     });
-    socket.on('error', reject);
+    // One that has heard enough answers and hangs up; of that the answer may be lost on the way.
+    let isTold = false;
+    socket.once('connect', () => {
+      isTold = true;
+    });
+    socket.on('error', (error) => {
+      if (text) resolve(text);
+      else reject(isTold && 'syscall' in error ? new Unscannable(`clamd hung up (${error.message})`) : error);
+    });
     socket.once('close', () => resolve(text));
   });
   reply.catch(() => undefined);

@@ -69,8 +69,11 @@ function listenTo(socket: Socket, clamd: FakeClamd): void {
       said = Buffer.concat([said, waiting.subarray(4, 4 + length)]);
       waiting = waiting.subarray(4 + length);
       if (said.length > clamd.longest) {
-        socket.removeAllListeners('data').resume();
-        return answer('INSTREAM size limit exceeded. ERROR');
+        // As the real one does: the answer, and no patience for the rest.
+        socket.removeAllListeners('data');
+        socket.write('INSTREAM size limit exceeded. ERROR\0');
+        socket.resetAndDestroy();
+        return;
       }
     }
   });
