@@ -119,7 +119,7 @@ export const steadily =
       let before = req.socket.bytesRead;
       const timer = setInterval(() => {
         const now = req.socket.bytesRead;
-        if (req.readableLength === 0 && !req.isPaused() && now - before < STEADY_BYTES) letGo(res);
+        if (req.readableLength === 0 && now - before < STEADY_BYTES) letGo(res);
         before = now;
       }, ms);
       const done = () => clearInterval(timer);

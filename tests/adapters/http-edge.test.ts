@@ -3,7 +3,7 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import express, { type RequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
 import { inTime, steadily } from '../../adapters/http/bodies.ts';
 import { openWorld, type World } from '../support/world.ts';
 
@@ -99,9 +99,15 @@ describe('a sender', () => {
 
   describe('who never finishes', () => {
     let server: Server;
-    const begun = async (guard: RequestHandler): Promise<string> => {
+    const whole: RequestHandler = (req, res) => void req.resume().once('end', () => res.json('whole'));
+    const part: RequestHandler = async (req, res) => {
+      for await (const _ of req);
+      res.json('part by part');
+    };
+    const begun = async (guard: RequestHandler, read = whole): Promise<string> => {
       const app = express();
-      app.post('/', guard, (req, res) => void req.resume().once('end', () => res.json('whole')));
+      app.post('/', guard, read);
+      app.use(((_error, req, _res, _next) => req.socket.destroy()) satisfies ErrorRequestHandler);
       server = createServer(app);
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -110,10 +116,11 @@ describe('a sender', () => {
       `POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${length}\r\n\r\n`;
 
     test.each([
-      ['a body that is read whole', inTime(200)],
-      ['a body that is streamed', steadily(100)],
-    ])('%s, but trickles on, is let go', async (_what, guard) => {
-      const at = await begun(guard);
+      ['a body that is read whole', inTime(200), whole],
+      ['a body that is streamed', steadily(100), whole],
+      ['a body that is read part by part', steadily(100), part],
+    ])('%s, but trickles on, is let go', async (_what, guard, read) => {
+      const at = await begun(guard, read);
       const heard = await said(at, head(100_000), (write) => setInterval(() => write('x'), 20));
       expect(heard).toMatch(/^HTTP\/1.1 408 /);
       server.close();
