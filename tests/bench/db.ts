@@ -1,6 +1,6 @@
 // npm run bench:db [-- --against URI|PROGRAM]: the engine's figures, fsync on. With --against the same loads run in turns on
 // another server (a program is started as `node PROGRAM DIR PORT` and prints a line when it serves), and each line tells the
-// ratio. Without it each figure stands beside the floor that the engine must keep.
+// ratio. Without it each figure stands beside the floor that the engine must keep. --only insert: loads called so.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     documents: { type: 'string', default: '200000' },
     seconds: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '3' },
+    only: { type: 'string' },
   },
 });
 const DOCUMENTS = Number(values.documents);
@@ -180,7 +181,13 @@ async function main(): Promise<void> {
       await fill(client.db('bench').collection('small'), 2000);
     }
     const rival = theirs ? loadsOn(theirs) : [];
-    for (const [i, load] of loadsOn(ours).entries()) await compare(load, rival[i]);
+    for (const [i, load] of loadsOn(ours).entries())
+      if (load.name.includes(values.only ?? '')) await compare(load, rival[i]);
+    if (values.only) {
+      for (const client of [ours, theirs]) await client?.close();
+      other?.stop();
+      return await engine.stop();
+    }
     await pings(ours);
     await ours.close();
     await theirs?.close();
