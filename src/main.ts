@@ -99,7 +99,7 @@ export async function run(
     await finishErasures(log);
     stops.push(settleInbox);
 
-    const mail = startEmail(config);
+    const mail = await startEmail(config);
     if (mail) stops.push(mail.stop);
     const slack = has('slack') ? await startSlack({ config, log, first: { company: FIRST_COMPANY } }) : null;
     if (slack) stops.push(slack.stop);

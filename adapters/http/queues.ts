@@ -1,8 +1,6 @@
 // The queues to look into, for administrators only: Bull Board. A browser signs in by name and password (Basic), and
 // then keeps a cookie that is good for this path alone; programs send a token as everywhere.
-import { createBullBoard } from '@bull-board/api';
-import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import { ExpressAdapter } from '@bull-board/express';
+import type { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { Request, RequestHandler, Response } from 'express';
 import { type Actor, systemCtx } from '../../src/context.ts';
 import { Refusal } from '../../src/errors.ts';
@@ -19,8 +17,14 @@ const MINUTES = 15;
 type Identify = (req: Request) => Promise<Actor>;
 
 export function queueBoard(queues: () => readonly BoardQueue[], identify: Identify): RequestHandler {
-  let board: RequestHandler | undefined;
-  const build = (): RequestHandler => {
+  let board: Promise<RequestHandler> | undefined;
+  // Loaded when somebody looks: most processes are never asked.
+  const build = async (): Promise<RequestHandler> => {
+    const [{ createBullBoard }, { BullMQAdapter }, { ExpressAdapter }] = await Promise.all([
+      import('@bull-board/api'),
+      import('@bull-board/api/bullMQAdapter'),
+      import('@bull-board/express'),
+    ]);
     const server = new ExpressAdapter();
     server.setBasePath(BOARD);
     createBullBoard({ queues: queues().map((queue) => new BullMQAdapter(queue)), serverAdapter: server });
@@ -28,10 +32,10 @@ export function queueBoard(queues: () => readonly BoardQueue[], identify: Identi
   };
   return (req, res, next) => {
     admitted(req, res, identify).then(
-      () => {
+      async () => {
         board ??= build();
         res.removeHeader('Content-Security-Policy');
-        board(req, res, next);
+        (await board)(req, res, next);
       },
       (error) => {
         if (!(error instanceof Refusal)) return next(error);

@@ -1,5 +1,4 @@
 // Which files are taken: by their ending, and by what their first bytes say, which must agree.
-import { fileTypeFromBuffer } from 'file-type';
 import { Refusal } from '../errors.ts';
 
 interface Kind {
@@ -73,6 +72,7 @@ export function kindByName(name: string): Kind {
 /** The media type to keep, when name and content agree. */
 export async function checkedType(name: string, head: Buffer): Promise<string> {
   const kind = kindByName(name);
+  const { fileTypeFromBuffer } = await import('file-type');
   const found = await fileTypeFromBuffer(head);
   if (
     kind.signatures.length === 0
