@@ -22,6 +22,6 @@ export async function companiesHandingOver(): Promise<string[]> {
 }
 
 /** All is handed over: what is given to them from now on by hand stays with them. */
-export async function handedOver({ _id, since }: StoredPresence): Promise<void> {
-  await presenceCollection().updateOne({ _id, since }, { $set: { handingOver: null } });
+export async function handedOver({ _id, updatedAt }: StoredPresence): Promise<void> {
+  await presenceCollection().updateOne({ _id, updatedAt }, { $set: { handingOver: null } });
 }

@@ -97,7 +97,12 @@ export async function setPresence(
     throw invalid('availability.here', 'Only who is away comes back or hands over.', [
       { path: 'away', message: 'must be true with until or hand_over' },
     ]);
-  const going = { away: true, until: until ?? null, handingOver: handOver ? 'all' : 'desks', since: now };
+  const before = await presenceCollection().findOne({ _id: user.id });
+  const isGone = before !== null && isAway(before, now);
+  // Who is away already and says so again hands over again only on their word.
+  const leaving = handOver ? 'all' : isGone ? before.handingOver : 'desks';
+  const since = isGone ? before.since : now;
+  const going = { away: true, until: until ?? null, handingOver: leaving, since };
   const staying = { away: false, until: null, handingOver: null, since: null };
   const set = {
     company: user.company,

@@ -80,7 +80,7 @@ export function choose(ticket: Waiting, situation: Situation): Choice {
   const { chosen, why } = to.user
     ? { chosen: able[0], why: '' }
     : pickOf(pickBy(rule), able, to.team, situation);
-  const sentences = [to.why, chosen ? why : nobody(pool), outWords(leftOut)];
+  const sentences = [to.why, chosen ? why : nobody(pool, able), outWords(leftOut)];
   return {
     team: to.team,
     user: chosen?.id ?? null,
@@ -91,8 +91,10 @@ export function choose(ticket: Waiting, situation: Situation): Choice {
   };
 }
 
-const nobody = (pool: readonly Candidate[]): string =>
-  pool.length ? 'Nobody can take it now: it waits.' : 'There is nobody to take it: it waits.';
+function nobody(pool: readonly Candidate[], able: readonly Candidate[]): string {
+  if (able.length) return 'Nobody who could take it is on call: it waits.';
+  return pool.length ? 'Nobody can take it now: it waits.' : 'There is nobody to take it: it waits.';
+}
 const outWords = (left: readonly LeftOut[]): string =>
   left.length
     ? `Left out: ${left

@@ -282,6 +282,10 @@ describe('who is away', () => {
     }
     const later = await filed(desk, { assigneeId: ana.id });
     await route();
+    const until = new Date(Date.now() + 3_600_000);
+    await setRouting(ctx, desk.desk, ruleInput.parse({ strategy: 'round_robin', handOver: true }));
+    expect((await presence(ana, { away: true, until })).status).toBe(200);
+    await route();
     expect((await now(later)).assignee).toBe(ana.id);
     expect((await ana.call('GET', 'users/me/availability')).body.handing_over).toBe(false);
   });

@@ -139,6 +139,13 @@ describe('the choice', () => {
       /Bo stands in\. Left out: Ana/,
     ],
     [
+      'waits where nobody is on call',
+      situation({ strategy: 'on_call', teamId: 't' }),
+      ticket(),
+      null,
+      /^Nobody who could take it is on call: it waits\.$/,
+    ],
+    [
       'is the person named for the category',
       situation({ strategy: 'by_category', byCategory: [{ category: 'billing', userId: 'mei' }] }),
       ticket({ category: 'Billing' }),
