@@ -2,32 +2,38 @@
 // many workers give them out and whenever one of them dies.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import mongoose from 'mongoose';
-import { systemCtx } from '../../src/context.ts';
-import { file } from '../../src/history/history.ts';
 import { newId } from '../../src/id.ts';
-import { openLog } from '../../src/log.ts';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { nextBatch } from '../../src/routing/batch.ts';
 import { enter, openBook } from '../../src/routing/book.ts';
 import { readFacts } from '../../src/routing/facts.ts';
 import type { StoredBook } from '../../src/routing/model.ts';
-import { giveOut, openRouter } from '../../src/routing/router.ts';
+import { openRouter } from '../../src/routing/router.ts';
 import { ruleInput } from '../../src/routing/rule.ts';
 import { setRouting } from '../../src/routing/rules.ts';
-import { signal } from '../../src/signals.ts';
 import { change } from '../../src/tickets/change.ts';
-import { entriesOf, load } from '../../src/tickets/find.ts';
-import type { StoredTicket, Ticket } from '../../src/tickets/ticket.ts';
-import { create, createInput } from '../../src/tickets/tickets.ts';
-import { strike, unfiled } from '../../src/tickets/unfiled.ts';
-import { formTeam, hire, openDeskOf, type Person } from '../support/staff.ts';
+import type { Ticket } from '../../src/tickets/ticket.ts';
+import {
+  ctx,
+  disband,
+  filed,
+  follow,
+  formCrew,
+  giveAll,
+  log,
+  many,
+  now,
+  presence,
+  relayed,
+  route,
+  share,
+  story,
+} from '../support/crew.ts';
+import { hire, type Person } from '../support/staff.ts';
 import { openWorld, type World } from '../support/world.ts';
 
-const log = openLog('silent');
-const ctx = systemCtx({ log }, FIRST_COMPANY);
 let world: World;
 let manager: Person;
-let count = 0;
 
 beforeAll(async () => {
   world = await openWorld({ roles: 'api' });
@@ -35,72 +41,8 @@ beforeAll(async () => {
 });
 afterAll(() => world?.close());
 
-interface Crew {
-  desk: string;
-  team: string;
-  people: Person[];
-}
-const crews: Crew[] = [];
-/** A desk of its own, with a team of its own: what is waiting elsewhere is no concern of it. */
-async function crew(names: string[], rule: Record<string, unknown> = {}): Promise<Crew> {
-  count += 1;
-  const team = await formTeam(`Team ${count}`);
-  const desk = (await openDeskOf(`D${count}`, 'support')).id;
-  const people: Person[] = [];
-  for (const name of names) people.push(await hire(world, `${name}${count}`, 'agent', { teams: [team] }));
-  const one = { desk, team, people };
-  crews.push(one);
-  if (rule) await setRouting(ctx, desk, ruleInput.parse({ strategy: 'round_robin', teamId: team, ...rule }));
-  return one;
-}
-afterEach(async () => {
-  for (const { desk } of crews.splice(0))
-    await mongoose.connection.collection('tickets').deleteMany({ desk: desk as never });
-  await mongoose.connection.collection('routing_rules').deleteMany({});
-});
-
-const filed = ({ desk }: Crew, more: Record<string, unknown> = {}, at?: Date): Promise<Ticket> =>
-  create(at ? { ...ctx, now: () => at } : ctx, createInput.parse({ title: 'It smokes', desk, ...more }));
-const many = async (crew: Crew, number: number): Promise<Ticket[]> => {
-  const made: Ticket[] = [];
-  for (let from = 0; from < number; from += 20)
-    made.push(...(await Promise.all(Array.from({ length: Math.min(20, number - from) }, () => filed(crew)))));
-  return made;
-};
-/** What the relay does, without what follows from it. */
-const relayed = async (): Promise<StoredTicket[]> => {
-  const tickets = await unfiled(1_000);
-  await file(tickets.flatMap(({ pending }) => pending));
-  await strike(tickets);
-  return tickets;
-};
-const route = async (): Promise<number> => {
-  await relayed();
-  const router = openRouter(log);
-  const given = await router.round();
-  await router.stop();
-  return given;
-};
-/** As after the relay has seen this ticket. */
-const follow = async (ticket: Ticket): Promise<void> => {
-  const router = openRouter(log);
-  await router.follow(await now(ticket), await story(ticket));
-  for (const { _id, company } of await relayed()) signal('change', { company, ticket: _id, id: _id });
-  await router.round();
-  await router.stop();
-};
-const now = (ticket: Ticket) => load(ctx, ticket._id);
-const story = async (ticket: Ticket) => entriesOf(await now(ticket));
-async function share({ desk, people }: Crew): Promise<Record<string, number>> {
-  const rows = await mongoose.connection
-    .collection('tickets')
-    .aggregate([{ $match: { desk } }, { $group: { _id: '$assignee', n: { $sum: 1 } } }])
-    .toArray();
-  const name = (id: unknown) => people.find((one) => one.id === id)?.name.replace(/\d+$/, '') ?? 'nobody';
-  return Object.fromEntries(rows.map(({ _id, n }) => [name(_id), n]));
-}
-const presence = (who: Person, body: Record<string, unknown>) =>
-  who.call('PUT', 'users/me/availability', body);
+const crew = (names: string[], rule?: Record<string, unknown>) => formCrew(world, names, rule);
+afterEach(disband);
 
 describe('round robin', () => {
   test('sixty tickets over three agents are twenty each, with several routers at once', async () => {
@@ -132,25 +74,12 @@ describe('round robin', () => {
     const desk = await crew(['Ana', 'Bo']);
     await many(desk, 8);
     await route();
-    desk.people.push(await hire(world, `Mei${count}`, 'agent', { teams: [desk.team] }));
+    desk.people.push(await hire(world, 'Mei', 'agent', { teams: [desk.team] }));
     await many(desk, 6);
     await route();
     expect(await share(desk)).toEqual({ Ana: 6, Bo: 6, Mei: 2 });
   });
 });
-
-/** As another process would: without the courtesy of one at a time. */
-async function giveAll(): Promise<void> {
-  await relayed();
-  for (let idle = 0; idle < 3; ) {
-    const given = await giveOut(
-      FIRST_COMPANY,
-      log,
-      async (book, at) => (await nextBatch(await readFacts(book, at))).intents,
-    );
-    if (given === 0) idle += 1;
-  }
-}
 
 describe('a limit', () => {
   test('holds, however many give out at once, and what is left waits', async () => {
@@ -373,7 +302,7 @@ describe('the queue', () => {
     const { _id, pending: _, pendingAt: __, ...rest } = await now(first);
     const at = (n: number) => new Date(Date.now() - 3_600_000 + n);
     const copies = Array.from({ length: 2_500 }, (_, n) => ({
-      ...{ ...rest, _id: newId(), key: `COPY-${count}-${n}`, createdAt: at(n), pending: [] },
+      ...{ ...rest, _id: newId(), key: `COPY-${n}`, createdAt: at(n), pending: [] },
     }));
     await mongoose.connection.collection('tickets').insertMany(copies as never);
     const last = await filed(desk, { category: 'technical' });
