@@ -11,17 +11,17 @@ import { close, escalate, reopen, setStatus } from '../../src/tickets/moving.ts'
 import { feedbackInput, rate } from '../../src/tickets/people.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
 import { read } from '../../src/tickets/tickets.ts';
-import { done, requesterCard, triageCard } from './blocks.ts';
+import { type Drawing, done, requesterCard, triageCard } from './blocks.ts';
 import { answering, type Call } from './call.ts';
 import { personIn } from './commands.ts';
 import { type Body, record, word } from './door.ts';
 import { factsOf } from './facts.ts';
 import { newTicketForm, redrawnForm } from './forms.ts';
-import { publishHome } from './home.ts';
+import { pagesIn, publishHome } from './home.ts';
 import { type Host, slackError } from './host.ts';
 import { answerNudge } from './nudges.ts';
 import { opening } from './opening.ts';
-import { noteForm, reasonForm, replyForm, resolveForm } from './views.ts';
+import { messageView, noteForm, reasonForm, replyForm, resolveForm } from './views.ts';
 
 interface Press {
   name: string;
@@ -46,6 +46,11 @@ function pressIn(body: Body): Press {
         ? 'mine'
         : 'row';
   return { name: word(action.action_id), ticket, choice, on };
+}
+
+function homePages(body: Body): ReturnType<typeof pagesIn> {
+  const [action = {}] = Array.isArray(body.actions) ? (body.actions as Body[]) : [];
+  return pagesIn(record(body.view).private_metadata, word(action.value));
 }
 
 type Deed = (call: Call, press: Press) => Promise<Ticket | undefined>;
@@ -108,7 +113,7 @@ async function press(call: Call, body: Body): Promise<void> {
   if (pressed.on === 'card') await redrawCard(call, pressed, after);
   else if (pressed.on === 'mine' && after)
     await call.redraw(requesterCard(await factsOf(call.host, after), mineWords(after)));
-  else if (pressed.on === 'home') await publishHome(call);
+  else if (pressed.on === 'home') await publishHome(call, homePages(body));
 }
 
 const mineWords = ({ satisfaction, statusKind }: Ticket): string => {
@@ -148,22 +153,25 @@ export function hearActions(app: App, host: Host): void {
   );
   for (const [name, [title, draw]] of Object.entries(FORMS))
     app.action(name, opening(host, title, drawForm(draw)));
-  app.action(
-    'ticket_show',
-    answering(host, async (call, { body }) => {
-      const ticket = await read(call.ctx, pressIn(body as unknown as Body).ticket);
-      const facts = await factsOf(call.host, ticket);
-      const isAgent = atLeast(call.ctx.actor.role, 'agent');
-      await call.tell(isAgent ? triageCard(facts) : requesterCard(facts, 'Your request'));
-    }),
+  const draw = async (call: Call, body: Body): Promise<Drawing> => {
+    const facts = await factsOf(call.host, await read(call.ctx, pressIn(body).ticket));
+    return atLeast(call.ctx.actor.role, 'agent') ? triageCard(facts) : requesterCard(facts, 'Your request');
+  };
+  const show = answering(host, async (call, { body }) => call.tell(await draw(call, body as Body)));
+  // The home tab is nowhere that could be answered in.
+  const showAside = opening(host, 'Ticket', async (call, body) =>
+    messageView('Ticket', (await draw(call, body)).blocks),
+  );
+  app.action('ticket_show', (args) =>
+    (pressIn(args.body as unknown as Body).on === 'home' ? showAside : show)(args),
   );
   app.action(
     'home_new',
     opening(host, 'New ticket', (call) => newTicketForm(call, {})),
   );
   app.action(
-    'home_refresh',
-    answering(host, (call) => publishHome(call)),
+    /^home_(refresh|before|after)$/,
+    answering(host, (call, { body }) => publishHome(call, homePages(body as Body))),
   );
   for (const name of ['form_desk', 'form_category'])
     app.action(

@@ -46,8 +46,8 @@ export interface TicketFacts {
   updatedAt: Date;
   resolvedAt: Date | null;
   resolutionNotes: string | null;
-  due: { label: string; at: Date; broken: boolean }[];
-  attachments: number;
+  /** What is promised still, the soonest first; `left` is how long that is from now. */
+  due: { label: string; at: Date; broken: boolean; left: string }[];
 }
 
 export interface Drawing {
@@ -100,7 +100,6 @@ const flags = (facts: TicketFacts): string =>
   [
     facts.isPrivate ? ':lock: private' : '',
     facts.escalated && !done(facts) ? ':arrow_double_up: escalated' : '',
-    facts.attachments ? `:paperclip: ${facts.attachments}` : '',
     `via ${escaped(facts.via)}`,
     moment(facts.createdAt),
   ]
@@ -213,7 +212,7 @@ const row = (facts: TicketFacts): string =>
     facts.assignee ? escaped(facts.assignee) : '_unassigned_',
     ...facts.due
       .slice(0, 1)
-      .map(({ label, at, broken }) => `${broken ? ':warning: ' : ''}${label} ${moment(at)}`),
+      .map(({ label, at, broken, left }) => `${broken ? ':warning: ' : ''}${label} ${left} (${moment(at)})`),
   ].join('  ·  ');
 
 export const rows = (list: readonly TicketFacts[]): KnownBlock[] =>

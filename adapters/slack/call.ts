@@ -10,6 +10,7 @@ import { type Drawing, trouble } from './blocks.ts';
 import { type Background, type Body, keyOf, teamOf } from './door.ts';
 import { type Host, isTokenLost, type Room, slackError } from './host.ts';
 import { loseToken } from './losing.ts';
+import { messageView } from './views.ts';
 import { whoIs } from './who.ts';
 
 export interface Call {
@@ -81,6 +82,7 @@ export async function callFor(host: Host, body: Body, background: Partial<Backgr
   const room = await host.room(teamOf(body));
   if (!room) throw new Refusal('unknown', 'workspace.not_found', 'This workspace is not connected.');
   const { user, channel, url } = whoAndWhere(body);
+  const view = part(body, 'view');
   const [actor, where] = await Promise.all([whoIs(host, room, user), whereIs(room.workspace, channel)]);
   const request = background.key ?? `slack:${keyOf(body)}`;
   const { client } = room;
@@ -103,6 +105,11 @@ export async function callFor(host: Host, body: Body, background: Partial<Backgr
     tell: (drawing, place) => tell(client, body, drawing, place),
     redraw: async (drawing) => {
       if (url) await post(url, drawing, { replace_original: true }).catch(() => undefined);
+      else if (view.type === 'modal' && view.id) {
+        const next = messageView('Ticket', drawing.blocks);
+        // Closed meanwhile: nobody looks.
+        await client.views.update({ view_id: String(view.id), view: next }).catch(() => undefined);
+      }
     },
   };
 }

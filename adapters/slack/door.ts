@@ -80,6 +80,7 @@ function opensForm(body: Body, isForm: (text: string) => boolean): boolean {
     const [action] = Array.isArray(body.actions) ? (body.actions as Body[]) : [];
     const chosen = record(record(action?.selected_option));
     if (action?.action_id === 'ticket_more') return chosen.value === 'refuse';
+    if (action?.action_id === 'ticket_show') return record(body.view).type === 'home';
     return OPENS_A_FORM.has(String(action?.action_id));
   }
   return body.type !== 'event_callback';

@@ -3,10 +3,19 @@ import type { Desk } from '../../src/desks/desk.ts';
 import { PRIORITIES } from '../../src/desks/desk.ts';
 import { desksOf, findDesk } from '../../src/desks/desks.ts';
 import { member } from '../../src/people/members.ts';
+import { teamName } from '../../src/people/roster.ts';
+import { openPromises } from '../../src/sla/promises.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
 import { nextOf, type Workflow } from '../../src/tickets/workflow.ts';
 import type { StatusWord, TicketFacts } from './blocks.ts';
 import type { Host } from './host.ts';
+
+const PROMISES = {
+  first_response: 'First answer',
+  next_response: 'Next answer',
+  resolution: 'Solution',
+  due: 'Due',
+} as const;
 
 const wordOf = (workflow: Workflow, name: string): StatusWord => ({
   name,
@@ -22,7 +31,6 @@ async function nameOf(user: string | null): Promise<string | null> {
 export async function factsOf(host: Host, ticket: Ticket, known?: Desk): Promise<TicketFacts> {
   const desk = known ?? (await deskOf(ticket));
   const { workflow } = desk;
-  const broken = ticket.dueAt !== null && ticket.dueAt.getTime() < host.now().getTime();
   return {
     id: ticket._id,
     key: ticket.key,
@@ -37,7 +45,7 @@ export async function factsOf(host: Host, ticket: Ticket, known?: Desk): Promise
     category: ticket.category,
     requester: ticket.requester.name,
     assignee: await nameOf(ticket.assignee),
-    team: null,
+    team: ticket.team ? await teamName(ticket.team) : null,
     via: ticket.channel,
     isPrivate: ticket.private,
     escalated: ticket.escalated,
@@ -45,8 +53,10 @@ export async function factsOf(host: Host, ticket: Ticket, known?: Desk): Promise
     updatedAt: ticket.updatedAt,
     resolvedAt: ticket.resolvedAt,
     resolutionNotes: ticket.resolutionNotes,
-    due: ticket.dueAt && ticket.resolvedAt === null ? [{ label: 'Due', at: ticket.dueAt, broken }] : [],
-    attachments: 0,
+    due: openPromises(ticket, host.now()).map(({ target, ...rest }) => ({
+      label: PROMISES[target],
+      ...rest,
+    })),
   };
 }
 

@@ -3,7 +3,7 @@
 import type { View } from '@slack/types';
 import { type Drawing, trouble } from './blocks.ts';
 import { type Call, callFor, type Heard, sayError, tell } from './call.ts';
-import { type Body, teamOf, word } from './door.ts';
+import { type Body, record, teamOf, word } from './door.ts';
 import { type Host, isTokenLost, type Room, slackError } from './host.ts';
 import { loseToken } from './losing.ts';
 import { messageView, waitingView } from './views.ts';
@@ -50,14 +50,18 @@ const isView = (drawn: View | Drawing): drawn is View => 'type' in drawn;
 async function open(room: Room, title: string, body: Body, drawing: Promise<View | Drawing>): Promise<void> {
   const { views } = room.client;
   const trigger_id = word(body.trigger_id);
+  // Above the modal that was pressed on, if it was one.
+  const isAbove = record(body.view).type === 'modal';
+  const show = (view: View) =>
+    isAbove ? views.push({ trigger_id, view }) : views.open({ trigger_id, view });
   const late = new Promise<null>((resolve) => setTimeout(resolve, QUICK_MS, null).unref());
   const ready = await Promise.race([drawing, late]);
   if (ready) {
-    if (isView(ready)) await views.open({ trigger_id, view: ready });
+    if (isView(ready)) await show(ready);
     else await tell(room.client, body, ready);
     return;
   }
-  const { view } = await views.open({ trigger_id, view: waitingView(title) });
+  const { view } = await show(waitingView(title));
   const drawn = await drawing;
   await views.update({
     view_id: view?.id ?? '',

@@ -1,20 +1,8 @@
-// The modals and the home tab. A form's fields follow the desk and the category that are chosen in it; what it was
+// The modals. A form's fields follow the desk and the category that are chosen in it; what it was
 // opened from travels in its private metadata, which Slack signs with everything else.
 import type { InputBlock, KnownBlock, View } from '@slack/types';
-import { rows, type TicketFacts, titled } from './blocks.ts';
-import {
-  actions,
-  button,
-  context,
-  divider,
-  header,
-  input,
-  option,
-  plain,
-  section,
-  select,
-  within,
-} from './elements.ts';
+import { titled } from './blocks.ts';
+import { context, input, option, plain, section, select, within } from './elements.ts';
 import { clipPlain, escaped } from './text.ts';
 
 const MOST_FIELDS = 25;
@@ -233,47 +221,3 @@ export const messageView = (title: string, blocks: readonly KnownBlock[]): View 
 
 export const waitingView = (title: string): View =>
   messageView(title, [section(':hourglass_flowing_sand: One moment…')]);
-
-export interface HomeFacts {
-  name: string;
-  isAgent: boolean;
-  mine: TicketFacts[];
-  waiting: TicketFacts[];
-  working: TicketFacts[];
-  queue: TicketFacts[];
-  closed: TicketFacts[];
-  /** Not linked yet: how to get in. */
-  stranger?: string;
-}
-
-function shelf(title: string, list: readonly TicketFacts[], most: number, none: string): KnownBlock[] {
-  const shown = list.slice(0, most);
-  return [
-    header(`${title} (${list.length})`),
-    ...(shown.length ? rows(shown) : [context(none)]),
-    ...(list.length > shown.length ? [context(`${list.length - shown.length} more.`)] : []),
-    divider,
-  ];
-}
-
-export function homeView(facts: HomeFacts): View {
-  const blocks: KnownBlock[] = [
-    section(`Hello ${escaped(facts.name)}.`),
-    actions('home', [
-      button('home_new', 'New ticket', 'new', { style: 'primary' }),
-      button('home_refresh', 'Refresh', 'refresh'),
-    ]),
-  ];
-  if (facts.stranger) blocks.push(section(facts.stranger));
-  if (facts.isAgent)
-    blocks.push(
-      ...shelf('My work', facts.working, 15, 'Nothing is assigned to you.'),
-      ...shelf("My teams' queue", facts.queue, 15, 'Nobody is waiting.'),
-    );
-  blocks.push(
-    ...shelf('Waiting on me', facts.waiting, 10, 'Nobody waits for an answer from you.'),
-    ...shelf('My requests', facts.mine, 15, 'You have no open requests.'),
-    ...shelf('Done lately', facts.closed, 5, 'Nothing yet.'),
-  );
-  return { type: 'home', blocks: within(blocks, 100) };
-}

@@ -2,7 +2,7 @@
 // Kept for a moment; a change of the people is noticed within seconds.
 import { remembered } from '../memory.ts';
 import { leadsOf } from './leads.ts';
-import { userCollection } from './model.ts';
+import { teamCollection, userCollection } from './model.ts';
 
 const LIFETIME_MS = 5_000;
 const ids = async (filter: Record<string, unknown>, most = 200): Promise<string[]> =>
@@ -47,6 +47,13 @@ const named = remembered(
   LIFETIME_MS,
 );
 
+const teamNames = remembered(
+  'user',
+  async (id: string) => (await teamCollection().findOne({ _id: id }))?.name ?? null,
+  LIFETIME_MS,
+);
+
+export const teamName = (id: string): Promise<string | null> => teamNames(id);
 export const membersOf = (company: string, team: string): Promise<string[]> => members(`${company}/${team}`);
 /** Those who answer for a team; without a lead, the managers. */
 export async function answerable(company: string, team: string | null): Promise<string[]> {

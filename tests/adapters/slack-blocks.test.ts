@@ -8,7 +8,8 @@ import {
   type TicketFacts,
   triageCard,
 } from '../../adapters/slack/blocks.ts';
-import { type FormFacts, homeView, ticketForm } from '../../adapters/slack/views.ts';
+import { homeView } from '../../adapters/slack/home.ts';
+import { type FormFacts, ticketForm } from '../../adapters/slack/views.ts';
 import { blocksProblem, controls, viewProblem } from '../support/fake-slack-blocks.ts';
 import type { Json } from '../support/fake-slack-state.ts';
 
@@ -38,8 +39,7 @@ const facts = (more: Partial<TicketFacts> = {}): TicketFacts => ({
   updatedAt: at,
   resolvedAt: null,
   resolutionNotes: null,
-  due: [{ label: 'First answer', at, broken: false }],
-  attachments: 0,
+  due: [{ label: 'First answer', at, broken: false, left: 'in 2 h' }],
   ...more,
 });
 
@@ -132,14 +132,10 @@ describe('whatever a ticket says', () => {
   });
 });
 
-const home = (list: TicketFacts[]) => ({
+const SHELVES = ['working', 'queue', 'waiting', 'mine', 'closed'] as const;
+const home = (items: TicketFacts[]) => ({
   name: NASTY,
-  isAgent: true,
-  mine: list,
-  waiting: list,
-  working: list,
-  queue: list,
-  closed: list,
+  shelves: SHELVES.map((name) => ({ name, items: items.slice(0, 10), total: 300, page: 2 })),
 });
 
 describe('the buttons of the card', () => {

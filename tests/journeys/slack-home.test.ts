@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { controls } from '../support/fake-slack-blocks.ts';
+import type { View } from '../support/fake-slack-state.ts';
 import { openSlackDesk, type SlackDesk, until } from '../support/slack-desk.ts';
 
 let desk: SlackDesk;
@@ -199,5 +200,47 @@ describe('custom fields', () => {
       custom_fields: { asset: 'A-77', floor: 'two' },
     });
     expect(world.logged.some((line) => line.msg === 'something in slack went wrong')).toBe(false);
+  });
+});
+
+describe('the home tab', () => {
+  test('turns its pages, says how long there is left, and shows a ticket aside', async () => {
+    const { people, mei, slack, staff } = desk;
+    const due = new Date(Date.now() + 3 * 3_600_000).toISOString();
+    for (let at = 0; at < 13; at += 1) {
+      const { body } = await desk.world.call('POST', '/api/v1/tickets', {
+        as: await desk.world.admin(),
+        body: { title: `Shelf ${String(at).padStart(2, '0')}`, due_date: due },
+      });
+      await staff.mei.call('POST', `tickets/${body.id}/claim`);
+    }
+    const home = () => slack.state.homes.get(mei.id) as View;
+    const shown = () => [...JSON.stringify(home().blocks).matchAll(/Shelf (\d\d)/g)].map((one) => one[1]);
+    await people.home(mei);
+    await desk.settle();
+    expect(JSON.stringify(home().blocks)).toContain('My work (13)');
+    expect(JSON.stringify(home().blocks)).toMatch(/in 2 h 5\d min/);
+    const first = shown();
+    expect(first).toHaveLength(10);
+    await people.click(mei, home(), 'home_after');
+    await desk.settle();
+    expect(JSON.stringify(home().blocks)).toContain('Page 2 of 2');
+    expect([...new Set([...first, ...shown()])]).toHaveLength(13);
+    await people.click(mei, home(), 'home_refresh');
+    await desk.settle();
+    expect(JSON.stringify(home().blocks)).toContain('Page 2 of 2');
+    const before = desk.told(mei);
+    const aside = await desk.form(() => people.click(mei, home(), 'ticket_show'));
+    expect(JSON.stringify(aside.blocks)).toContain('Shelf');
+    await people.click(mei, aside, 'ticket_priority', { selected_option: { value: 'urgent' } });
+    await until('the modal is drawn again', () =>
+      JSON.stringify(slack.state.views.get(aside.id)?.blocks).includes('Urgent'),
+    );
+    await desk.settle();
+    const solve = await desk.form(() =>
+      people.click(mei, slack.state.views.get(aside.id) as View, 'ticket_resolve'),
+    );
+    expect(solve.callback_id).toBe('ticket_resolve_form');
+    expect(desk.told(mei)).toBe(before);
   });
 });
