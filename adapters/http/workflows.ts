@@ -1,5 +1,7 @@
 // Automation rules over HTTP: keeping them, rehearsing them, and what became of them.
 
+import { z } from 'zod';
+import { readyRules, readyShape, switchOn, switchOnInput } from '../../src/automation/ready.ts';
 import {
   rehearsalShape,
   rehearseDraft,
@@ -53,6 +55,29 @@ export const workflowRoutes: Route[] = [
     answer: savedRuleShape,
     refuses: [409],
     run: ({ ctx, body }) => addRule(ctx, body),
+  }),
+  route({
+    method: 'get',
+    path: `${at}/templates`,
+    tag,
+    summary: 'Ready-made rules to switch on',
+    deed: 'rule.read',
+    answer: z.object({ items: z.array(readyShape) }),
+    run: async ({ ctx }) => ({ items: readyRules(ctx) }),
+  }),
+  route({
+    method: 'post',
+    path: `${at}/templates/{id}`,
+    tag,
+    summary: 'Switch a ready-made rule on',
+    description: 'It becomes a rule like any other, to be changed at will.',
+    deed: 'rule.manage',
+    status: 201,
+    params: byId,
+    body: switchOnInput,
+    answer: savedRuleShape,
+    refuses: [409],
+    run: ({ ctx, params, body }) => switchOn(ctx, params.id, body),
   }),
   route({
     method: 'post',

@@ -9,6 +9,7 @@ import { conflict, Refusal } from '../errors.ts';
 import { type Entry, QUIET_FIELDS } from '../history/entry.ts';
 import { member } from '../people/members.ts';
 import { membersOf } from '../people/roster.ts';
+import { onCallIn } from '../routing/rotas.ts';
 import type { TicketDraft } from '../tickets/change.ts';
 import {
   type Deed,
@@ -63,7 +64,7 @@ export async function effectOf(
   const inOrder = rule.then.toSorted((a, b) => ORDER.indexOf(a.do) - ORDER.indexOf(b.do));
   for (const action of inOrder) {
     try {
-      if (action.do === 'notify') notices.push(await noticeOf(ctx, action, ticket, agent));
+      if (action.do === 'notify') notices.push(await noticeOf(action, ticket, agent));
       else deeds.push(...(await deedsFor(ctx, action, ticket, { agent, first: deeds.length * 100 })));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -95,16 +96,24 @@ async function agentOf({ assignee, company, desk }: Ticket): Promise<string> {
 }
 
 async function noticeOf(
-  ctx: Ctx,
   { to, text }: Extract<RuleAction, { do: 'notify' }>,
   ticket: Ticket,
   agent: string,
 ): Promise<Notice> {
   const sentence = (await fillIn({ body: text }, wordsFor(ticket, agent))).trim();
-  const people = await Promise.all(
-    to.map((who) => (who.startsWith('team:') ? membersOf(ctx.actor.company, who.slice(5)) : [who])),
-  );
-  return { notify: [...new Set(people.flat())], sentence };
+  const people = await Promise.all(to.map((who) => namedBy(who, ticket)));
+  const notify = [...new Set(people.flat())];
+  if (!notify.length) throw conflict('rule.nobody', `Nobody to tell: ${to.join(', ')}.`);
+  return { notify, sentence };
+}
+
+/** Whom the planner of notifications knows by role, it finds itself. */
+async function namedBy(who: string, { company, team }: Ticket): Promise<string[]> {
+  const [role, of = team] = who.split(':');
+  if (role === 'team' && who !== 'team') return membersOf(company, of ?? '');
+  if (role !== 'on_call') return [who];
+  const user = of === null ? null : await onCallIn(company, of);
+  return user === null ? [] : [user];
 }
 
 type Doable = Exclude<RuleAction, { do: 'notify' }>;
@@ -131,8 +140,13 @@ async function deedsFor(
       return [editing(ctx, { removeTags: action.tags })];
     case 'set':
       return setting(ctx, action);
-    case 'assign':
-      return [await handing(ctx, ticket, { assignee: action.assigneeId, team: action.teamId })];
+    case 'assign': {
+      const { assigneeId, teamId: team, onCallOf } = action;
+      const assignee = onCallOf === undefined ? assigneeId : await onCallIn(ctx.actor.company, onCallOf);
+      if (onCallOf !== undefined && !assignee)
+        throw conflict('rule.on_call', 'Nobody of the team is on call just now.');
+      return [await handing(ctx, ticket, { assignee, team })];
+    }
     case 'escalate': {
       const { priority } = action;
       const isDone = (now: Ticket) => now.escalated && (!priority || priority === now.priority);

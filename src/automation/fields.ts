@@ -105,6 +105,7 @@ const FIELDS: Record<string, Field> = {
   snoozed: of('flag', (ticket) => ticket.snoozedUntil !== null),
   sla_breached: of('flag', (ticket) => ticket.sla?.breached ?? false),
   replies: of('number', (ticket) => ticket.replies),
+  rating: of('number', (ticket) => ticket.satisfaction?.rating ?? null),
   answered: of('flag', (ticket) => ticket.firstRespondedAt !== null),
   age_minutes: {
     kind: 'number',

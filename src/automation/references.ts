@@ -9,7 +9,7 @@ import { findMember, teamOf } from '../people/members.ts';
 import { readStatus } from '../tickets/workflow.ts';
 import type { RuleAction, RuleInput } from './rule.ts';
 
-export const ROLES_TO_NOTIFY = ['assignee', 'team', 'lead', 'on_call', 'managers'];
+export const ROLES = ['assignee', 'team', 'lead', 'on_call', 'managers'];
 
 /** The rule with its desk by id. */
 export async function checkReferences<T extends RuleInput>(ctx: Ctx, given: T): Promise<T> {
@@ -34,12 +34,15 @@ async function problemsOf(ctx: Ctx, action: RuleAction, desks: readonly Desk[]):
     case 'set':
       return settable(action, desks);
     case 'assign': {
-      const { assigneeId, teamId } = action;
-      if (assigneeId === undefined && teamId === undefined)
-        return [{ path: 'assignee_id', message: 'or team_id is required' }];
+      const { assigneeId, teamId, onCallOf } = action;
+      if (assigneeId === undefined && teamId === undefined && onCallOf === undefined)
+        return [{ path: 'assignee_id', message: 'or team_id or on_call_of is required' }];
+      if (assigneeId !== undefined && onCallOf !== undefined)
+        return [{ path: 'on_call_of', message: 'must be left out where assignee_id is said' }];
       return [
         ...(await refused('assignee_id', assigneeId, (id) => findMember(ctx, id))),
         ...(await refused('team_id', teamId, (id) => teamOf(ctx, id))),
+        ...(await refused('on_call_of', onCallOf, (id) => teamOf(ctx, id))),
       ];
     }
     case 'reply':
@@ -48,11 +51,11 @@ async function problemsOf(ctx: Ctx, action: RuleAction, desks: readonly Desk[]):
     case 'notify': {
       const problems: Problem[] = readable(action.text);
       for (const who of action.to)
-        if (!ROLES_TO_NOTIFY.includes(who))
+        if (!ROLES.includes(who))
           problems.push(
-            ...(who.startsWith('team:')
-              ? await refused('to', who.slice(5), (id) => teamOf(ctx, id))
-              : await refused('to', who, (id) => findMember(ctx, id))),
+            ...(await refused('to', who, (id) =>
+              /^(team|on_call):/.test(id) ? teamOf(ctx, id.slice(id.indexOf(':') + 1)) : findMember(ctx, id),
+            )),
           );
       return problems;
     }

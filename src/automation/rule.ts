@@ -190,6 +190,7 @@ const actionShape = z
       do: z.literal('assign'),
       assigneeId: z.string().max(40).nullish().meta({ description: 'Null: nobody.' }),
       teamId: z.string().max(40).nullish(),
+      onCallOf: z.string().max(40).optional().meta({ description: 'To whoever of this team is on call.' }),
     }),
     z.strictObject({
       do: z.literal('reply'),

@@ -111,3 +111,47 @@ describe('what a rule names must be there', () => {
     expect(JSON.stringify(body.details)).toContain('is no field that a rule knows');
   });
 });
+
+describe('ready-made rules', () => {
+  test('are rules that can be saved as they stand, one by one, and none sets off another', async () => {
+    const { body } = await staff.lead.call('GET', 'workflows/templates');
+    expect(body.items.length).toBeGreaterThan(8);
+    const made: string[] = [];
+    for (const { id, name, description } of body.items) {
+      const { status, body: saved } = await staff.manager.call('POST', `workflows/templates/${id}`, {});
+      expect([id, status, saved.warnings]).toEqual([id, 201, []]);
+      expect(saved).toMatchObject({ name, description, enabled: true });
+      const again = await staff.manager.call('POST', 'workflows', sendable(saved));
+      expect([id, again.status]).toEqual([id, 201]);
+      made.push(saved.id, again.body.id);
+    }
+    for (const id of made) await staff.manager.call('DELETE', `workflows/${id}`);
+  });
+
+  test('take values of one’s own, and no others', async () => {
+    const on = (id: string, given: object) => staff.manager.call('POST', `workflows/templates/${id}`, given);
+    const vip = await on('vip', { values: { domains: ['big.example'] }, desk: 'OPS', enabled: false });
+    expect(vip.body).toMatchObject({
+      ...{ enabled: false, desk: expect.any(String) },
+      if: { field: 'requester.domain', op: 'in', value: ['big.example'] },
+    });
+    expect((await on('vip', { values: { domains: [] } })).status).toBe(400);
+    expect((await on('vip', { values: { colour: 'red' } })).status).toBe(400);
+    expect((await on('nothing', {})).status).toBe(404);
+    expect((await staff.lead.call('POST', 'workflows/templates/vip', {})).status).toBe(403);
+  });
+});
+
+/** What was answered, as it may be sent again. */
+function sendable(rule: Record<string, unknown>): Record<string, unknown> {
+  const {
+    id: _,
+    company_id: __,
+    version: ___,
+    created_at: ____,
+    updated_at: _____,
+    warnings: ______,
+    ...rest
+  } = rule;
+  return rest;
+}

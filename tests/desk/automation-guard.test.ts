@@ -125,6 +125,31 @@ describe('words of a rule', () => {
     for (const who of [staff.agent, staff.manager, staff.customer]) expect(await heard(who)).toEqual([]);
   });
 
+  test('and whoever is on call, to whom the ticket may be given as well', async () => {
+    const night = await formTeam('Night');
+    const nora = await hire(world, 'Nora', 'agent', { teams: [night] });
+    const rule = await rules.make({
+      then: [
+        { do: 'assign', on_call_of: night },
+        { do: 'notify', to: [`on_call:${night}`], text: 'Yours' },
+      ],
+    });
+    const early = await rules.file();
+    await relayed();
+    const rota = { time_zone: 'UTC', member_ids: [nora.id], starts_on: '2026-01-01' };
+    expect((await staff.manager.call('PUT', `teams/${night}/rota`, rota)).status).toBe(200);
+    const late = await rules.file();
+    await relayed();
+    expect([(await rules.ticket(early)).assignee_id, (await rules.ticket(late)).assignee_id]).toEqual([
+      ...[null, nora.id],
+    ]);
+    const outcomes = (await rules.runs(rule)).map(({ outcome, problems }) => [outcome, problems.length]);
+    expect(outcomes).toEqual([
+      ['fired', 0],
+      ['failed', 2],
+    ]);
+  });
+
   test('and a macro of the desk does what it always does, in the same change', async () => {
     const macro = (
       await staff.admin.call('POST', 'macros', {
