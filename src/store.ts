@@ -121,11 +121,16 @@ const DUPLICATE = 11_000;
 export const isDuplicate = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === DUPLICATE;
 
-/** An unordered bulk write of which some, and nothing worse, was there already. */
-export const onlyDuplicates = (error: unknown): boolean =>
-  error instanceof mongoose.mongo.MongoBulkWriteError
-    ? [error.writeErrors].flat().every((one) => one.code === DUPLICATE)
-    : isDuplicate(error);
+/** An unordered bulk write of which some, and nothing worse, was there already. (A lost connection comes without any.) */
+export const onlyDuplicates = (error: unknown): boolean => {
+  if (!(error instanceof mongoose.mongo.MongoBulkWriteError)) return isDuplicate(error);
+  const errors = [error.writeErrors].flat();
+  return (
+    errors.length > 0 &&
+    errors.every((one) => one.code === DUPLICATE) &&
+    !error.result?.getWriteConcernError()
+  );
+};
 
 const AWAY = [
   'MongoNetworkError',
@@ -144,6 +149,7 @@ const AWAY_CODES = new Set([14_031, 91, 189, 10_107, 11_600, 11_602, 13_435, 13_
 export const isAway = (error: unknown): boolean =>
   error instanceof Error &&
   !(error instanceof Refusal && error.kind !== 'away') &&
-  (AWAY.includes(error.name) ||
+  (isAway((error as { errorResponse?: unknown }).errorResponse) ||
+    AWAY.includes(error.name) ||
     ('code' in error && AWAY_CODES.has(Number(error.code))) ||
     /buffering timed out|not connected|initial connection is complete/.test(error.message));

@@ -110,3 +110,42 @@ export async function openRedisServer(): Promise<OwnRedis> {
     },
   };
 }
+
+export interface OwnEngine {
+  uri: string;
+  kill: () => Promise<void>;
+  start: () => Promise<void>;
+  close: () => Promise<void>;
+}
+
+/** The database as a process of its own, to be killed and started again at the same place. */
+export async function openEngineServer(): Promise<OwnEngine> {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'switchboard-db-'));
+  const port = await freePort();
+  const program = path.resolve(import.meta.dirname, '..', '..', 'dist', 'src', 'embedded', 'process.js');
+  let child: ChildProcess | null = null;
+  const start = async () => {
+    const started = spawn(process.execPath, [program, '--data', dir, '--port', String(port)], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    child = started;
+    await once(started.stdout, 'data');
+  };
+  const kill = async () => {
+    if (!child) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+    child = null;
+  };
+  await start();
+  return {
+    uri: `mongodb://127.0.0.1:${port}/?directConnection=true`,
+    start,
+    kill,
+    close: async () => {
+      await kill();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
