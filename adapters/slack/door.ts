@@ -71,7 +71,8 @@ function isNoise(body: Body, room: Room): boolean {
   if (event.type === 'message' && !MESSAGE_KINDS.has(event.subtype as string | undefined)) return true;
   // Apps do not talk to apps here: that is how two of them never stop.
   const voices = [event, record(event.message), record(event.previous_message)];
-  return voices.some((one) => one.user === room.botUser || one.bot_id !== undefined);
+  const apps = [room.botUser, 'USLACKBOT'];
+  return voices.some((one) => apps.includes(word(one.user)) || one.bot_id !== undefined);
 }
 
 function opensForm(body: Body, isForm: (text: string) => boolean): boolean {
@@ -112,14 +113,14 @@ export interface Stored {
   body: Body;
 }
 
-export async function keep(host: Host, body: Body): Promise<void> {
+export async function keep(host: Host, body: Body, withinMs = STORE_WITHIN_MS): Promise<void> {
   const stored = take(host.log, KIND, keyOf(body), { body } satisfies Stored, laneOf(body));
   stored.catch(() => undefined);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
       () => reject(new Refusal('away', 'store.slow', 'It could not be stored in time.', { retryAfter: 1 })),
-      STORE_WITHIN_MS,
+      withinMs,
     );
   });
   try {

@@ -17,6 +17,12 @@ import { deskIn, originIn, refusedFields, submissionIn } from './forms.ts';
 import type { Host } from './host.ts';
 import { toMarkdown } from './text.ts';
 
+/** Slack waits three seconds in all: what cannot be checked by then is kept, and what is wrong with it told later. */
+const CHECK_WITHIN_MS = 1_500;
+const KEEP_WITHIN_MS = 1_200;
+const late = (ms: number): Promise<undefined> =>
+  new Promise((resolve) => setTimeout(resolve, ms, undefined).unref());
+
 /**
  * A form comes twice: first from Slack, to be checked while its sender waits, stored and acknowledged; then from the
  * inbox, to be done.
@@ -33,9 +39,11 @@ function submitted(
     const view = record(body.view);
     const ack = args.ack as (answer?: object) => Promise<void>;
     try {
-      const errors = await check(await callFor(host, body, {}), view);
+      const checking = callFor(host, body, {}).then((call) => check(call, view));
+      checking.catch(() => undefined);
+      const errors = await Promise.race([checking, late(CHECK_WITHIN_MS)]);
       if (errors) return await ack({ response_action: 'errors', errors });
-      await keep(host, body);
+      await keep(host, body, KEEP_WITHIN_MS);
       await ack();
     } catch (error) {
       const words = error instanceof Refusal ? refusedFields(view, error) : undefined;
