@@ -26,8 +26,8 @@ export interface Batch {
 export async function nextBatch(facts: Facts): Promise<Batch> {
   const leaving = await handovers(facts);
   if (leaving.length >= BATCH) return { intents: leaving, looked: new Map(), more: true };
-  const { intents, ...rest } = await queued(facts, BATCH - leaving.length);
-  return { intents: [...leaving, ...intents], ...rest };
+  const { intents, looked, more } = await queued(facts, BATCH - leaving.length);
+  return { intents: [...leaving, ...intents], looked, more: more || leaving.length > 0 };
 }
 
 /** What people who went away leave behind. Whoever has nothing left to hand over is done with it. */

@@ -56,7 +56,8 @@ async function routeNow(company: string, log: Logger): Promise<number> {
     if (batch?.intents.length !== given) known = null;
     written += given;
     batches += 1;
-    if (!batch?.more) break;
+    const isStuck = given === 0 && batch && batch.intents.length > 0;
+    if (!batch?.more || isStuck) break;
   }
   return written;
 }
