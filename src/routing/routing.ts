@@ -106,7 +106,7 @@ const outWords = (left: readonly LeftOut[]): string =>
 const entryOf = (rule: Rule, category: string | null) =>
   category === null
     ? undefined
-    : rule.byCategory.find((one) => categoryWord(one.category) === categoryWord(category));
+    : rule.categories.find((one) => categoryWord(one.category) === categoryWord(category));
 
 /** Where it goes, or why nowhere. */
 function destination(ticket: Waiting, { rule, teams }: Situation): Destination | string {

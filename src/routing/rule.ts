@@ -68,7 +68,7 @@ export const ruleInput = z
     load: load.default('number'),
     capacity: shape.capacity.default(null),
     skills: skills.meta({ description: 'What everybody who gets one must know.' }),
-    byCategory: z
+    categories: z
       .array(
         z.strictObject({
           category: z.string().trim().min(1).max(60),
@@ -93,7 +93,7 @@ export const ruleInput = z
         strategy: 'by_skill',
         person_by: 'least_loaded',
         capacity: 8,
-        by_category: [{ category: 'billing', skills: ['invoices'] }],
+        categories: [{ category: 'billing', skills: ['invoices'] }],
       },
     ],
   });
@@ -107,7 +107,7 @@ export const ruleShape = z.object({
   load,
   capacity: shape.capacity,
   skills: z.array(z.string()),
-  byCategory: z.array(
+  categories: z.array(
     z.object({
       category: z.string(),
       teamId: z.string().nullable(),

@@ -36,8 +36,8 @@ export async function setRouting(ctx: Ctx, ref: string, given: Rule): Promise<Ro
   const desk = await findDesk(ctx.actor.company, ref);
   const { id, company } = desk;
   await checkPeople(company, given);
-  const byCategory = given.byCategory.map((one) => ({ ...one, category: readCategory(desk, one.category) }));
-  const rule: Rule = { ...given, byCategory };
+  const categories = given.categories.map((one) => ({ ...one, category: readCategory(desk, one.category) }));
+  const rule: Rule = { ...given, categories };
   const set = { company, rule, automatic: isAutomatic(rule), updatedAt: ctx.now() };
   await ruleCollection().updateOne({ _id: id }, { $set: set }, { upsert: true });
   await changed(ctx);
@@ -65,10 +65,10 @@ async function checkPeople(company: string, rule: Rule): Promise<void> {
       problems.push({ path, message: 'is not an active team of this company' });
   };
   checkTeam(rule.teamId, 'team_id');
-  rule.byCategory.forEach(({ teamId, userId }, at) => {
-    checkTeam(teamId, `by_category.${at}.team_id`);
+  rule.categories.forEach(({ teamId, userId }, at) => {
+    checkTeam(teamId, `categories.${at}.team_id`);
     if (userId !== null && !people.some(({ id }) => id === userId))
-      problems.push({ path: `by_category.${at}.user_id`, message: 'is not an active agent of this company' });
+      problems.push({ path: `categories.${at}.user_id`, message: 'is not an active agent of this company' });
   });
   const needsTeam = rule.strategy === 'on_call' && rule.teamId === null;
   if (needsTeam) problems.push({ path: 'team_id', message: 'on_call needs the team whose rota it is' });

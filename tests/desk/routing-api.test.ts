@@ -63,7 +63,7 @@ describe('a desk', () => {
     ['on call for nobody', { strategy: 'on_call' }, 'team_id'],
     [
       'a category that it does not have',
-      { strategy: 'by_category', by_category: [{ category: 'moon' }] },
+      { strategy: 'by_category', categories: [{ category: 'moon' }] },
       'category',
     ],
     ['a way that is not known', { strategy: 'dice' }, 'strategy'],
@@ -136,6 +136,36 @@ describe('a ticket', () => {
     const routed = answer.status === 200 || answer.body.detail.startsWith('Somebody has');
     expect([routed, (await read(ticket)).assignee_id !== null]).toEqual([true, true]);
     expect((await staff.customer.call('POST', `tickets/${ticket.key}/route`, {})).status).toBe(403);
+  });
+
+  test('goes where the rules say that it belongs: rules go first, and it moves once', async () => {
+    const money = await formTeam('Money');
+    const clerk = await hire(world, 'Clerk', 'agent', { teams: [money] });
+    const made = await staff.manager.call('POST', 'workflows', {
+      ...{ name: 'Invoices', when: { events: ['created'] } },
+      ...{
+        if: { field: 'title', op: 'contains', value: 'invoice' },
+        then: [{ do: 'set', category: 'billing' }],
+      },
+    });
+    expect(made.status).toBe(201);
+    const of = { strategy: 'by_category', team_id: staff.team };
+    const set = await rule({ ...of, categories: [{ category: 'billing', team_id: money }] });
+    expect([set.status, set.body.detail]).toEqual([200, undefined]);
+    const tickets = await Promise.all(
+      Array.from({ length: 5 }, () => file({ title: 'My invoice is wrong' })),
+    );
+    await world.drain();
+    for (const ticket of tickets) {
+      expect(await read(ticket)).toMatchObject({
+        category: 'billing',
+        team_id: money,
+        assignee_id: clerk.id,
+      });
+      const moves = await staff.agent.call('GET', `tickets/${ticket.key}/history?action=assignment_change`);
+      expect(moves.body.total).toBe(1);
+    }
+    await staff.manager.call('DELETE', `workflows/${made.body.id}`);
   });
 
   test('that its holder closes makes room for the next in the queue', async () => {

@@ -296,7 +296,7 @@ describe('the queue', () => {
   test('is not held up by what nobody may have: behind thousands of them one that somebody may have is found', async () => {
     const desk = await crew(['Ana'], {
       strategy: 'by_skill',
-      byCategory: [{ category: 'billing', skills: ['invoices'] }],
+      categories: [{ category: 'billing', skills: ['invoices'] }],
     });
     const first = await filed(desk, { category: 'billing' });
     const { _id, pending: _, pendingAt: __, ...rest } = await now(first);

@@ -65,14 +65,14 @@ describe('the choice', () => {
     ],
     [
       'is who knows it all',
-      situation({ strategy: 'by_skill', byCategory: billing }, skilled),
+      situation({ strategy: 'by_skill', categories: billing }, skilled),
       ticket({ category: 'billing' }),
       'ana',
       /Bo \(without french\)/,
     ],
     [
       'is not asked for more than the category needs',
-      situation({ strategy: 'by_skill', byCategory: billing }, { ...skilled, turns: new Map([['ana', 1]]) }),
+      situation({ strategy: 'by_skill', categories: billing }, { ...skilled, turns: new Map([['ana', 1]]) }),
       ticket({ category: 'technical' }),
       'bo',
       /Bo is next/,
@@ -147,7 +147,7 @@ describe('the choice', () => {
     ],
     [
       'is the person named for the category',
-      situation({ strategy: 'by_category', byCategory: [{ category: 'billing', userId: 'mei' }] }),
+      situation({ strategy: 'by_category', categories: [{ category: 'billing', userId: 'mei' }] }),
       ticket({ category: 'Billing' }),
       'mei',
       /one person/,
@@ -158,7 +158,7 @@ describe('the choice', () => {
   });
 
   test.each<[string, Record<string, unknown>, Partial<Waiting>, string | null, string | null]>([
-    ['the team named', { byCategory: [{ category: 'billing', teamId: 'money' }] }, {}, 'money', 'zoe'],
+    ['the team named', { categories: [{ category: 'billing', teamId: 'money' }] }, {}, 'money', 'zoe'],
     ['the team whose category it is', {}, {}, 'books', 'kim'],
     ['no person, when only teams are chosen', { assignPerson: false }, {}, 'books', null],
     ['the team of last resort', { teamId: 't' }, { category: 'odd' }, 't', 'ana'],
