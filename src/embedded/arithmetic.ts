@@ -35,12 +35,10 @@ export function integer(value: number): Numeric {
 
 /** The result, or undefined where two integers leave the range of int64. */
 export function exactly(operation: Operation, a: Numeric, b: Numeric): Numeric | undefined {
-  if (a instanceof Decimal128 || b instanceof Decimal128) {
+  if (a instanceof Decimal128 || b instanceof Decimal128)
     return calculateDecimal(operation, lifted(a), lifted(b));
-  }
-  if (operation === 'divide' || !isInteger(a) || !isInteger(b)) {
+  if (operation === 'divide' || !isInteger(a) || !isInteger(b))
     return double(BY_NUMBER[operation](toNumber(a), toNumber(b)));
-  }
   if (typeof a === 'number' && typeof b === 'number') {
     const result = BY_NUMBER[operation](a, b);
     if (isInt32(result)) return result;

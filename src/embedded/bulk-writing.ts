@@ -44,18 +44,16 @@ function listed({ body, documents, name }: Request, field: string): Doc[] {
 function operationsOf(request: Request): Operation[] {
   const namespaces = listed(request, 'nsInfo').map((each) => String(each.ns));
   const specs = listed(request, 'ops');
-  if (specs.length === 0 || specs.length > 100_000) {
+  if (specs.length === 0 || specs.length > 100_000)
     bad(
       `Write batch sizes must be between 1 and 100000. Got ${specs.length} operations.`,
       16,
       'InvalidLength',
     );
-  }
   return specs.map((spec, at) => {
     const [kind = ''] = Object.keys(spec);
-    if (kind !== 'insert' && kind !== 'update' && kind !== 'delete') {
+    if (kind !== 'insert' && kind !== 'update' && kind !== 'delete')
       bad(`BSON field 'bulkWrite.${kind}' is an unknown field.`, 40415, 'Location40415');
-    }
     checkFields(kind, spec, SPECS[kind]);
     const namespace =
       namespaces[toNumber(spec[kind])] ?? bad(`BulkWrite ops entry ${at} has an invalid nsInfo index.`);

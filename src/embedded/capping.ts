@@ -34,9 +34,8 @@ export function trimCapped(catalogue: Catalogue, c: Collection, added: number): 
 export function cappedOptions(body: Doc): Doc {
   const { capped, size, max } = body;
   if (capped === undefined || capped === false) {
-    if (size !== undefined || max !== undefined) {
+    if (size !== undefined || max !== undefined)
       fault(72, "the 'capped' field needs to be true when either the 'size' or 'max' fields are present");
-    }
     return {};
   }
   if (!isNumber(size)) fault(72, "the 'size' field is required when 'capped' is true");

@@ -14,9 +14,8 @@ export function collator(spec: unknown): Collation | undefined {
   if (spec === undefined || spec === null) return undefined;
   if (typeof spec !== 'object') fault(14, 'collation must be an object');
   const { locale, strength = 3, ...rest } = spec as Doc;
-  if (typeof locale !== 'string') {
+  if (typeof locale !== 'string')
     fault(40414, "BSON field 'collation.locale' is missing but a required field");
-  }
   if (locale === 'simple') return undefined;
   for (const option of ['numericOrdering', 'caseLevel', 'backwards', 'normalization']) {
     if (rest[option] === true) unsupported(`the collation option ${option}`);

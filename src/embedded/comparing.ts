@@ -15,17 +15,15 @@ export function matchesEqual(wanted: unknown, collation?: Collation): Leaf {
       typeof value === 'string' ? expression.test(value) : isRegex(value) && equal(value, wanted);
   }
   if (typeof wanted === 'boolean') return (value) => value === wanted;
-  if (typeof wanted === 'string' && !collation) {
+  if (typeof wanted === 'string' && !collation)
     return (value) =>
       value === wanted || (typeof value === 'object' && value !== null && equal(value, wanted));
-  }
   if (wanted instanceof ObjectId) return (value) => value instanceof ObjectId && value.equals(wanted);
   if (isNumber(wanted)) {
     const plain = toNumber(wanted);
-    if (typeof wanted === 'number' && !Number.isNaN(plain)) {
+    if (typeof wanted === 'number' && !Number.isNaN(plain))
       return (value) =>
         value === plain || (typeof value !== 'number' && isNumber(value) && equal(value, wanted));
-    }
   }
   const order = typeOf(wanted);
   return (value) => value !== undefined && typeOf(value) === order && equal(value, wanted, collation);
@@ -73,18 +71,15 @@ export function comparison(operator: keyof typeof HOLDS, wanted: unknown, collat
   const inclusive = operator === '$gte' || operator === '$lte';
   const order = typeOf(wanted);
   if (order === ORDER.NULL) return inclusive ? (value) => value === null || value === undefined : () => false;
-  if (order === ORDER.MIN_KEY || order === ORDER.MAX_KEY) {
+  if (order === ORDER.MIN_KEY || order === ORDER.MAX_KEY)
     return (value) => value !== undefined && holds(compare(value, wanted));
-  }
-  if (order === ORDER.NUMBER && Number.isNaN(toNumber(wanted))) {
+  if (order === ORDER.NUMBER && Number.isNaN(toNumber(wanted)))
     return (value) => inclusive && isNumber(value) && Number.isNaN(toNumber(value));
-  }
-  if (typeof wanted === 'number') {
+  if (typeof wanted === 'number')
     return (value) => {
       if (typeof value === 'number') return value === wanted ? inclusive : holds(value - wanted);
       return isNumber(value) && !Number.isNaN(toNumber(value)) && holds(compare(value, wanted));
     };
-  }
   return (value) =>
     value !== undefined &&
     typeOf(value) === order &&

@@ -110,12 +110,10 @@ type Numeric = number | bigint | Decimal128;
 
 export function calculateDecimal(operation: Operation, left: Numeric, right: Numeric): Decimal128 {
   const [a, b] = [lift(left), lift(right)];
-  if (!a || !b || (operation === 'divide' && b.coefficient === 0n)) {
+  if (!a || !b || (operation === 'divide' && b.coefficient === 0n))
     return inexact(operation, Number(left.toString()), Number(right.toString()));
-  }
-  if (operation === 'multiply') {
+  if (operation === 'multiply')
     return rounded({ coefficient: a.coefficient * b.coefficient, exponent: a.exponent + b.exponent });
-  }
   if (operation === 'divide') return quotient(a, b);
   const exponent = Math.min(a.exponent, b.exponent);
   const [x, y] = [scaled(a, exponent), scaled(b, exponent)];

@@ -92,9 +92,8 @@ function notViable(name: string, inside: string, value: unknown): never {
 
 function place(array: unknown[], part: string, value: unknown, parts: readonly string[]): void {
   const index = Number(part);
-  if (index - array.length > LARGEST_GAP) {
+  if (index - array.length > LARGEST_GAP)
     bad(`can't backfill more than ${LARGEST_GAP} elements at path '${parts.join('.')}'`);
-  }
   while (array.length < index) array.push(null);
   array[index] = value;
 }

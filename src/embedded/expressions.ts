@@ -23,9 +23,8 @@ export function scopeOf(variables: Doc): Scope {
 }
 
 export function compileExpression(expression: unknown, scope: Scope): Expression {
-  if (typeof expression === 'string') {
+  if (typeof expression === 'string')
     return expression.startsWith('$') ? reference(expression, scope) : () => expression;
-  }
   if (Array.isArray(expression)) {
     const parts = expression.map((part) => compileExpression(part, scope));
     return (root) => parts.map((part) => part(root) ?? null);
@@ -34,12 +33,11 @@ export function compileExpression(expression: unknown, scope: Scope): Expression
   const names = Object.keys(expression);
   const [first] = names;
   if (!first?.startsWith('$')) return literalObject(expression, names, scope);
-  if (names.length > 1) {
+  if (names.length > 1)
     fault(
       15983,
       `an expression specification must contain exactly one field, the name of the expression. Found ${names.length} fields in ${show(expression)}`,
     );
-  }
   return call(first, expression[first], scope);
 }
 

@@ -81,16 +81,14 @@ export const sortByCount: StageForm = (spec, env, compile) => {
 export const bucket: StageForm = (spec, env, compile) => {
   if (!isObject(spec)) fault(40201, 'Argument to $bucket stage must be an object');
   const { groupBy, boundaries, default: other, output: fields = COUNT } = spec;
-  if (groupBy === undefined || boundaries === undefined) {
+  if (groupBy === undefined || boundaries === undefined)
     fault(40198, "$bucket requires 'groupBy' and 'boundaries' to be specified.");
-  }
   if (!Array.isArray(boundaries)) fault(40200, "The $bucket 'boundaries' field must be an array");
-  if (boundaries.length < 2) {
+  if (boundaries.length < 2)
     fault(
       40192,
       `The $bucket 'boundaries' field must have at least 2 values, but found ${boundaries.length} value(s).`,
     );
-  }
   if (!isObject(fields)) fault(40196, "The $bucket 'output' field must be an object");
   const branches = boundaries.slice(1).map((upper, i) => ({
     case: { $and: [{ $gte: [groupBy, boundaries[i]] }, { $lt: [groupBy, upper] }] },
@@ -109,9 +107,8 @@ export const bucketAuto: StageForm = (spec, env) => {
   const { groupBy, buckets, output: fields = COUNT, granularity } = spec;
   if (granularity !== undefined)
     fault(40260, "$bucketAuto's granularity is not supported by the embedded engine");
-  if (typeof buckets !== 'number' || buckets < 1) {
+  if (typeof buckets !== 'number' || buckets < 1)
     fault(40243, "The $bucketAuto 'buckets' field must be greater than 0");
-  }
   if (!isObject(fields)) fault(40244, "The $bucketAuto 'output' field must be an object");
   const names = Object.keys(fields);
   const accumulators = output(names, fields, env);

@@ -88,18 +88,14 @@ export const lookup: StageForm = (spec, env, compile) => {
   const [other] = Object.keys(others);
   if (other) fault(9, `unknown argument to $lookup: ${other}`);
   if (typeof as !== 'string') fault(9, "must specify 'as' field for a $lookup");
-  if (from !== undefined && typeof from !== 'string') {
+  if (from !== undefined && typeof from !== 'string')
     fault(9, `$lookup argument 'from' must be a string, is type ${typeName(from)}`);
-  }
-  if (typeof localField !== typeof foreignField) {
+  if (typeof localField !== typeof foreignField)
     fault(9, "$lookup requires both or neither of 'localField' and 'foreignField' to be specified");
-  }
-  if (pipeline === undefined && typeof localField !== 'string') {
+  if (pipeline === undefined && typeof localField !== 'string')
     fault(9, "$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified");
-  }
-  if (from === undefined && !startsWithDocuments(pipeline)) {
+  if (from === undefined && !startsWithDocuments(pipeline))
     fault(9, "must specify 'from' field for a $lookup");
-  }
   const bindings = bind(variables, env.scope);
   const scope = bound(env.scope, Object.fromEntries(bindings.map(({ name, cell }) => [name, cell])));
   const search = joined(from, pipeline ?? [], { ...env, scope, textFields: undefined }, compile);
@@ -136,12 +132,11 @@ function bind(variables: unknown, scope: Scope): { name: string; cell: Cell; val
 export const unionWith: StageForm = (spec, env, compile) => {
   const { coll, pipeline = [] } = typeof spec === 'string' ? { coll: spec } : isObject(spec) ? spec : {};
   if (coll !== undefined && typeof coll !== 'string') fault(9, "$unionWith 'coll' must be a string");
-  if (coll === undefined && !startsWithDocuments(pipeline)) {
+  if (coll === undefined && !startsWithDocuments(pipeline))
     fault(
       9,
       '$unionWith stage without explicit collection must have a pipeline with $documents as first stage',
     );
-  }
   const search = joined(coll, pipeline, { ...env, textFields: undefined }, compile);
   return function* (docs) {
     yield* docs;

@@ -125,9 +125,8 @@ function pattern(spec: Doc): Clause {
   const { $regex: regex, $options: options } = spec;
   if (typeof regex !== 'string' && !isRegex(regex)) bad('$regex has to be a string');
   if (options !== undefined && typeof options !== 'string') bad('$options has to be a string');
-  if (options !== undefined && isRegex(regex) && regex.options) {
+  if (options !== undefined && isRegex(regex) && regex.options)
     fault(51075, 'options set in both $regex and $options');
-  }
   const expression = toRegExp(regex, options as string | undefined);
   return some((value) => typeof value === 'string' && expression.test(value));
 }

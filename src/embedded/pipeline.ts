@@ -14,12 +14,11 @@ import { isNumber, isObject, toNumber, typeName } from './values.ts';
 
 function whole(name: string, spec: unknown, least: number): number {
   const number = toNumber(spec);
-  if (!isNumber(spec) || !Number.isInteger(number)) {
+  if (!isNumber(spec) || !Number.isInteger(number))
     fault(
       name === '$limit' ? 2107201 : 5107200,
       `invalid argument to ${name} stage: Expected an integer: ${name}: ${String(spec)}`,
     );
-  }
   if (number < least) {
     if (name === '$limit') fault(15958, 'the limit must be positive');
     fault(
@@ -94,9 +93,8 @@ const unwind: StageForm = (spec) => {
     fault(28808, `expected a string as the path for $unwind stage, got ${typeName(path)}`);
   if (!path.startsWith('$'))
     fault(28818, `path option to $unwind stage should be prefixed with a '$': ${path}`);
-  if (index !== undefined && (typeof index !== 'string' || index === '' || index.startsWith('$'))) {
+  if (index !== undefined && (typeof index !== 'string' || index === '' || index.startsWith('$')))
     fault(28810, 'expected a non-empty string for the includeArrayIndex option to $unwind stage');
-  }
   const parts = path.slice(1).split('.');
   const numbered = (doc: Doc, at: bigint | null): Doc =>
     typeof index === 'string' ? withValue(doc, index.split('.'), at) : doc;
@@ -119,18 +117,16 @@ function without(doc: Doc, parts: readonly string[]): Doc {
 }
 
 const facet: StageForm = (spec, env, compile) => {
-  if (!isObject(spec) || Object.keys(spec).length === 0) {
+  if (!isObject(spec) || Object.keys(spec).length === 0)
     fault(40169, 'the $facet specification must be a non-empty object');
-  }
   const branches = Object.keys(spec).map((name) => {
     const stages = spec[name];
     if (!Array.isArray(stages))
       fault(40170, `arguments to $facet must be arrays, ${name} is type ${typeName(stages)}`);
     for (const stage of stages) {
       const [inner = ''] = isObject(stage) ? Object.keys(stage) : [];
-      if (['$facet', '$out', '$merge', '$collStats', '$indexStats', '$documents'].includes(inner)) {
+      if (['$facet', '$out', '$merge', '$collStats', '$indexStats', '$documents'].includes(inner))
         fault(40600, `${inner} is not allowed to be used within a $facet stage`);
-      }
     }
     return [name, compile(stages, env)] as const;
   });
@@ -168,9 +164,8 @@ const sample: StageForm = (spec) => {
 
 const documents: StageForm = (spec, env) => {
   const made = compileExpression(spec, env.scope)({});
-  if (!Array.isArray(made) || !made.every(isObject)) {
+  if (!Array.isArray(made) || !made.every(isObject))
     fault(5858203, 'an array is expected, of objects, as the argument of $documents');
-  }
   return () => made;
 };
 
@@ -217,9 +212,8 @@ for (const name of FIRST) if (!STAGES.has(name)) STAGES.set(name, special);
 function nameOf(stage: unknown): string {
   if (!isObject(stage)) fault(14, "Each element of the 'pipeline' array must be an object");
   const [name = '', ...others] = Object.keys(stage);
-  if (name === '' || others.length > 0) {
+  if (name === '' || others.length > 0)
     fault(40323, 'A pipeline stage specification object must contain exactly one field.');
-  }
   return name;
 }
 
@@ -258,9 +252,8 @@ export function validatePipeline(stages: readonly unknown[]): void {
   stages.forEach((stage, i) => {
     const name = nameOf(stage);
     if (!STAGES.has(name)) refuseStage(name);
-    if ((name === '$out' || name === '$merge') && i < stages.length - 1) {
+    if ((name === '$out' || name === '$merge') && i < stages.length - 1)
       fault(40601, `${name} can only be the final stage in the pipeline`);
-    }
     if (i > 0 && FIRST.includes(name))
       fault(40602, `${name} is only valid as the first stage in a pipeline.`);
   });

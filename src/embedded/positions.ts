@@ -38,16 +38,14 @@ export function compileArrayFilters(filters: readonly unknown[], env: MatchEnv):
     if (!isObject(filter)) fault(14, 'Each array filter must be an object');
     const [name, other] = rootsOf(filter, new Set());
     if (name === undefined) failed('Cannot use an expression without a top-level field name in arrayFilters');
-    if (other !== undefined) {
+    if (other !== undefined)
       failed(
         `Error parsing array filter :: caused by :: Expected a single top-level field name, found '${name}' and '${other}'`,
       );
-    }
-    if (!/^[a-z][a-zA-Z0-9]*$/.test(name)) {
+    if (!/^[a-z][a-zA-Z0-9]*$/.test(name))
       bad(
         `Error parsing array filter :: caused by :: The top-level field name must be an alphanumeric string beginning with a lowercase letter, found '${name}'`,
       );
-    }
     if (compiled.has(name)) failed(`Found multiple array filters with the same top-level field name ${name}`);
     const test = compileFilter(filter, env);
     compiled.set(name, (element) => test({ [name]: element }));
@@ -67,9 +65,7 @@ export function resolve(
     const placeholder = PLACEHOLDER.exec(part);
     if (part === '$') {
       const index = positionOf(paths[0] ?? []);
-      if (index === undefined) {
-        bad('The positional operator did not find the match needed from the query.');
-      }
+      if (index === undefined) bad('The positional operator did not find the match needed from the query.');
       paths = paths.map((parts) => [...parts, String(index)]);
     } else if (!placeholder) paths = paths.map((parts) => [...parts, part]);
     else paths = paths.flatMap((parts) => elementsAt(parts, root, placeholder[1] ?? '', filters, path));
@@ -85,12 +81,10 @@ function elementsAt(
   path: string,
 ): string[][] {
   const array = getAt(root, parts);
-  if (array === undefined) {
+  if (array === undefined)
     bad(`The path '${parts.join('.')}' must exist in the document in order to apply array updates.`);
-  }
-  if (!Array.isArray(array)) {
+  if (!Array.isArray(array))
     bad(`Cannot apply array updates to non-array element ${parts[parts.length - 1]}: ${show(array)}`);
-  }
   const test = name === '' ? () => true : filters.get(name);
   if (!test) bad(`No array filter found for identifier '${name}' in path '${path}'`);
   const found: string[][] = [];

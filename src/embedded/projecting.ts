@@ -26,9 +26,8 @@ export function plainFields(spec: Doc): { include: boolean; names: Set<string>; 
   const names = new Set<string>();
   for (const name of Object.keys(spec)) {
     const value = spec[name];
-    if (name.includes('.') || name.startsWith('$') || (!isNumber(value) && typeof value !== 'boolean')) {
+    if (name.includes('.') || name.startsWith('$') || (!isNumber(value) && typeof value !== 'boolean'))
       return undefined;
-    }
     if (name === '_id') id = truthy(value);
     else if (include !== undefined && include !== truthy(value)) return undefined;
     else {
@@ -127,12 +126,11 @@ function positional(plan: Plan, path: string, wanted: boolean, env: ProjectionEn
   const map = (value: unknown, root: Doc): unknown => {
     if (!Array.isArray(value)) return value;
     const index = matchedPosition(env.filter ?? {}, root, parts, env);
-    if (index === undefined) {
+    if (index === undefined)
       fault(
         51246,
         "Executor error during find command :: caused by :: positional operator '.$' couldn't find a matching element in the array",
       );
-    }
     return index < value.length ? [value[index]] : [];
   };
   addLeaf(plan.shape, path, { kind: 'map', map });
@@ -156,12 +154,11 @@ function findOperator(plan: Plan, path: string, value: Doc, env: ProjectionEnv):
   if (operator !== '$slice') return false;
   const { $slice: range } = value;
   if (Array.isArray(range) && (range.length !== 2 || !range.every(isNumber))) return false;
-  if (!Array.isArray(range) && !isNumber(range)) {
+  if (!Array.isArray(range) && !isNumber(range))
     fault(
       28667,
       `Invalid $slice syntax. The given syntax { $slice: ${String(range)} } did not match the find() syntax`,
     );
-  }
   addLeaf(plan.shape, path, { kind: 'map', map: slicer(range) });
   return true;
 }

@@ -1,46 +1,28 @@
 // $push with its clauses and $addToSet: what becomes of an array.
-import type { Doc } from './documents.ts';
-import { bad } from './errors.ts';
+import { bad, fault } from './errors.ts';
+import type { Modifier } from './modifiers.ts';
 import { getAt } from './paths.ts';
 import { show } from './showing.ts';
 import { type Collation, clone, compare, equal, isNumber, isObject, toNumber, typeName } from './values.ts';
 
 type Order = (a: unknown, b: unknown) => number;
 
-interface Clauses {
-  items: unknown[];
-  position?: number;
-  slice?: number;
-  order?: Order;
-}
-
-const INVALID_SORT =
-  'The $sort is invalid: use 1/-1 to sort the whole element, or {field:1/-1} to sort embedded fields';
-
 function whole(clause: string, value: unknown): number {
   const number = toNumber(value);
-  if (!isNumber(value) || !Number.isInteger(number)) {
-    const given = clause === '$slice' ? 'but was given type' : 'not of type';
-    bad(`The value for ${clause} must be an integer value ${given}: ${typeName(value)}`);
-  }
-  return number;
-}
-
-function direction(value: unknown): number {
-  const number = toNumber(value);
-  if (number !== 1 && number !== -1) bad(INVALID_SORT);
-  return number;
+  return isNumber(value) && Number.isInteger(number)
+    ? number
+    : bad(`The value for ${clause} must be an integer value, not of type: ${typeName(value)}`);
 }
 
 function ordering(spec: unknown, collation?: Collation): Order {
-  if (isNumber(spec)) {
-    const way = direction(spec);
-    return (a, b) => way * compare(a, b, collation);
-  }
-  if (!isObject(spec) || Object.keys(spec).length === 0) bad(INVALID_SORT);
-  const keys = Object.keys(spec).map((path) => ({ parts: path.split('.'), way: direction(spec[path]) }));
+  const keys = isObject(spec) ? Object.keys(spec) : [];
+  const sorts = isObject(spec)
+    ? keys.map((path) => ({ parts: path.split('.'), way: toNumber(spec[path]) }))
+    : [{ parts: [], way: toNumber(spec) }];
+  if (sorts.length === 0 || sorts.some(({ way }) => way !== 1 && way !== -1))
+    bad('The $sort is invalid: use 1/-1 to sort the whole element, or {field:1/-1} to sort embedded fields');
   return (a, b) => {
-    for (const { parts, way } of keys) {
+    for (const { parts, way } of sorts) {
       const difference = way * compare(getAt(a, parts), getAt(b, parts), collation);
       if (difference) return difference;
     }
@@ -48,47 +30,36 @@ function ordering(spec: unknown, collation?: Collation): Order {
   };
 }
 
-function clausesOf(operator: string, spec: unknown, collation?: Collation): Clauses {
-  if (!isObject(spec) || !('$each' in spec)) return { items: [spec] };
-  const clauses: Clauses = { items: eachOf(operator, spec) };
-  for (const name of Object.keys(spec)) {
-    if (name === '$each') continue;
-    if (operator === '$addToSet') bad(`Found unexpected fields after $each in $addToSet: ${show(spec)}`);
-    if (name === '$position') clauses.position = whole(name, spec[name]);
-    else if (name === '$slice') clauses.slice = whole(name, spec[name]);
-    else if (name === '$sort') clauses.order = ordering(spec[name], collation);
-    else bad(`Unrecognized clause in $push: ${name}`);
-  }
-  return clauses;
-}
-
-function eachOf(operator: string, spec: Doc): unknown[] {
-  const { $each: each } = spec;
+function itemsOf(operator: string, each: unknown): unknown[] {
   if (Array.isArray(each)) return each;
-  return bad(
+  const code = operator === '$addToSet' ? 14 : 2;
+  return fault(
+    code,
     `The argument to $each in ${operator} must be an array but it was of type: ${typeName(each)}`,
-    operator === '$addToSet' ? 14 : 2,
-    operator === '$addToSet' ? 'TypeMismatch' : 'BadValue',
   );
 }
 
-export function pushing(
-  operator: '$push' | '$addToSet',
-  spec: unknown,
-  collation?: Collation,
-): (old: unknown, site: { path: string; id: unknown }) => unknown {
-  const { items, position, slice, order } = clausesOf(operator, spec, collation);
-  return (old, { path, id }) => {
-    if (old !== undefined && !Array.isArray(old)) {
-      const type = typeName(old);
-      if (operator === '$push') {
-        bad(`The field '${path}' must be an array but is of type ${type} in document {_id: ${show(id)}}`);
-      }
+const CLAUSES = ['$position', '$slice', '$sort'];
+
+export function pushing(operator: '$push' | '$addToSet', spec: unknown, collation?: Collation): Modifier {
+  const { $each: each, ...clauses } = isObject(spec) && '$each' in spec ? spec : { $each: [spec] };
+  const items = itemsOf(operator, each);
+  const known = operator === '$push' ? CLAUSES : [];
+  const unknown = Object.keys(clauses).find((name) => !known.includes(name));
+  if (unknown) bad(`Unrecognized clause in ${operator}: ${unknown}`);
+  const position = '$position' in clauses ? whole('$position', clauses.$position) : undefined;
+  const slice = '$slice' in clauses ? whole('$slice', clauses.$slice) : undefined;
+  const order = '$sort' in clauses ? ordering(clauses.$sort, collation) : undefined;
+  return (old = [], { path, id }) => {
+    if (!Array.isArray(old)) {
+      const what = `is of type ${typeName(old)} in document {_id: ${show(id)}}`;
       bad(
-        `Cannot apply $addToSet to a non-array field. Field named '${path.slice(path.lastIndexOf('.') + 1)}' has a non-array type ${type} in the document _id: ${show(id)}`,
+        operator === '$push'
+          ? `The field '${path}' must be an array but ${what}`
+          : `Cannot apply $addToSet to a non-array field. Field named '${path.slice(path.lastIndexOf('.') + 1)}' ${what}`,
       );
     }
-    const array = old === undefined ? [] : [...old];
+    const array: unknown[] = [...old];
     const added = items.map(clone);
     if (operator === '$addToSet') {
       for (const item of added) if (!array.some((one) => equal(one, item, collation))) array.push(item);

@@ -70,9 +70,8 @@ function addAll(shape: Shape, spec: Doc, prefix: string, env: MatchEnv): void {
     const value = spec[name];
     if (name === '' || path.split('.').includes(''))
       fault(40352, 'FieldPath cannot be constructed with empty string');
-    if (name.startsWith('$')) {
+    if (name.startsWith('$'))
       fault(16410, "FieldPath field names may not start with '$'. Consider using $getField or $setField.");
-    }
     const nested = isDoc(value) && Object.keys(value).length > 0 && !Object.keys(value)[0]?.startsWith('$');
     if (nested) addAll(shape, value, `${path}.`, env);
     else addLeaf(shape, path, { kind: 'compute', compute: compileExpression(value, scope) });
@@ -100,12 +99,11 @@ function replacing(what: string, spec: unknown, env: MatchEnv): Reshaping {
   const evaluate = compileExpression(spec, env.scope ?? scopeOf({ NOW: new Date() }));
   return (doc) => {
     const result = evaluate(doc);
-    if (!isObject(result)) {
+    if (!isObject(result))
       fault(
         40228,
         `'${what}' expression must evaluate to an object, but resulting value was: ${show(result)}. Type of resulting value: '${typeName(result)}'. Input document: ${show(doc)}`,
       );
-    }
     if (result !== doc) keepScore(doc, result);
     return result;
   };

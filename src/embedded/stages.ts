@@ -36,9 +36,7 @@ const ABSENT = new Set([
 ]);
 
 export function refuseStage(name: string): never {
-  if (name === '$changeStream') {
-    fault(40573, 'The $changeStream stage is only supported on replica sets');
-  }
+  if (name === '$changeStream') fault(40573, 'The $changeStream stage is only supported on replica sets');
   const why = ABSENT.has(name) ? ' (the embedded engine does not have it)' : '';
   fault(40324, `Unrecognized pipeline stage name: '${name}'${why}`);
 }

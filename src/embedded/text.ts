@@ -139,8 +139,7 @@ export function searchOf(spec: unknown): string {
   for (const option of ['$caseSensitive', '$diacriticSensitive']) {
     if (spec[option] === true) fault(115, `${option} is not supported by the embedded engine`);
   }
-  if (!['english', 'en', 'none'].includes(String(language))) {
+  if (!['english', 'en', 'none'].includes(String(language)))
     fault(17262, `unsupported language: "${language}" for text index version 3`);
-  }
   return search;
 }

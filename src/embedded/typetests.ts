@@ -73,7 +73,7 @@ export function bitTest(operator: BitOperator, spec: unknown): (value: unknown) 
 const HIGHEST_BIT = 8 * 1024 * 1024;
 
 function bitMask(operator: string, spec: unknown): bigint {
-  if (Array.isArray(spec)) {
+  if (Array.isArray(spec))
     return spec.reduce((mask: bigint, position) => {
       const bit = toNumber(position);
       if (!Number.isInteger(bit) || bit < 0) {
@@ -83,10 +83,8 @@ function bitMask(operator: string, spec: unknown): bigint {
         bad(`bit positions cannot be represented as a mask beyond ${HIGHEST_BIT}: ${bit}`);
       return mask | (1n << BigInt(bit));
     }, 0n);
-  }
-  if (isNumber(spec) && toNumber(spec) < 0) {
+  if (isNumber(spec) && toNumber(spec) < 0)
     fault(9, `Expected a non-negative number in: ${operator}: ${show(spec)}`);
-  }
   return (
     bitsOf(spec) ??
     bad(`${operator} takes an Array, a number, or a BinData but received: ${operator}: ${typeName(spec)}`)
@@ -94,9 +92,8 @@ function bitMask(operator: string, spec: unknown): bigint {
 }
 
 function bitsOf(value: unknown): bigint | undefined {
-  if (value instanceof Binary) {
+  if (value instanceof Binary)
     return [...value.value()].reduceRight((bits, byte) => (bits << 8n) | BigInt(byte), 0n);
-  }
   if (!isNumber(value)) return undefined;
   if (typeof value === 'bigint') return BigInt.asUintN(64, value);
   const number = toNumber(value);

@@ -6,7 +6,7 @@ import { Draft } from './drafts.ts';
 import { bad, fault } from './errors.ts';
 import { scopeOf } from './expressions.ts';
 import type { MatchEnv } from './matching.ts';
-import { fieldsOfModifier, type Modifier, modifier } from './modifiers.ts';
+import { fieldsOfModifier, type Modifier, modifiersOf } from './modifiers.ts';
 import type { Scope } from './operators.ts';
 import {
   type ArrayFilters,
@@ -16,7 +16,6 @@ import {
   placeholders,
   resolve,
 } from './positions.ts';
-import { renaming } from './renaming.ts';
 import { compileReshaping } from './reshaping.ts';
 import { show } from './showing.ts';
 import { upsertBase } from './upserting.ts';
@@ -40,9 +39,7 @@ export interface Update {
 
 export function compileUpdate(update: unknown, env: UpdateEnv): Update {
   if (Array.isArray(update)) return pipelineUpdate(update, env);
-  if (!isObject(update)) {
-    fault(9, 'Update argument must be either an object or an array');
-  }
+  if (!isObject(update)) fault(9, 'Update argument must be either an object or an array');
   const [first] = Object.keys(update);
   return first?.startsWith('$') ? operatorUpdate(update, env) : replacement(update, env);
 }
@@ -54,17 +51,28 @@ interface Step {
   target?: string;
 }
 
+/** The arguments of $rename, each a step that moves a field. */
+function renamings(fields: Doc): Step[] {
+  return Object.entries(fields).map(([path, target]) => {
+    if (typeof target !== 'string')
+      bad(`The 'to' field for $rename must be a string: ${path}: ${show(target)}`);
+    checkPath(target);
+    if (target.includes('\0')) bad("The 'to' field for $rename cannot contain an embedded null byte");
+    if (target === path) bad(`The source and target field for $rename must differ: ${path}: ${show(target)}`);
+    if (isPositional(path)) bad(`The source field for $rename may not be dynamic: ${path}`);
+    if (isPositional(target)) bad(`The destination field for $rename may not be dynamic: ${target}`);
+    return { operator: '$rename', path, target, modify: (old) => old };
+  });
+}
+
+function stepsOf(operator: string, spec: unknown, env: UpdateEnv): Step[] {
+  for (const path of isObject(spec) ? Object.keys(spec) : []) checkPath(path);
+  if (operator === '$rename') return renamings(fieldsOfModifier(operator, spec));
+  return modifiersOf(operator, spec, env).map(([path, modify]) => ({ operator, path, modify }));
+}
+
 function operatorUpdate(update: Doc, env: UpdateEnv): Update {
-  const steps: Step[] = [];
-  for (const operator of Object.keys(update)) {
-    const fields = fieldsOfModifier(operator, update[operator]);
-    for (const path of Object.keys(fields)) {
-      checkPath(path);
-      if (operator === '$rename') steps.push({ operator, path, ...renaming(path, fields[path]) });
-      else steps.push({ operator, path, modify: modifier(operator, path, fields[path], env) });
-    }
-    if (Object.keys(fields).length === 0) modifierKnown(operator, env);
-  }
+  const steps = Object.keys(update).flatMap((operator) => stepsOf(operator, update[operator], env));
   refuseConflicts(steps);
   steps.sort((a, b) => comparePaths(a.path, b.path));
   const filters = compileArrayFilters(env.arrayFilters ?? [], env);
@@ -94,11 +102,6 @@ function operatorUpdate(update: Doc, env: UpdateEnv): Update {
     },
   };
 }
-
-function modifierKnown(operator: string, env: UpdateEnv): void {
-  if (operator !== '$rename') modifier(operator, 'x', KNOWN[operator] ?? 1, env);
-}
-const KNOWN: Record<string, unknown> = { $bit: { and: 1 }, $currentDate: true, $pullAll: [] };
 
 function perform(step: Step, draft: Draft, filters: ArrayFilters, env: UpdateEnv, touched: string[]): void {
   const { path, modify, operator, target } = step;
@@ -135,25 +138,22 @@ function move(draft: Draft, from: string[], target: string): void {
 
 function refuseElements(draft: Draft, parts: string[], role: string): void {
   for (let size = 1; size < parts.length; size++) {
-    if (Array.isArray(draft.read(parts.slice(0, size)))) {
+    if (Array.isArray(draft.read(parts.slice(0, size))))
       bad(
         `The ${role} field cannot be an array element, '${parts.join('.')}' in doc with _id: ${show(draft.original._id)} has an array field called '${parts[size - 1]}'`,
       );
-    }
   }
 }
 
 function checkPath(path: string): void {
   if (path === '') fault(56, 'An empty update path is not valid.');
-  if (path.split('.').includes('')) {
+  if (path.split('.').includes(''))
     fault(56, `The update path '${path}' contains an empty field name, which is not allowed.`);
-  }
   const [first = ''] = path.split('.');
-  if (first === '$' || /^\$\[.*\]$/.test(first)) {
+  if (first === '$' || /^\$\[.*\]$/.test(first))
     bad(
       `Cannot have array filter identifier (i.e. '$[<id>]') element in the first position in path '${path}'`,
     );
-  }
 }
 
 /** A field whose name starts with a dollar may come to be with a document, not be added to one. */
@@ -230,9 +230,8 @@ function replacement(update: Doc, env: UpdateEnv): Update {
       `The dollar ($) prefixed field '${name}' in '${name}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
     );
   }
-  if (env.arrayFilters && env.arrayFilters.length > 0) {
+  if (env.arrayFilters && env.arrayFilters.length > 0)
     fault(9, 'arrayFilters may not be specified for replacement-style update');
-  }
   return {
     kind: 'replacement',
     apply: (doc) => replaced(doc, update),
@@ -255,12 +254,11 @@ function idOnly(filter: Doc): Doc {
 
 function replaced(doc: Doc, by: Doc): Doc | null {
   const { _id = doc._id, ...rest } = by;
-  if (doc._id !== undefined && !equal(_id, doc._id)) {
+  if (doc._id !== undefined && !equal(_id, doc._id))
     fault(
       66,
       `After applying the update, the (immutable) field '_id' was found to have been altered to _id: ${show(_id)}`,
     );
-  }
   const result: Doc = { _id: doc._id ?? _id, ...rest };
   return identical(result, doc) ? null : result;
 }
@@ -268,9 +266,8 @@ function replaced(doc: Doc, by: Doc): Doc | null {
 const ALLOWED = ['$addFields', '$set', '$unset', '$project', '$replaceRoot', '$replaceWith'];
 
 function pipelineUpdate(stages: unknown[], env: UpdateEnv): Update {
-  if (env.arrayFilters && env.arrayFilters.length > 0) {
+  if (env.arrayFilters && env.arrayFilters.length > 0)
     fault(9, 'arrayFilters may not be specified for pipeline-syle updates');
-  }
   const scope: Scope = new Map([
     ...(env.scope ?? scopeOf({ NOW: env.now })),
     ...scopeOf(env.constants ?? {}),
@@ -278,9 +275,7 @@ function pipelineUpdate(stages: unknown[], env: UpdateEnv): Update {
   const steps = stages.map((stage) => {
     if (!isObject(stage)) fault(14, `Each element of the 'pipeline' array must be an object`);
     const [name = ''] = Object.keys(stage);
-    if (!ALLOWED.includes(name)) {
-      fault(72, `${name} is not allowed to be used within an update`);
-    }
+    if (!ALLOWED.includes(name)) fault(72, `${name} is not allowed to be used within an update`);
     return compileReshaping(name, stage[name], { ...env, scope });
   });
   const run = (doc: Doc): Doc => {

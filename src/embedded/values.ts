@@ -157,9 +157,8 @@ export function compareStrings(a: string, b: string): number {
 export function compareNumbers(left: unknown, right: unknown): number {
   const a = typeof left === 'number' || typeof left === 'bigint' ? left : plain(left);
   const b = typeof right === 'number' || typeof right === 'bigint' ? right : plain(right);
-  if (a instanceof Decimal128) {
+  if (a instanceof Decimal128)
     return b instanceof Decimal128 ? compareDecimals(a, b) : compareWithDecimal(a, b);
-  }
   if (b instanceof Decimal128) return 0 - compareWithDecimal(b, a);
   if (a < b) return -1;
   if (a > b) return 1;
@@ -249,9 +248,8 @@ export function equal(a: unknown, b: unknown, collation?: Collation): boolean {
 export function identical(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) return Object.is(a, b);
   if (a === b) return true;
-  if (Array.isArray(a)) {
+  if (Array.isArray(a))
     return Array.isArray(b) && a.length === b.length && a.every((value, i) => identical(value, b[i]));
-  }
   if (!isObject(a)) {
     if (typeName(a) !== typeName(b)) return false;
     return a instanceof Decimal128 ? a.toString() === String(b) : compare(a, b) === 0;

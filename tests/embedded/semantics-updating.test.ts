@@ -180,7 +180,7 @@ describe('an update', () => {
     [
       { $addToSet: { s: 1 } },
       2,
-      "Cannot apply $addToSet to a non-array field. Field named 's' has a non-array type string",
+      "Cannot apply $addToSet to a non-array field. Field named 's' is of type string",
     ],
     [{ $pop: { s: 1 } }, 14, "Path 's' contains an element of non-array type 'string'"],
     [{ $pop: { l: 2 } }, 9, '$pop expects 1 or -1, found: 2'],
