@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { type Binary, type BSONRegExp, type Code, Decimal128, type ObjectId, type Timestamp } from 'bson';
 import { beyondDouble } from './decimals.ts';
 import type { Doc } from './documents.ts';
+import { Growing } from './growing.ts';
 import { type Collation, isNumber, ORDER, toNumber, typeOf } from './values.ts';
 
 /** What an index holds for a field that is an empty array: before null, equal to no value. */
@@ -14,25 +15,17 @@ const EMPTY_CLASS = 15;
 export const LONGEST_KEY = 1900;
 const KEPT = LONGEST_KEY - 32;
 
-let out = Buffer.allocUnsafe(1 << 13);
-let end = 0;
-
-function reserve(bytes: number): void {
-  if (end + bytes <= out.length) return;
-  const larger = Buffer.allocUnsafe(Math.max(out.length * 2, end + bytes));
-  out.copy(larger, 0, 0, end);
-  out = larger;
-}
+const to = new Growing(1 << 13);
 
 function writeByte(byte: number): void {
-  reserve(1);
-  out[end++] = byte;
+  to.reserve(1);
+  to.bytes[to.end++] = byte;
 }
 
 /** Bytes with an end that sorts first: a zero inside becomes 00 FF, the end is 00 01. */
 function writeEnded(text: string): void {
-  reserve(text.length * 3 + 2);
-  if (!text.includes('\0')) end += out.write(text, end, 'utf8');
+  to.reserve(text.length * 3 + 2);
+  if (!text.includes('\0')) to.end += to.bytes.write(text, to.end, 'utf8');
   else
     for (const byte of Buffer.from(text)) {
       writeByte(byte);
@@ -45,31 +38,31 @@ function writeEnded(text: string): void {
 function writeOrderedInt64(value: number): void {
   const whole = Number.isNaN(value) ? -8.64e15 : value;
   const high = Math.floor(whole / 4294967296);
-  reserve(8);
-  out.writeUInt32BE((high ^ 0x80000000) >>> 0, end);
-  out.writeUInt32BE(whole - high * 4294967296, end + 4);
-  end += 8;
+  to.reserve(8);
+  to.bytes.writeUInt32BE((high ^ 0x80000000) >>> 0, to.end);
+  to.bytes.writeUInt32BE(whole - high * 4294967296, to.end + 4);
+  to.end += 8;
 }
 
 /** The nearest double; what a long or a decimal has beyond it follows, before or after all that equal the double. */
 function writeNumber(value: unknown): void {
   const nearest = toNumber(value);
-  reserve(9);
-  if (Number.isNaN(nearest)) out.fill(0, end, end + 8);
+  to.reserve(9);
+  if (Number.isNaN(nearest)) to.bytes.fill(0, to.end, to.end + 8);
   else {
-    out.writeDoubleBE(nearest === 0 ? 0 : nearest, end);
-    if (nearest < 0) for (let i = end; i < end + 8; i++) out[i] = ~(out[i] as number);
-    else out[end] = (out[end] as number) ^ 0x80;
+    to.bytes.writeDoubleBE(nearest === 0 ? 0 : nearest, to.end);
+    if (nearest < 0) for (let i = to.end; i < to.end + 8; i++) to.bytes[i] = ~(to.bytes[i] as number);
+    else to.bytes[to.end] = (to.bytes[to.end] as number) ^ 0x80;
   }
-  end += 8;
+  to.end += 8;
   const beyond =
     value instanceof Decimal128 || (typeof value === 'bigint' && !Number.isSafeInteger(nearest))
       ? beyondDouble(value, nearest)
       : 0n;
   writeByte(beyond === 0n ? 0x80 : beyond < 0n ? 0x7f : 0x81);
   if (beyond === 0n) return;
-  reserve(8);
-  end = out.writeBigUInt64BE(BigInt.asUintN(64, beyond + (1n << 63n)), end);
+  to.reserve(8);
+  to.end = to.bytes.writeBigUInt64BE(BigInt.asUintN(64, beyond + (1n << 63n)), to.end);
 }
 
 function writeRest(order: number, value: unknown, collation: Collation | undefined): void {
@@ -89,17 +82,16 @@ function writeRest(order: number, value: unknown, collation: Collation | undefin
       return;
     case ORDER.BINARY: {
       const binary = value as Binary;
-      reserve(5 + binary.length());
-      end = out.writeUInt32BE(binary.length(), end);
-      out[end++] = binary.sub_type;
-      out.set(binary.value(), end);
-      end += binary.length();
+      to.reserve(5);
+      to.end = to.bytes.writeUInt32BE(binary.length(), to.end);
+      to.bytes[to.end++] = binary.sub_type;
+      to.add(binary.value());
       return;
     }
     case ORDER.TIMESTAMP:
-      reserve(8);
-      end = out.writeUInt32BE((value as Timestamp).getHighBitsUnsigned(), end);
-      end = out.writeUInt32BE((value as Timestamp).getLowBitsUnsigned(), end);
+      to.reserve(8);
+      to.end = to.bytes.writeUInt32BE((value as Timestamp).getHighBitsUnsigned(), to.end);
+      to.end = to.bytes.writeUInt32BE((value as Timestamp).getLowBitsUnsigned(), to.end);
       return;
     case ORDER.REGEX:
       writeEnded((value as BSONRegExp).pattern);
@@ -123,25 +115,23 @@ function writeValue(value: unknown, collation: Collation | undefined): void {
   if (order === ORDER.STRING) writeEnded(collation ? collation.fold(String(value)) : String(value));
   else if (isNumber(value)) writeNumber(value);
   else if (order === ORDER.OBJECT_ID) {
-    reserve(12);
-    out.set((value as ObjectId).id, end);
-    end += 12;
+    to.add((value as ObjectId).id);
   } else if (order === ORDER.DATE) writeOrderedInt64((value as Date).getTime());
   else if (order === ORDER.BOOLEAN) writeByte(value ? 1 : 0);
   else if (order !== ORDER.NULL) writeRest(order, value, collation);
 }
 
 function writePart(value: unknown, descending: boolean, collation: Collation | undefined): void {
-  const from = end;
+  const from = to.end;
   writeValue(value, collation);
-  if (descending) for (let i = from; i < end; i++) out[i] = ~(out[i] as number);
+  if (descending) for (let i = from; i < to.end; i++) to.bytes[i] = ~(to.bytes[i] as number);
 }
 
 /** One value's bytes, complemented where the index runs downwards. */
 export function encodePart(value: unknown, descending: boolean, collation?: Collation): Buffer {
-  end = 0;
+  to.end = 0;
   writePart(value, descending, collation);
-  return Buffer.from(out.subarray(0, end));
+  return to.take();
 }
 
 /** A text for any value, the same for values that MongoDB takes for equal and for no others. */
@@ -152,12 +142,10 @@ export type KeyShape = { prefix: Buffer; descending: readonly boolean[]; collati
 
 /** A whole key without record id. `shortened` tells that it was too long and is in order only by its beginning. */
 export function encodeKey(shape: KeyShape, values: readonly unknown[]): { key: Buffer; shortened: boolean } {
-  end = 0;
-  reserve(shape.prefix.length);
-  out.set(shape.prefix, 0);
-  end = shape.prefix.length;
+  to.end = 0;
+  to.add(shape.prefix);
   for (let i = 0; i < values.length; i++) writePart(values[i], shape.descending[i] === true, shape.collation);
-  const key = Buffer.from(out.subarray(0, end));
+  const key = to.take();
   return key.length > LONGEST_KEY ? { key: shorten(key), shortened: true } : { key, shortened: false };
 }
 
