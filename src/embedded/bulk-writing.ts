@@ -4,6 +4,7 @@ import { encode } from './encoding.ts';
 import { bad } from './errors.ts';
 import { type Command, checkFields, flagOf, listOf, type Reply, type Request } from './requests.ts';
 import { toNumber } from './values.ts';
+import { words } from './words.ts';
 import { WRITE_COMMANDS } from './write-commands.ts';
 
 type Kind = 'insert' | 'update' | 'delete';
@@ -18,18 +19,7 @@ interface Operation {
 
 const SPECS: Record<Kind, readonly string[]> = {
   insert: ['document'],
-  update: [
-    'filter',
-    'updateMods',
-    'multi',
-    'upsert',
-    'arrayFilters',
-    'collation',
-    'hint',
-    'constants',
-    'sort',
-    'upsertSupplied',
-  ],
+  update: words(`filter updateMods multi upsert arrayFilters collation hint constants sort upsertSupplied`),
   delete: ['filter', 'multi', 'collation', 'hint'],
 };
 const LISTS = { insert: 'documents', update: 'updates', delete: 'deletes' } as const;

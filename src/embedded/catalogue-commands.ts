@@ -23,19 +23,15 @@ import { listReply } from './read-commands.ts';
 import { type Command, docOf, flagOf, numberOf, type Reply, type Request } from './requests.ts';
 import { show } from './showing.ts';
 import { equal, isNumber, toNumber } from './values.ts';
+import { words } from './words.ts';
 
 const VALIDATION = ['validator', 'validationLevel', 'validationAction'];
 const OPTIONS = [...VALIDATION, 'collation', 'clusteredIndex'];
 const CAPPED = ['capped', 'size', 'max'];
 const IGNORED = ['indexOptionDefaults', 'storageEngine', 'autoIndexId', 'flags', 'temp', 'idIndex'];
-const LACKING = [
-  'viewOn',
-  'pipeline',
-  'timeseries',
-  'expireAfterSeconds',
-  'encryptedFields',
-  'changeStreamPreAndPostImages',
-];
+const LACKING = words(
+  `viewOn pipeline timeseries expireAfterSeconds encryptedFields changeStreamPreAndPostImages`,
+);
 
 /** The options of `names` that a body gives. */
 const given = (body: Doc, names: readonly string[]): Doc =>

@@ -1,5 +1,6 @@
 // From a message to a command and its answer. What must stay true: whatever a command throws becomes an answer with
 // MongoDB's number and a sentence; a name that is not in the table is refused.
+
 import { BULK_COMMANDS } from './bulk-writing.ts';
 import { CATALOGUE_COMMANDS } from './catalogue-commands.ts';
 import { fault, MongoFault } from './errors.ts';
@@ -15,6 +16,7 @@ import {
 } from './requests.ts';
 import { SESSION_COMMANDS } from './session-commands.ts';
 import type { Message } from './wire.ts';
+import { words } from './words.ts';
 import { WRITE_COMMANDS } from './write-commands.ts';
 
 const COMMANDS = new Map<string, Command>(
@@ -28,9 +30,13 @@ const COMMANDS = new Map<string, Command>(
 );
 
 const LACKING = new Set(
-  'mapReduce mapreduce group geoNear geoSearch cloneCollectionAsCapped convertToCapped shardCollection enableSharding createUser usersInfo updateUser dropUser createRole currentOp killOp validate compact reIndex top profile setParameter fsync filemd5 dataSize configureFailPoint shutdown setFeatureCompatibilityVersion createSearchIndexes listSearchIndexes updateSearchIndex dropSearchIndex setClusterParameter getClusterParameter setDefaultRWConcern getDefaultRWConcern replSetGetConfig connPoolStats features lockInfo planCacheClear planCacheListFilters rolesInfo listCommands'.split(
-    ' ',
-  ),
+  words(`mapReduce mapreduce group geoNear geoSearch cloneCollectionAsCapped convertToCapped shardCollection
+  enableSharding createUser usersInfo updateUser dropUser createRole currentOp killOp validate compact
+  reIndex top profile setParameter fsync filemd5 dataSize configureFailPoint shutdown
+  setFeatureCompatibilityVersion createSearchIndexes listSearchIndexes updateSearchIndex
+  dropSearchIndex setClusterParameter getClusterParameter setDefaultRWConcern getDefaultRWConcern
+  replSetGetConfig connPoolStats features lockInfo planCacheClear planCacheListFilters rolesInfo
+  listCommands`),
 );
 
 const NO_DATABASE = new Set(['hello', 'isMaster', 'ismaster', 'ping', 'buildInfo', 'buildinfo']);

@@ -67,9 +67,8 @@ export class Draft {
       const inside: unknown = Array.isArray(container)
         ? container[indexOf(part, container, parts, i)]
         : field(container, part);
-      if (inside !== undefined && !Array.isArray(inside) && !isObject(inside)) {
+      if (inside !== undefined && !Array.isArray(inside) && !isObject(inside))
         notViable(parts[i + 1] ?? '', part, inside);
-      }
       const next: Container = inside === undefined ? {} : this.#own(inside as Container);
       if (inside === undefined) this.#owned.add(next);
       if (Array.isArray(container)) place(container, part, next, parts);

@@ -1,4 +1,5 @@
 // What createIndexes accepts, and when a wanted index is the one that is there already.
+
 import type { Collection } from './catalogue.ts';
 import { collator } from './collation.ts';
 import { type Doc, isDoc } from './documents.ts';
@@ -6,24 +7,15 @@ import { bad, fault, unsupported } from './errors.ts';
 import { compileFilter } from './matching.ts';
 import { show } from './showing.ts';
 import { equal, isNumber, toNumber, typeName } from './values.ts';
+import { words } from './words.ts';
 
 const FLAGS = ['unique', 'sparse', 'hidden'];
 const TEXT = ['weights', 'default_language', 'language_override', 'textIndexVersion'];
-const OTHERS = [
-  'v',
-  'key',
-  'name',
-  'background',
-  'ns',
-  'expireAfterSeconds',
-  'partialFilterExpression',
-  'collation',
-];
+const OTHERS = words('v key name background ns expireAfterSeconds partialFilterExpression collation');
 const KNOWN = new Set([...FLAGS, ...TEXT, ...OTHERS]);
 const KNOWN_TO_MONGODB = new Set(
-  'storageEngine wildcardProjection 2dsphereIndexVersion bits min max bucketSize clustered prepareUnique dropDups originalSpec coarsestIndexedLevel finestIndexedLevel'.split(
-    ' ',
-  ),
+  words(`storageEngine wildcardProjection 2dsphereIndexVersion bits min max bucketSize clustered
+  prepareUnique dropDups originalSpec coarsestIndexedLevel finestIndexedLevel`),
 );
 const ABSENT = new Set(['2d', '2dsphere', '2dsphere_bucket', 'geoHaystack', 'columnstore']);
 const DOLLARS = ['$**', '$id', '$ref', '$db'];

@@ -21,9 +21,8 @@ export function valuesAt(from: unknown, parts: readonly string[], found: unknown
   if (Array.isArray(from)) {
     const element = isIndex(part) ? from[Number(part)] : undefined;
     const leaf = depth + 1 === parts.length;
-    if (element !== undefined && (leaf || Array.isArray(element) || isObject(element))) {
+    if (element !== undefined && (leaf || Array.isArray(element) || isObject(element)))
       valuesAt(element, parts, found, depth + 1);
-    }
     for (const element of from) if (isObject(element)) valuesAt(element, parts, found, depth);
     return;
   }

@@ -1,5 +1,6 @@
 // Aggregation pipelines. Stages pull documents through one another one by one; only those that must see all of them
 // ($group, $sort without a limit, $facet) hold more than one. A document is never changed in place.
+
 import type { Doc } from './documents.ts';
 import { fault } from './errors.ts';
 import { compileExpression } from './expressions.ts';
@@ -11,6 +12,7 @@ import { getAt } from './paths.ts';
 import { compileReshaping, RESHAPING } from './reshaping.ts';
 import { type PipelineEnv, refuseStage, type Stage, type StageForm, type Stream } from './stages.ts';
 import { isNumber, isObject, toNumber, typeName } from './values.ts';
+import { words } from './words.ts';
 
 function whole(name: string, spec: unknown, least: number): number {
   const number = toNumber(spec);
@@ -199,14 +201,7 @@ const STAGES = new Map<string, StageForm>([
 ]);
 
 /** Stages about the storage or the server: they make their own documents, and only stand first. */
-const FIRST = [
-  '$collStats',
-  '$indexStats',
-  '$currentOp',
-  '$listSessions',
-  '$listLocalSessions',
-  '$documents',
-];
+const FIRST = words('$collStats $indexStats $currentOp $listSessions $listLocalSessions $documents');
 for (const name of FIRST) if (!STAGES.has(name)) STAGES.set(name, special);
 
 function nameOf(stage: unknown): string {

@@ -1,5 +1,6 @@
 // What a command gets and how its fields are read. What must stay true: a field that a command does not know, or of the
 // wrong type, is refused as MongoDB refuses it; none is silently ignored.
+
 import type { Catalogue } from './catalogue.ts';
 import { collator } from './collation.ts';
 import type { Cursors } from './cursors.ts';
@@ -11,6 +12,7 @@ import type { Readers } from './readers.ts';
 import type { Storage } from './storage.ts';
 import { type Collation, isNumber, toNumber, typeName } from './values.ts';
 import { constants } from './variables.ts';
+import { words } from './words.ts';
 import type { Writer } from './writing.ts';
 
 export type Engine = {
@@ -44,28 +46,11 @@ export type Command = {
   fields?: readonly string[];
 };
 
-const COMMON = new Set([
-  '$db',
-  '$readPreference',
-  '$clusterTime',
-  '$audit',
-  'lsid',
-  'txnNumber',
-  'autocommit',
-  'startTransaction',
-  'readConcern',
-  'writeConcern',
-  'comment',
-  'maxTimeMS',
-  'apiVersion',
-  'apiStrict',
-  'apiDeprecationErrors',
-  'databaseVersion',
-  'shardVersion',
-  'clientOperationKey',
-  'mayBypassWriteBlocking',
-  'rawData',
-]);
+const COMMON = new Set(
+  words(`$db $readPreference $clusterTime $audit lsid txnNumber autocommit startTransaction readConcern
+  writeConcern comment maxTimeMS apiVersion apiStrict apiDeprecationErrors databaseVersion
+  shardVersion clientOperationKey mayBypassWriteBlocking rawData`),
+);
 
 export function checkFields(name: string, body: Doc, fields: readonly string[] | ReadonlySet<string>): void {
   const known = Array.isArray(fields) ? undefined : (fields as ReadonlySet<string>);

@@ -16,6 +16,7 @@ import { checkFields, docOf, flagOf, numberOf, refuseOptions, surroundings, whol
 import type { Storage } from './storage.ts';
 import { trim } from './trimming.ts';
 import { compare } from './values.ts';
+import { words } from './words.ts';
 
 export type Side = { storage: Storage; catalogue: Catalogue };
 export type Tick = (() => void) | undefined;
@@ -30,9 +31,9 @@ export type Opened = {
 };
 
 export const FIND_FIELDS = new Set(
-  'find filter sort projection hint skip limit batchSize singleBatch max min returnKey showRecordId tailable oplogReplay noCursorTimeout awaitData allowPartialResults collation allowDiskUse let ntoreturn'.split(
-    ' ',
-  ),
+  words(`find filter sort projection hint skip limit batchSize singleBatch max min returnKey showRecordId
+  tailable oplogReplay noCursorTimeout awaitData allowPartialResults collation allowDiskUse let
+  ntoreturn`),
 );
 
 export function lookUp({ catalogue }: Side, database: string, name: unknown): Collection | undefined {

@@ -1,8 +1,10 @@
 // What a pipeline stage is: a function of a stream of documents, compiled from its specification.
+
 import type { Doc } from './documents.ts';
 import { fault } from './errors.ts';
 import type { MatchEnv } from './matching.ts';
 import type { Scope } from './operators.ts';
+import { words } from './words.ts';
 
 export interface PipelineEnv extends MatchEnv {
   scope: Scope;
@@ -18,22 +20,10 @@ export type CompilePipeline = (stages: unknown, env: PipelineEnv) => Stage;
 export type StageForm = (spec: unknown, env: PipelineEnv, compile: CompilePipeline, name: string) => Stage;
 
 /** Stages that MongoDB has and this engine has not. */
-const ABSENT = new Set([
-  '$densify',
-  '$fill',
-  '$geoNear',
-  '$graphLookup',
-  '$redact',
-  '$setWindowFields',
-  '$search',
-  '$searchMeta',
-  '$vectorSearch',
-  '$planCacheStats',
-  '$shardedDataDistribution',
-  '$listSearchIndexes',
-  '$changeStreamSplitLargeEvent',
-  '$rankFusion',
-]);
+const ABSENT = new Set(
+  words(`$densify $fill $geoNear $graphLookup $redact $setWindowFields $search $searchMeta $vectorSearch
+  $planCacheStats $shardedDataDistribution $listSearchIndexes $changeStreamSplitLargeEvent $rankFusion`),
+);
 
 export function refuseStage(name: string): never {
   if (name === '$changeStream') fault(40573, 'The $changeStream stage is only supported on replica sets');

@@ -6,6 +6,7 @@ import { bad, fault } from './errors.ts';
 import { valuesAt } from './paths.ts';
 import { stem } from './stemming.ts';
 import { isObject } from './values.ts';
+import { words } from './words.ts';
 
 export type TextFields = readonly (readonly [path: string, weight: number])[];
 
@@ -21,12 +22,12 @@ export function keepScore(from: Doc, to: Doc): void {
 }
 
 const STOP_WORDS = new Set(
-  `a about above after again against all am an and any are as at be because been before being below between both but by
+  words(`a about above after again against all am an and any are as at be because been before being below between both but by
   can did do does doing don down during each few for from further had has have having he her here hers herself him
   himself his how i if in into is it its itself just me more most my myself no nor not now of off on once only or other
   our ours ourselves out over own s same she should so some such t than that the their theirs them themselves then
   there these they this those through to too under until up very was we were what when where which while who whom why
-  will with you your yours yourself yourselves`.split(/\s+/),
+  will with you your yours yourself yourselves`),
 );
 
 const plain = (text: string): string => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
@@ -90,16 +91,16 @@ export function textTokens(doc: Doc, fields: TextFields): Set<string> {
 }
 
 function score(text: string, weight: number, terms: ReadonlySet<string>): number {
-  const words = tokens(text);
+  const heard = tokens(text);
   const frequency = new Map<string, { count: number; worth: number }>();
-  for (const word of words) {
+  for (const word of heard) {
     if (!terms.has(word)) continue;
     const seen = frequency.get(word) ?? { count: 0, worth: 0 };
     frequency.set(word, { count: seen.count + 1, worth: seen.worth + 0.5 ** seen.count });
   }
   let total = 0;
   for (const [word, { count, worth }] of frequency) {
-    const share = (0.5 * count) / words.length + 0.5;
+    const share = (0.5 * count) / heard.length + 0.5;
     total += weight * worth * share * (plain(text) === word ? 1.1 : 1);
   }
   return total;
@@ -120,8 +121,8 @@ export function compileText(spec: unknown, fields: TextFields): (doc: Doc) => bo
     }
     if (total === 0) return false;
     if (negated.length > 0) {
-      const words = new Set(tokens(everything));
-      if (negated.some((word) => words.has(word))) return false;
+      const heard = new Set(tokens(everything));
+      if (negated.some((word) => heard.has(word))) return false;
     }
     const all = plain(everything);
     if (!phrases.every((phrase) => all.includes(phrase))) return false;

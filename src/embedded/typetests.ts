@@ -76,9 +76,8 @@ function bitMask(operator: string, spec: unknown): bigint {
   if (Array.isArray(spec))
     return spec.reduce((mask: bigint, position) => {
       const bit = toNumber(position);
-      if (!Number.isInteger(bit) || bit < 0) {
+      if (!Number.isInteger(bit) || bit < 0)
         bad(`Failed to parse bit position. Expected a non-negative number in: ${show(position)}`);
-      }
       if (bit > HIGHEST_BIT)
         bad(`bit positions cannot be represented as a mask beyond ${HIGHEST_BIT}: ${bit}`);
       return mask | (1n << BigInt(bit));

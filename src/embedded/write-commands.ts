@@ -12,6 +12,7 @@ import { type Command, checkFields, docOf, flagOf, listOf, type Request } from '
 import { queryOf } from './searching.ts';
 import { inSlices } from './slices.ts';
 import { isNumber, toNumber } from './values.ts';
+import { words } from './words.ts';
 
 type WriteError = { index: number; code: number; errmsg: string };
 
@@ -59,20 +60,8 @@ async function insert(request: Request): Promise<Doc> {
   return { n: inserted, ...failures(errors), ok: 1 };
 }
 
-const UPDATE_FIELDS = [
-  'q',
-  'u',
-  'c',
-  'multi',
-  'upsert',
-  'collation',
-  'arrayFilters',
-  'hint',
-  'sort',
-  'upsertSupplied',
-  'sampleId',
-  'allowShardKeyUpdatesWithoutFullShardKeyInQuery',
-];
+const UPDATE_FIELDS = words(`q u c multi upsert collation arrayFilters hint sort upsertSupplied sampleId
+  allowShardKeyUpdatesWithoutFullShardKeyInQuery`);
 
 function queryFor(request: Request, collection: string, spec: Doc, label: string): Query {
   const { engine, database, body } = request;
@@ -197,21 +186,9 @@ async function remove(request: Request): Promise<Doc> {
   return { n: totals.n, ...failures(totals.errors), ok: 1 };
 }
 
-const MODIFY_FIELDS = [
-  'findAndModify',
-  'query',
-  'sort',
-  'remove',
-  'update',
-  'new',
-  'fields',
-  'upsert',
-  'bypassDocumentValidation',
-  'collation',
-  'arrayFilters',
-  'hint',
-  'let',
-];
+const MODIFY_FIELDS =
+  words(`findAndModify query sort remove update new fields upsert bypassDocumentValidation collation
+  arrayFilters hint let`);
 
 function modification(request: Request): { statement: Statement; removing: boolean; fresh: boolean } {
   const { body, name, database, engine } = request;
@@ -276,15 +253,9 @@ async function findAndModify(request: Request): Promise<Doc> {
   });
 }
 
-const BATCH = [
-  'ordered',
-  'bypassDocumentValidation',
-  'let',
-  'isTimeseriesUpsert',
-  'stmtIds',
-  'stmtId',
-  'encryptionInformation',
-];
+const BATCH = words(
+  `ordered bypassDocumentValidation let isTimeseriesUpsert stmtIds stmtId encryptionInformation`,
+);
 
 export const WRITE_COMMANDS: Record<string, Command> = {
   insert: { run: insert, fields: [...BATCH, 'documents'] },
