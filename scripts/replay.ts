@@ -33,7 +33,7 @@ async function main(): Promise<string> {
   if (!positionals.length && !failed && !ticket)
     throw new Error('What is to be sent again? Delivery ids, or --failed with --from and --to, or --ticket.');
   await reachDatabase(installation());
-  if (ticket) return `${await reinstate(ticket)} entries go through the relay again.`;
+  if (ticket && !isRehearsal) return `${await reinstate(ticket)} entries go through the relay again.`;
   const window = failed
     ? await failedBetween(instant(from, new Date(0)), instant(to, new Date()), surface)
     : [];

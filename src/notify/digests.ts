@@ -26,32 +26,49 @@ export async function bundleDue(channels: ReadonlyMap<string, Channel>): Promise
       { due: { ...waiting, $lte: now } },
       { projection: { company: 1, person: 1, ticket: 1, digest: 1, bundle: 1, bundledAt: 1 } },
     )
-    .sort({ due: 1 })
+    .sort({ due: 1, _id: 1 })
     .limit(BATCH)
     .toArray();
   const bundles = new Set<string>();
   const groups = new Map<string, Slim>();
+  const taken = new Set<string>();
+  const isAbandoned = (one: Slim) => now.getTime() - (one.bundledAt?.getTime() ?? 0) > BELIEVED_DEAD_MS;
   for (const one of due) {
-    if (!one.bundle) groups.set(`${one.person.kind}:${one.person.id}/${one.digest ? '' : one.ticket}`, one);
-    else if (now.getTime() - (one.bundledAt?.getTime() ?? 0) > BELIEVED_DEAD_MS) bundles.add(one.bundle);
+    const group = `${one.person.kind}:${one.person.id}/${one.digest ? '' : one.ticket}`;
+    if (!one.bundle) groups.set(group, groups.get(group) ?? one);
+    else if (isAbandoned(one)) bundles.add(one.bundle);
+    else taken.add(group);
   }
-  for (const one of groups.values()) {
-    const bundle = newId(now);
-    const taken = await notificationCollection().updateMany(
-      {
-        'person.id': one.person.id,
-        'person.kind': one.person.kind,
-        digest: one.digest,
-        ...(one.digest ? { due: { ...waiting, $lte: now } } : { ticket: one.ticket, due: waiting }),
-        bundle: null,
-      },
-      { $set: { bundle, bundledAt: now } },
-    );
-    if (taken.modifiedCount) bundles.add(bundle);
+  for (const [group, one] of groups) {
+    if (taken.has(group)) continue;
+    const bundle = await take(one, now);
+    if (bundle) bundles.add(bundle);
   }
   const made: StoredDelivery[] = [];
   for (const bundle of bundles) made.push(...(await finish(bundle, channels, now)));
   return made;
+}
+
+/** The oldest of a group is its lock: whoever gets it takes the others along, so that they stay together. */
+async function take(first: Slim, now: Date): Promise<string | null> {
+  const bundle = newId(now);
+  const mark = { $set: { bundle, bundledAt: now } };
+  const locked = await notificationCollection().updateOne(
+    { _id: first._id, bundle: null, due: waiting },
+    mark,
+  );
+  if (locked.modifiedCount === 0) return null;
+  await notificationCollection().updateMany(
+    {
+      'person.id': first.person.id,
+      'person.kind': first.person.kind,
+      digest: first.digest,
+      ...(first.digest ? { due: { ...waiting, $lte: now } } : { ticket: first.ticket, due: waiting }),
+      bundle: null,
+    },
+    mark,
+  );
+  return bundle;
 }
 
 async function finish(
