@@ -151,7 +151,8 @@ export const workflowRoutes: Route[] = [
     path: `${at}/{id}/runs`,
     tag,
     summary: 'What became of an automation rule: what fired, what did not and why',
-    description: 'The latest first. What did not fire is kept for 3 days and in part, the rest for 30 days.',
+    description:
+      'The latest first. What came to nothing is kept for 2 days and in part, the rest for 30 days.',
     deed: 'rule.read',
     params: byId,
     query: runQuery,

@@ -21,7 +21,7 @@ export interface Occasion extends Pick<Facts, 'entry' | 'by' | 'calendar'> {
   key: string;
   event: string;
   /** The ticket as the entry left it, whatever has happened since. */
-  then: Ticket;
+  then: () => Ticket;
   /** How rules are called, for the sentence that says why they were stopped. */
   nameOf: (rule: string) => string;
   /** Only if nothing has happened on the ticket since. */
@@ -78,7 +78,7 @@ async function attempt(log: Logger, rule: StoredRule, ticket: Ticket, occasion: 
   const nothing = { key, did: [], problems: [] };
   const chain = chainOf(entry);
   const isLoop = chain.includes(rule._id) || chain.length >= LONGEST_CHAIN;
-  const first = evaluate(rule.if, { ...facts, ticket: isLoop ? occasion.then : ticket });
+  const first = evaluate(rule.if, { ...facts, ticket: isLoop ? occasion.then() : ticket });
   if (!first.holds) return { ...nothing, ticket, outcome: 'not_matched', reasons: first.because };
   if (isLoop) return stop(log, rule, ticket, occasion, first.because);
   const cause = `rule:${rule._id}:${rule.runOnce ? 'once' : key}`;
@@ -125,9 +125,10 @@ async function stop(
   log: Logger,
   rule: StoredRule,
   ticket: Ticket,
-  { entry, key, then, nameOf }: Occasion,
+  { entry, key, then: asItWas, nameOf }: Occasion,
   reasons: Reason[],
 ): Promise<Fired> {
+  const then = asItWas();
   const root = entry ? rootOf(entry) : key;
   const ctx = automationCtx(log, ticket.company, storeNow(), `stop:${rule._id}:${root}`);
   const desk = await findDesk(ticket.company, ticket.desk);

@@ -43,7 +43,7 @@ export const followRules =
             ? again(ticket, entry, before)
             : await fire(log, rule, ticket, {
                 ...{ entry, by, calendar, key: entry._id, event: entry.action },
-                then: asLeftBy(entry, stored, entries),
+                then: () => asLeftBy(entry, stored, entries),
                 nameOf: (id) => rules.find((one) => one._id === id)?.name ?? id,
               });
         ticket = fired.ticket;

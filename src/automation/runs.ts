@@ -18,29 +18,42 @@ import { load } from './rules.ts';
 const DAY = 86_400_000;
 const KEPT_DAYS: Record<Outcome, number> = {
   ...{ fired: 30, failed: 30, stopped: 30 },
-  ...{ not_matched: 3, nothing_to_do: 3, already: 3 },
+  ...{ not_matched: 2, nothing_to_do: 2, already: 2 },
 };
-/** Of what came to nothing, so many lines for each rule in a minute and process. */
-const SAMPLE = 60;
+/** Of what came to nothing, so many lines in a minute and process: of one rule, and of all rules of a company. */
+const SAMPLE = { rule: 30, company: 100 };
 const MINUTE = 60_000;
-const samples = new Map<string, { until: number; left: number; unlisted: number }>();
+const MOST_SAMPLES = 10_000;
+
+interface Sample {
+  until: number;
+  left: number;
+  unlisted: number;
+}
+const samples = new Map<string, Sample>();
+
+function sampleOf(key: string, size: number): Sample {
+  const now = performance.now();
+  let sample = samples.get(key);
+  if (!sample || sample.until < now) {
+    if (samples.size > MOST_SAMPLES) samples.clear();
+    sample = { until: now + MINUTE, left: size, unlisted: sample?.unlisted ?? 0 };
+    samples.set(key, sample);
+  }
+  return sample;
+}
 
 /** How many were not written since the last one that was; null: this one is not written either. */
-function unlistedBefore(rule: string): number | null {
-  const now = performance.now();
-  let sample = samples.get(rule);
-  if (!sample || sample.until < now) {
-    if (samples.size > 5_000) samples.clear();
-    sample = { until: now + MINUTE, left: SAMPLE, unlisted: sample?.unlisted ?? 0 };
-    samples.set(rule, sample);
-  }
-  if (sample.left <= 0) {
-    sample.unlisted++;
+function unlistedBefore(rule: string, company: string): number | null {
+  const [own, all] = [sampleOf(rule, SAMPLE.rule), sampleOf(company, SAMPLE.company)];
+  if (own.left <= 0 || all.left <= 0) {
+    own.unlisted++;
     return null;
   }
-  sample.left--;
-  const { unlisted } = sample;
-  sample.unlisted = 0;
+  own.left--;
+  all.left--;
+  const { unlisted } = own;
+  own.unlisted = 0;
   return unlisted;
 }
 
@@ -52,7 +65,7 @@ export function runOf(
   { key, outcome, reasons, did, problems }: Omit<Fired, 'ticket'>,
 ): StoredRun | null {
   const isWeighty = KEPT_DAYS[outcome] > KEPT_DAYS.not_matched;
-  const unlisted = isWeighty ? 0 : unlistedBefore(rule._id);
+  const unlisted = isWeighty ? 0 : unlistedBefore(rule._id, ticket.company);
   if (unlisted === null) return null;
   return {
     _id: idFrom('run', rule._id, ticket._id, key),

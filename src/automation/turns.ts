@@ -120,7 +120,7 @@ async function settle(log: Logger, row: StoredTurn, now: Date): Promise<boolean>
   const ticket = ticketIn(stored);
   try {
     const fired = await fire(log, rule, ticket, {
-      ...{ entry: null, by: null, calendar: await calendarOf(stored), then: ticket, seen: stored.seq },
+      ...{ entry: null, by: null, calendar: await calendarOf(stored), then: () => ticket, seen: stored.seq },
       ...{ key: `${event}:${turn.spell.getTime()}`, event, nameOf: (id) => id },
     });
     await writeRuns([runOf(rule, ticket, { entry: null, event, at: now }, fired)]);

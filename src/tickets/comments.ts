@@ -49,6 +49,8 @@ export interface NewComment extends Omit<z.output<typeof commentInput>, 'attachm
   /** Ids of attachments of the ticket. */
   attachments?: string[];
   silent?: boolean;
+  /** Sent by a machine (an out-of-office note): rules do not answer it. */
+  automatic?: boolean;
 }
 
 export interface Placed {
@@ -127,7 +129,7 @@ function checkedAudience(ctx: Ctx, isInternal: boolean): Audience {
 const isAsking = (ctx: Ctx, ticket: Ticket): boolean =>
   ctx.actor.kind !== 'system' && (ctx.actor.role === 'customer' || isRequester(ctx.actor, ticket));
 
-type Words = Pick<NewComment, 'content' | 'origin' | 'version' | 'attachments' | 'silent'>;
+type Words = Pick<NewComment, 'content' | 'origin' | 'version' | 'attachments' | 'silent' | 'automatic'>;
 
 /** The draft of a comment and what always follows from one: counts, the first response, watchers by mention. */
 export function spoken(
@@ -141,6 +143,7 @@ export function spoken(
     version,
     attachments,
     silent,
+    automatic,
   }: Words & { id: string; audience: Audience },
   called: readonly string[] = [],
 ): TicketDraft {
@@ -155,6 +158,10 @@ export function spoken(
     ? called.filter((one) => !ticket.watchers.includes(one))
     : [];
   if (joining.length) set.watchers = [...ticket.watchers, ...joining];
+  const facts = {
+    ...(called.length ? { mentions: [...called] } : {}),
+    ...(automatic ? { automatic } : {}),
+  };
   return {
     action: 'comment_added',
     set,
@@ -166,7 +173,7 @@ export function spoken(
       ...(origin ? { origin } : {}),
       ...(version ? { version } : {}),
     },
-    ...(called.length ? { facts: { mentions: [...called] } } : {}),
+    ...(Object.keys(facts).length ? { facts } : {}),
     ...(silent ? { silent } : {}),
   };
 }

@@ -1,8 +1,11 @@
 // What rules may not do: set each other off for ever, answer machines, say the same thing again and again.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { FIRST_COMPANY } from '../../src/people/companies.ts';
+import { addComment } from '../../src/tickets/comments.ts';
 import { check } from '../support/checker.ts';
-import { ADD, byRules, follow, inHand, relayed, rulesOf } from '../support/rules.ts';
+import { ADD, byRules, relayed, rulesOf } from '../support/rules.ts';
 import { formTeam, hire, hireStaff, openDeskOf, type Staff } from '../support/staff.ts';
+import { system } from '../support/talk.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -91,14 +94,26 @@ describe('words of a rule', () => {
       { outcome: 'failed', problems: [expect.stringContaining('less than 60 minutes')] },
       { outcome: 'fired' },
     ]);
-    await rules.make({ then: [REPLY] });
     const machine = await rules.file({}, staff.customer);
-    for (const { ticket, entries } of await inHand())
-      await follow(
-        ticket,
-        entries.map((entry) => ({ ...entry, facts: { automatic: true } })),
-      );
+    const { id: carla, name } = staff.customer;
+    const actor = {
+      kind: 'user',
+      id: carla,
+      name,
+      company: FIRST_COMPANY,
+      role: 'customer',
+      teams: [],
+    } as const;
+    await addComment({ ...system(), actor }, machine, {
+      content: 'Away',
+      isInternal: false,
+      automatic: true,
+    });
+    await relayed();
     expect(await replies(machine)).toBe(0);
+    expect(await rules.runs(rule, `&ticket=${machine}`)).toMatchObject([
+      { outcome: 'failed', problems: [expect.stringContaining('sent by a machine')] },
+    ]);
   });
 
   test('reach those whom it names, and nobody who is no agent', async () => {
