@@ -6,6 +6,7 @@ const FREE = new Set([
   'custom_fields',
   'customFields',
   'mapping',
+  'events',
   'facts',
   'headers',
   'sample',

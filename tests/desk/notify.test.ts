@@ -96,11 +96,11 @@ test('in quiet hours nothing is sent, but for a breach', async () => {
   const quietHours = { from: clock(-3_600_000), to: clock(3_600_000), time_zone: 'UTC' };
   const set = await world.call('PUT', `${api}/notifications/preferences`, {
     as: cas.token,
-    body: { quiet_hours: quietHours, events: { note: { email: true } } },
+    body: { quiet_hours: quietHours, events: { note: { email: true }, delivery_failed: { in_app: false } } },
   });
   expect(set.body).toMatchObject({
     quiet_hours: quietHours,
-    events: { note: { email: true, in_app: true } },
+    events: { note: { email: true, in_app: true }, delivery_failed: { in_app: false } },
   });
   const ticket = await file(world, 'At night', { assignee_id: cas.id });
   await say(world, ticket, 'psst', true);
