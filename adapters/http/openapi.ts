@@ -1,6 +1,9 @@
 // The OpenAPI 3.1 document, made from the same table of routes and the same zod schemas that serve the requests.
 import { z } from 'zod';
 import { DEEDS, ROLES, rank } from '../../src/people/access.ts';
+import { exampleOf } from './examples.ts';
+import { titleOf } from './problem.ts';
+import { problemExamples } from './refusals.ts';
 import type { Route } from './route.ts';
 import { snakeKey } from './wire.ts';
 
@@ -46,7 +49,12 @@ export function openApi(routes: readonly Route[], version: string): Json {
           `Problem${status}`,
           {
             description,
-            content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+            content: {
+              'application/problem+json': {
+                schema: { $ref: '#/components/schemas/Problem' },
+                examples: problemExamples(Number(status), titleOf(Number(status))),
+              },
+            },
           },
         ]),
       ),
@@ -102,15 +110,16 @@ function success(one: Route, schemas: Schemas): Json {
       },
     };
   if (!one.answer) return { description: 'Done.' };
+  const schema = schemaOf(one.answer, 'output', schemas);
   return {
     description: one.summary,
-    content: { 'application/json': { schema: schemaOf(one.answer, 'output', schemas) } },
+    content: { 'application/json': { schema, example: exampleOf(schema, schemas, one.tag) } },
   };
 }
 
 function requestBody(one: Route, schemas: Schemas): Json {
   const schema = one.body ? schemaOf(one.body, 'input', schemas) : { type: 'object' };
-  const json = { schema, example: exampleOf(schema, schemas) };
+  const json = { schema, example: exampleOf(schema, schemas, one.tag) };
   const form = one.form ? { 'multipart/form-data': { schema: formSchema(one.form.files, schema) } } : {};
   return {
     required: one.consumes ? true : one.body ? !one.body.safeParse({}).success : true,
@@ -187,54 +196,6 @@ function onWire(schema: Json): Json {
 }
 const isJson = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** A body that shows the shape: given examples and defaults first, else the least that the schema allows. */
-export function exampleOf(schema: Json, schemas: Schemas, depth = 0): unknown {
-  const given = schema.examples;
-  if (Array.isArray(given) && given.length) return given[0];
-  if ('default' in schema) return schema.default;
-  if (typeof schema.$ref === 'string')
-    return exampleOf(schemas[schema.$ref.split('/').at(-1) ?? ''] ?? {}, schemas, depth + 1);
-  if (Array.isArray(schema.enum)) return schema.enum[0];
-  if ('const' in schema) return schema.const;
-  const options = (schema.anyOf ?? schema.oneOf) as Json[] | undefined;
-  if (options?.[0]) return exampleOf(options[0], schemas, depth);
-  switch (schema.type) {
-    case 'object': {
-      const required = new Set((schema.required as string[] | undefined) ?? []);
-      const properties = Object.entries((schema.properties ?? {}) as Schemas).filter(
-        ([name]) => required.has(name) || depth === 0,
-      );
-      return Object.fromEntries(
-        properties.map(([name, inner]) => [name, exampleOf(inner, schemas, depth + 1)]),
-      );
-    }
-    case 'array':
-      return depth > 3 || !schema.items ? [] : [exampleOf(schema.items as Json, schemas, depth + 1)];
-    case 'string':
-      return text(schema);
-    case 'integer':
-    case 'number':
-      return typeof schema.minimum === 'number' && schema.minimum > 0 ? schema.minimum : 1;
-    case 'boolean':
-      return false;
-    default:
-      return null;
-  }
-}
-
-function text(schema: Json): string {
-  switch (schema.format) {
-    case 'date-time':
-      return '2026-01-31T09:00:00.000Z';
-    case 'email':
-      return 'mei@example.com';
-    case 'uri':
-      return 'https://example.com/hook';
-    default:
-      return 'text'.padEnd(Number(schema.minLength ?? 0), '.').slice(0, Number(schema.maxLength ?? 1_000));
-  }
-}
 
 const problemSchema: Json = {
   type: 'object',

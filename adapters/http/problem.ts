@@ -19,6 +19,9 @@ const STATUS: Record<RefusalKind, [number, string]> = {
   away: [503, 'Temporarily unavailable'],
 };
 
+export const titleOf = (status: number): string =>
+  Object.values(STATUS).find(([one]) => one === status)?.[1] ?? 'Internal error';
+
 export const errorCode = (reason: string): string =>
   `E_${reason.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '_')}`;
 

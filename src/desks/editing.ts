@@ -189,7 +189,8 @@ export const workflowInput = z
   .refine(
     ({ preset, steps, states }) => [preset, steps, states].filter((one) => one !== undefined).length === 1,
     { path: ['preset'], message: 'give either preset, or steps, or initial with states and moves' },
-  );
+  )
+  .meta({ example: { preset: 'support' } });
 
 function asWorkflow({ preset, steps, initial, states, moves }: z.output<typeof workflowInput>): Workflow {
   if (preset) return presetWorkflow(preset);

@@ -22,26 +22,34 @@ const ACTIONS = [
   'delete',
 ] as const;
 
-export const bulkInput = z.strictObject({
-  ids: z.array(z.string().min(1).max(64)).min(1).max(500),
-  action: z
-    .string()
-    .toLowerCase()
-    .pipe(z.enum(ACTIONS as readonly string[] as readonly [string]))
-    .meta({ description: `One of ${ACTIONS.join(', ')}.` }),
-  status: z.string().min(1).max(60).optional(),
-  resolutionNotes: z.string().trim().min(1).max(20_000).optional(),
-  notes: z.string().trim().max(4_000).optional(),
-  assigneeId: z.string().max(40).nullish(),
-  teamId: z.string().max(40).nullish(),
-  priority: priorityInput.optional(),
-  category: z.string().max(60).nullish(),
-  tags: tagList.optional(),
-  until: instant.nullish(),
-  into: z.string().min(1).max(64).optional(),
-  macroId: z.string().max(120).optional(),
-  ...commentInput.partial().shape,
-});
+export const bulkInput = z
+  .strictObject({
+    ids: z.array(z.string().min(1).max(64)).min(1).max(500),
+    action: z
+      .string()
+      .toLowerCase()
+      .pipe(z.enum(ACTIONS as readonly string[] as readonly [string]))
+      .meta({ description: `One of ${ACTIONS.join(', ')}.` }),
+    status: z.string().min(1).max(60).optional(),
+    resolutionNotes: z.string().trim().min(1).max(20_000).optional(),
+    notes: z.string().trim().max(4_000).optional(),
+    assigneeId: z.string().max(40).nullish(),
+    teamId: z.string().max(40).nullish(),
+    priority: priorityInput.optional(),
+    category: z.string().max(60).nullish(),
+    tags: tagList.optional(),
+    until: instant.nullish(),
+    into: z.string().min(1).max(64).optional(),
+    macroId: z.string().max(120).optional(),
+    ...commentInput.partial().shape,
+  })
+  .meta({
+    example: {
+      ids: ['TKT-000041', 'TKT-000042'],
+      action: 'resolve',
+      resolution_notes: 'Fixed by the rollout.',
+    },
+  });
 export type BulkInput = z.output<typeof bulkInput>;
 
 export type Outcome = { id: string } & ({ ticket: Ticket | null } | { refusal: Refusal });
