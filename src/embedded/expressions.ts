@@ -8,6 +8,7 @@ import { fault, unsupported } from './errors.ts';
 import { LOGIC } from './logic-expressions.ts';
 import { OBJECTS } from './object-expressions.ts';
 import type { Expression, Form, Scope } from './operators.ts';
+import { checkFieldPath } from './paths.ts';
 import { show } from './showing.ts';
 import { STRINGS } from './string-expressions.ts';
 import { field, isObject } from './values.ts';
@@ -16,7 +17,6 @@ const OPERATORS = new Map<string, Form>(
   Object.entries({ ...ARITHMETIC, ...ARRAYS, ...CONVERSIONS, ...DATES, ...LOGIC, ...OBJECTS, ...STRINGS }),
 );
 const REFUSED = new Set(['$function', '$accumulator', '$where']);
-const DOLLAR = "FieldPath field names may not start with '$'. Consider using $getField or $setField.";
 
 export function scopeOf(variables: Doc): Scope {
   return new Map(Object.keys(variables).map((name) => [name, { value: variables[name] }]));
@@ -45,7 +45,7 @@ function literalObject(expression: Doc, names: string[], scope: Scope): Expressi
   const parts = names.map((name) => {
     if (name.includes('.'))
       fault(16412, `FieldPath field names may not contain '.'. Consider using $getField or $setField.`);
-    if (name.startsWith('$')) fault(16410, DOLLAR);
+    checkFieldPath(name);
     return [name, compileExpression(expression[name], scope)] as const;
   });
   return (root) => {
@@ -86,8 +86,7 @@ function variable(name: string, scope: Scope): Expression {
 function fieldPath(parts: readonly string[]): Expression {
   const [first = '', ...rest] = parts;
   if (first === '' && rest.length === 0) fault(16872, "'$' by itself is not a valid FieldPath");
-  if (parts.includes('')) fault(15998, 'FieldPath field names may not be empty strings.');
-  if (parts.some((part) => part.startsWith('$'))) fault(16410, DOLLAR);
+  checkFieldPath(parts.join('.'));
   if (rest.length === 0) return (root) => through(root, first);
   return (root) => {
     let value = root;

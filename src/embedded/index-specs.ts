@@ -5,6 +5,7 @@ import { collator } from './collation.ts';
 import { type Doc, isDoc } from './documents.ts';
 import { bad, fault, unsupported } from './errors.ts';
 import { compileFilter } from './matching.ts';
+import { REFERENCE } from './paths.ts';
 import { show } from './showing.ts';
 import { equal, isNumber, toNumber, typeName } from './values.ts';
 import { words } from './words.ts';
@@ -18,7 +19,6 @@ const KNOWN_TO_MONGODB = new Set(
   prepareUnique dropDups originalSpec coarsestIndexedLevel finestIndexedLevel`),
 );
 const ABSENT = new Set(['2d', '2dsphere', '2dsphere_bucket', 'geoHaystack', 'columnstore']);
-const DOLLARS = ['$**', '$id', '$ref', '$db'];
 
 function cannot(message: string): never {
   fault(67, message);
@@ -30,7 +30,7 @@ function checkKey(key: unknown): asserts key is Doc {
   for (const [path, direction] of Object.entries(key)) {
     const parts = path.split('.');
     if (parts.includes('')) cannot('Index keys cannot contain an empty field.');
-    if (parts.some((part) => part.startsWith('$') && !DOLLARS.includes(part)))
+    if (parts.some((part) => part.startsWith('$') && part !== '$**' && !REFERENCE.has(part)))
       cannot(`Index key contains an illegal field name: field name starts with '$'. key: ${show(key)}`);
     if (ABSENT.has(String(direction))) unsupported(`an index of type ${direction}`);
     if (path.endsWith('$**') && direction !== 'text') unsupported('a wildcard index');

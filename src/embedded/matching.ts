@@ -5,7 +5,7 @@ import type { Doc } from './documents.ts';
 import { bad, fault, unsupported } from './errors.ts';
 import { compileExpression, scopeOf } from './expressions.ts';
 import { type Scope, truthy } from './operators.ts';
-import { reader } from './paths.ts';
+import { REFERENCE, reader } from './paths.ts';
 import { isRegex, toRegExp } from './regexes.ts';
 import { compileSchema } from './schema.ts';
 import { compileText } from './text.ts';
@@ -48,9 +48,6 @@ function all<T>(tests: readonly ((subject: T) => boolean)[]): (subject: T) => bo
     return true;
   };
 }
-
-/** The fields of a DBRef, which are fields like any other. */
-const REFERENCE = new Set(['$ref', '$id', '$db']);
 
 /** {$gt: 3} and the like, as opposed to a plain document to be equal to. */
 export function isOperatorDoc(value: unknown): value is Doc {

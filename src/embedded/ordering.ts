@@ -1,7 +1,7 @@
 // Sorting. An array sorts by its least element upwards and by its greatest downwards; an empty one before all else.
 import type { Doc } from './documents.ts';
 import { bad, fault } from './errors.ts';
-import { valuesAt } from './paths.ts';
+import { checkFieldPath, valuesAt } from './paths.ts';
 import { scoreOf } from './text.ts';
 import { type Collation, compare, field, isNumber, isObject, ORDER, toNumber, typeOf } from './values.ts';
 
@@ -68,10 +68,7 @@ function keyOf(path: string, spec: unknown, collation?: Collation): Key {
     if (!isNumber(spec)) fault(15974, `Illegal key in $sort specification: ${path}: ${String(spec)}`);
     fault(15975, '$sort key ordering must be 1 (for ascending) or -1 (for descending)');
   }
-  if (path === '' || path.split('.').includes(''))
-    fault(15998, 'FieldPath field names may not be empty strings.');
-  if (path.startsWith('$'))
-    fault(16410, `FieldPath field names may not start with '$'. Consider using $getField or $setField.`);
+  checkFieldPath(path);
   const sign = way > 0 ? 1 : -1;
   return { way: sign, read: fieldReader(path, sign, collation) };
 }

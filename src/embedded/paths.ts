@@ -1,5 +1,6 @@
 // Dotted paths. A query path looks through arrays it meets, an update path does not.
 import type { Doc } from './documents.ts';
+import { fault } from './errors.ts';
 import { field, isObject } from './values.ts';
 
 const INDEX = /^(0|[1-9]\d*)$/;
@@ -56,4 +57,18 @@ export function reader(path: string): (doc: Doc) => unknown[] {
     valuesAt(doc, parts, found);
     return found;
   };
+}
+
+const DOLLAR = "FieldPath field names may not start with '$'. Consider using $getField or $setField.";
+
+/** The fields of a DBRef, which are fields like any other. */
+export const REFERENCE: ReadonlySet<string> = new Set(['$ref', '$id', '$db']);
+
+/** Refuses what is no path of fields in a stage or an expression. */
+export function checkFieldPath(path: string): void {
+  if (path === '') fault(40352, 'FieldPath cannot be constructed with empty string');
+  if (path.endsWith('.')) fault(40353, "FieldPath must not end with a '.'.");
+  const parts = path.split('.');
+  if (parts.includes('')) fault(15998, 'FieldPath field names may not be empty strings.');
+  if (parts.some((part, i) => part.startsWith('$') && !(i > 0 && REFERENCE.has(part)))) fault(16410, DOLLAR);
 }

@@ -204,11 +204,14 @@ const STAGES = new Map<string, StageForm>([
 const FIRST = words('$collStats $indexStats $currentOp $listSessions $listLocalSessions $documents');
 for (const name of FIRST) if (!STAGES.has(name)) STAGES.set(name, special);
 
-function nameOf(stage: unknown): string {
+/** The name of a stage, which must be known, and may stand where it stands. */
+function nameOf(stage: unknown, at: number): string {
   if (!isObject(stage)) fault(14, "Each element of the 'pipeline' array must be an object");
   const [name = '', ...others] = Object.keys(stage);
   if (name === '' || others.length > 0)
     fault(40323, 'A pipeline stage specification object must contain exactly one field.');
+  if (!STAGES.has(name)) refuseStage(name);
+  if (at > 0 && FIRST.includes(name)) fault(40602, `${name} is only valid as the first stage in a pipeline.`);
   return name;
 }
 
@@ -216,10 +219,8 @@ function compile(stages: unknown, env: PipelineEnv): Stage {
   if (!Array.isArray(stages)) fault(14, "'pipeline' option must be specified as an array");
   const steps: Stage[] = [];
   for (let i = 0; i < stages.length; i++) {
-    const name = nameOf(stages[i]);
-    const form = STAGES.get(name) ?? refuseStage(name);
-    if (i > 0 && FIRST.includes(name))
-      fault(40602, `${name} is only valid as the first stage in a pipeline.`);
+    const name = nameOf(stages[i], i);
+    const form = STAGES.get(name) as StageForm;
     const spec = (stages[i] as Doc)[name];
     steps.push(name === '$sort' ? sorting(spec, env, keptAfter(stages, i)) : form(spec, env, compile, name));
   }
@@ -245,11 +246,8 @@ export function runPipeline(docs: Stream, stages: readonly unknown[], env: Pipel
 /** Refuses what no pipeline may be, before any document is read; $out and $merge may stand last. */
 export function validatePipeline(stages: readonly unknown[]): void {
   stages.forEach((stage, i) => {
-    const name = nameOf(stage);
-    if (!STAGES.has(name)) refuseStage(name);
-    if ((name === '$out' || name === '$merge') && i < stages.length - 1)
+    const name = nameOf(stage, i);
+    if (i < stages.length - 1 && STAGES.get(name) === elsewhere)
       fault(40601, `${name} can only be the final stage in the pipeline`);
-    if (i > 0 && FIRST.includes(name))
-      fault(40602, `${name} is only valid as the first stage in a pipeline.`);
   });
 }

@@ -4,7 +4,7 @@ import { fault } from './errors.ts';
 import { compileExpression, scopeOf } from './expressions.ts';
 import { compileFilter, type MatchEnv } from './matching.ts';
 import { truthy } from './operators.ts';
-import { getAt } from './paths.ts';
+import { checkFieldPath, getAt } from './paths.ts';
 import { matchedPosition } from './positions.ts';
 import { addLeaf, computed, excluded, included, type Leaf, newShape, type Shape } from './shapes.ts';
 import { keepScore } from './text.ts';
@@ -69,7 +69,7 @@ function projector({ shape, includes, excludes, id }: Plan): Projection {
 function collect(plan: Plan, spec: Doc, prefix: string, env: ProjectionEnv): void {
   for (const name of Object.keys(spec)) {
     const path = prefix + name;
-    checkPath(path);
+    checkFieldPath(path.endsWith('.$') && !env.stage ? path.slice(0, -2) : path);
     const value = spec[name];
     if (isNumber(value) || typeof value === 'boolean') flag(plan, path, truthy(value), env);
     else if (isObject(value) && Object.keys(value).length === 0) {
@@ -86,14 +86,6 @@ function collect(plan: Plan, spec: Doc, prefix: string, env: ProjectionEnv): voi
 }
 
 type Compute = Extract<Leaf, { kind: 'compute' }>['compute'];
-
-function checkPath(path: string): void {
-  if (path === '') fault(40352, 'FieldPath cannot be constructed with empty string');
-  if (path.endsWith('.')) fault(40353, "FieldPath must not end with a '.'.");
-  if (path.split('.').includes('')) fault(15998, 'FieldPath field names may not be empty strings.');
-  if (path.startsWith('$'))
-    fault(16410, "FieldPath field names may not start with '$'. Consider using $getField or $setField.");
-}
 
 function include(plan: Plan, path: string, expression = false): void {
   if (plan.excludes !== undefined) {

@@ -3,6 +3,7 @@ import { type Doc, isDoc } from './documents.ts';
 import { bad, fault, MongoFault } from './errors.ts';
 import { compileExpression, scopeOf } from './expressions.ts';
 import type { MatchEnv } from './matching.ts';
+import { checkFieldPath } from './paths.ts';
 import { compileProjection } from './projecting.ts';
 import { addLeaf, computed, newShape, type Shape } from './shapes.ts';
 import { show } from './showing.ts';
@@ -68,10 +69,7 @@ function addAll(shape: Shape, spec: Doc, prefix: string, env: MatchEnv): void {
   for (const name of Object.keys(spec)) {
     const path = prefix + name;
     const value = spec[name];
-    if (name === '' || path.split('.').includes(''))
-      fault(40352, 'FieldPath cannot be constructed with empty string');
-    if (name.startsWith('$'))
-      fault(16410, "FieldPath field names may not start with '$'. Consider using $getField or $setField.");
+    checkFieldPath(path);
     const nested = isDoc(value) && Object.keys(value).length > 0 && !Object.keys(value)[0]?.startsWith('$');
     if (nested) addAll(shape, value, `${path}.`, env);
     else addLeaf(shape, path, { kind: 'compute', compute: compileExpression(value, scope) });
@@ -86,8 +84,7 @@ function unsetting(spec: unknown, env: MatchEnv): Reshaping {
   for (const path of paths) {
     if (typeof path !== 'string')
       fault(31120, '$unset specification must be a string or an array containing only string values');
-    if (path.startsWith('$'))
-      fault(16410, "FieldPath field names may not start with '$'. Consider using $getField or $setField.");
+    checkFieldPath(path);
     projection[path] = 0;
   }
   return (

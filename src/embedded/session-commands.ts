@@ -6,6 +6,7 @@ import { fault } from './errors.ts';
 import { LARGEST_DOCUMENT } from './records.ts';
 import type { Command, Request } from './requests.ts';
 import { LARGEST_MESSAGE } from './wire.ts';
+import { words } from './words.ts';
 
 const VERSION = '8.0.0';
 const NEWEST_WIRE_VERSION = 25;
@@ -60,35 +61,26 @@ function serverStatus({ engine }: Request): Doc {
   };
 }
 
-function refuseAuthentication({ name }: Request): never {
-  fault(
-    18,
-    `${name}: the embedded engine has no users. Connect without credentials; its socket admits its own user only`,
-  );
-}
-
-function noReplicaSet(): never {
-  fault(76, 'not running with --replSet');
-}
-
 const always = (reply: Doc): Command => ({ run: () => reply });
+const all = (names: string, run: Command['run']): Record<string, Command> =>
+  Object.fromEntries(words(names).map((name) => [name, { run }]));
 
 export const SESSION_COMMANDS: Record<string, Command> = {
-  hello: { run: hello },
-  isMaster: { run: hello },
-  ismaster: { run: hello },
-  ping: always({ ok: 1 }),
-  buildInfo: { run: buildInfo },
-  buildinfo: { run: buildInfo },
+  ...all('hello isMaster ismaster', hello),
+  ...all('buildInfo buildinfo', buildInfo),
+  ...all('ping endSessions killSessions killAllSessions refreshSessions logout', () => ({ ok: 1 })),
+  ...all('saslStart saslContinue authenticate', ({ name }) =>
+    fault(18, `${name}: the embedded engine has no users, its socket admits its own user only`),
+  ),
+  ...all('replSetGetStatus replSetInitiate', () => fault(76, 'not running with --replSet')),
+  ...all('commitTransaction abortTransaction', () =>
+    fault(20, 'Transaction numbers are only allowed on a replica set member or mongos'),
+  ),
   serverStatus: { run: serverStatus },
   hostInfo: { run: () => ({ system: { currentTime: new Date(), hostname: hostname() }, os: {}, ok: 1 }) },
   connectionStatus: always({ authInfo: { authenticatedUsers: [], authenticatedUserRoles: [] }, ok: 1 }),
   whatsmyuri: { run: ({ connection }) => ({ you: connection.peer, ok: 1 }) },
   startSession: always({ ok: 1, timeoutMinutes: 30 }),
-  endSessions: always({ ok: 1 }),
-  killSessions: always({ ok: 1 }),
-  killAllSessions: always({ ok: 1 }),
-  refreshSessions: always({ ok: 1 }),
   getLog: always({ totalLinesWritten: 0, log: [], ok: 1 }),
   getCmdLineOpts: always({ argv: [], parsed: {}, ok: 1 }),
   getFreeMonitoringStatus: always({ state: 'disabled', ok: 1 }),
@@ -101,17 +93,5 @@ export const SESSION_COMMANDS: Record<string, Command> = {
       if (names.length === 0) fault(72, 'no option found to get');
       return { ...Object.fromEntries(names.map((name) => [name, known[name]])), ok: 1 };
     },
-  },
-  saslStart: { run: refuseAuthentication },
-  saslContinue: { run: refuseAuthentication },
-  authenticate: { run: refuseAuthentication },
-  logout: always({ ok: 1 }),
-  replSetGetStatus: { run: noReplicaSet },
-  replSetInitiate: { run: noReplicaSet },
-  commitTransaction: {
-    run: () => fault(20, 'Transaction numbers are only allowed on a replica set member or mongos'),
-  },
-  abortTransaction: {
-    run: () => fault(20, 'Transaction numbers are only allowed on a replica set member or mongos'),
   },
 };

@@ -18,6 +18,7 @@ describe('a projection', () => {
     ['keeps the order of the document', { l: 1, a: 1 }, { _id: 1, a: 1, l: doc.l }],
     ['includes inside a document', { 'b.c': 1 }, { _id: 1, b: { c: 2 } }],
     ['takes nested documents for paths', { b: { d: true } }, { _id: 1, b: { d: 3 } }],
+    ['includes the id of a reference', { 'r.$id': 1 }, { _id: 1 }],
     ['includes inside arrays, where scalars fall away', { 'e.x': 1 }, { _id: 1, e: [{ x: 1 }, { x: 2 }] }],
     ['leaves an empty document where a path leads nowhere', { 'b.z': 1 }, { _id: 1, b: {} }],
     ['excludes', { b: 0, l: 0, e: 0 }, { _id: 1, a: 1 }],
