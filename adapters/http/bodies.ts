@@ -4,6 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import express, { type Request, type RequestHandler, type Response } from 'express';
 import { invalid, Refusal } from '../../src/errors.ts';
 import { sendProblem } from './problem.ts';
+import { ordinaryJson } from './reading-json.ts';
 
 const WHOLE_MS = 20_000;
 /** A streamed body that brings less than this in so long is let go. */
@@ -11,10 +12,14 @@ const STEADY_MS = 15_000;
 const STEADY_BYTES = 1_024;
 const DEEPEST = 64;
 
-export const jsonBody = (limit: number): RequestHandler[] => [
-  onlyJson,
-  express.json({ limit, strict: false, verify: (_req, _res, bytes, charset) => check(bytes, charset) }),
-];
+export const jsonBody = (limit: number): RequestHandler[] => {
+  const verify = (_req: unknown, _res: unknown, bytes: Buffer, charset: string) => check(bytes, charset);
+  const general = express.json({ limit, strict: false, verify });
+  return [
+    ordinaryJson(limit, checkText, onlyJson),
+    (req, res, next) => (req.body === undefined ? general(req, res, next) : next()),
+  ];
+};
 
 const hasBody = ({ headers }: Request): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
