@@ -15,12 +15,12 @@ const ticketOf = (host: Host, { company, message }: Delivery): Promise<Ticket | 
 
 export async function drawPost(host: Host, delivery: Delivery): Promise<Drawing> {
   const { message, audience } = delivery;
-  if (message.comment) return speech(message.by, message.text, audience === 'internal' ? ':lock: ' : '');
+  if (message.comment) return speech(message.by, message.text, message.isNote ? ':lock: ' : '');
   const said = saying(message.text || message.title);
   if (audience !== 'public' || !message.ticket || message.news[0]?.event !== 'status') return said;
   const ticket = await ticketOf(host, delivery);
   if (ticket?.statusKind !== 'resolved') return said;
-  return requesterCard(await factsOf(host, ticket), message.text || 'This is resolved.');
+  return requesterCard(await factsOf(host, ticket), `${message.by} says that this is solved:`);
 }
 
 export async function drawNotice(host: Host, delivery: Delivery): Promise<Drawing> {

@@ -142,10 +142,17 @@ const GONE = new Set(['thread_not_found', 'message_not_found']);
 
 export const filesOf = (said: Said): string[] => (said.files ?? []).flatMap((file) => file.id ?? []);
 
+/** Of a line of Markdown, what one would read aloud. */
+const plainWords = (line: string): string =>
+  line
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/\\([\\*_~`[\]>#])|\*+|~~|`|^\s*(?:>|#+|-)\s+/g, '$1')
+    .trim();
+
 export function titleFrom(markdown: string, said: Said): string {
   const line = markdown
     .split('\n')
-    .map((one) => one.replace(/[*_~`>#]/g, '').trim())
+    .map((one) => plainWords(one))
     .find(Boolean);
   return clipPlain(line ?? said.files?.[0]?.name ?? 'A message without words', 200);
 }

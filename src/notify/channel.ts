@@ -62,6 +62,8 @@ export interface Message {
   ticket: TicketName | null;
   /** The comment that is posted, edited or deleted. */
   comment: string | null;
+  /** It is a word among agents. */
+  isNote?: true;
   by: string;
   at: Date;
   attachments: string[];

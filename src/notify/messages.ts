@@ -183,6 +183,7 @@ export function conversationMessage(kind: DeliveryKind, told: Told): Message {
     text: entry.comment || audience === 'internal' ? news.text || news.headline : news.headline,
     ticket: news.ticket,
     comment: entry.comment?.id ?? null,
+    ...(entry.comment?.audience === 'internal' ? { isNote: true } : {}),
     by: entry.by.name,
     at: entry.at,
     attachments: news.attachments,

@@ -126,8 +126,21 @@ describe('many workspaces, installed by OAuth', () => {
     const told = await ticketsOf('Slack workspace First needs attention');
     expect(told).toHaveLength(1);
     expect(told[0]?.assignee).not.toBeNull();
+    // What should have gone there meanwhile goes as soon as it can.
+    const [ticket] = await ticketsOf('From the first workspace');
+    await world.call('POST', `/api/v1/tickets/${ticket?._id}/comments`, {
+      as: await world.admin(),
+      body: { content: 'said while we were away', is_internal: false },
+    });
+    await world.drain();
+    const said = () => JSON.stringify(channel.messages).includes('said while we were away');
+    expect(said()).toBe(false);
     await install(team);
     expect(await state()).toBe('active');
+    await until('it is said', async () => {
+      await world.drain();
+      return said();
+    });
   });
 
   test('a workspace that removed the app is acknowledged and no longer heard', async () => {

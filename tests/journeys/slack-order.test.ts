@@ -189,6 +189,19 @@ describe('a thread with hundreds of answers', () => {
   }, 60_000);
 });
 
+describe('the title of a ticket from a message', () => {
+  test.each([
+    ['*VPN* is ~slow~ down, see <https://status.example|the page>', 'VPN is slow down, see the page'],
+    ['&gt; quoted\nsecond line', 'quoted'],
+    ['my_var_name is 2*3 `big`', 'my_var_name is 2*3 big'],
+    ['• first of a list', 'first of a list'],
+  ])('%s', async (text, title) => {
+    await desk.people.say(desk.ana, desk.requests, text);
+    await desk.settle();
+    await keyOf(title);
+  });
+});
+
 describe('a word to the bot', () => {
   test('below its own greeting is the request, not the greeting', async () => {
     const { people, ana, team } = desk;

@@ -122,4 +122,24 @@ describe('the card in the triage channel', () => {
       ['we look into it', false],
     ]);
   });
+
+  test('below the card a note bears a lock, and stays locked when it is edited; what the requester reads bears none', async () => {
+    const { key, id } = await filed('Marks');
+    const { body } = await desk.staff.sam.call('POST', `tickets/${id}/comments`, {
+      content: 'an inner word',
+      is_internal: true,
+    });
+    await desk.staff.sam.call('POST', `tickets/${id}/comments`, {
+      content: 'an open word',
+      is_internal: false,
+    });
+    await desk.settle();
+    await desk.staff.sam.call('PUT', `comments/${body.id}`, { content: 'a better inner word' });
+    await desk.settle();
+    const below = desk.read(desk.triage, desk.card(key).ts).map((one) => JSON.stringify(one.blocks));
+    expect(below.filter((one) => one.includes(':lock:'))).toEqual([
+      expect.stringContaining('a better inner word'),
+    ]);
+    expect(below.some((one) => one.includes('an open word'))).toBe(true);
+  });
 });
