@@ -1,16 +1,19 @@
 // Being told: the list, the mail, one message for several things, quiet hours, and leaving it all.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type MailSink, openMailSink } from '../support/mail-sink.ts';
-import { file, say, until } from '../support/talk.ts';
+import { openPeer, type Peer, peerChannel } from '../support/peer.ts';
+import { bind, file, receipts, say, until } from '../support/talk.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 let world: World;
 let mail: MailSink;
+let peer: Peer;
 let admin: string;
 const api = '/api/v1';
 beforeAll(async () => {
-  mail = await openMailSink();
+  [mail, peer] = await Promise.all([openMailSink(), openPeer()]);
   world = await openWorld({
+    channels: [peerChannel(peer.url, { kinds: ['post'] })],
     env: {
       SMTP_URL: mail.url,
       MAIL_FROM: 'Support <support@desk.example>',
@@ -23,6 +26,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await world?.close();
   await mail?.close();
+  await peer?.close();
 });
 
 interface Person {
@@ -131,3 +135,36 @@ test('a mailbox that is gone is final and stands in the receipts', async () => {
   expect(failed).toMatchObject({ surface: 'email', kind: 'notice', attempts: [{}] });
   expect(failed.error).toContain('no such mailbox');
 }, 40_000);
+
+test('a reply whose place is gone reaches the one who asked by mail, once, however often it is tried again', async () => {
+  const gil = await person('gil', 'customer');
+  const made = await world.call('POST', `${api}/tickets`, { as: gil.token, body: { title: 'Anybody?' } });
+  await bind(made.body, 'closed', 'public');
+  peer.manner = (one, _, res) => {
+    res.statusCode = one.place === 'closed' ? 410 : 200;
+    res.end();
+    return true;
+  };
+  await say(world, made.body, 'Here we are.');
+  const answers = () => lettersTo(gil).filter((letter) => plain(letter.raw).includes('Here we are.'));
+  await until(() => answers().length > 0, 20_000);
+  const failed = (await receipts(world, made.body)).find((one) => one.surface === 'peer');
+  expect(failed).toMatchObject({ state: 'failed', error: 'The place is gone.' });
+  const again = await world.call('POST', `${api}/deliveries/${failed?.id}/retry`, { as: admin });
+  expect(again.status).toBe(200);
+  await until(async () => {
+    const now = (await receipts(world, made.body)).find((one) => one.id === failed?.id);
+    return now?.state === 'failed' && now.attempts.length === 2;
+  }, 20_000);
+  await world.drain();
+  peer.manner = null;
+  expect(answers()).toHaveLength(1);
+  const all = await receipts(world, made.body);
+  expect(all.filter((one) => one.fallback_of_id === failed?.id)).toMatchObject([
+    { surface: 'email', state: 'sent' },
+  ]);
+  const history = await world.call('GET', `${api}/tickets/${made.body.id}/history?action=delivery_failed`, {
+    as: admin,
+  });
+  expect(history.body.items).toHaveLength(1);
+}, 60_000);

@@ -1,7 +1,7 @@
 // Processes that tests start, stop and kill: workers of a world, and a Redis of their own.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
@@ -62,6 +62,9 @@ export interface OwnRedis {
   kill: () => Promise<void>;
   start: () => Promise<void>;
   flush: () => Promise<void>;
+  /** Nothing can be written to its disk any more: it refuses to be changed. */
+  fill: () => Promise<void>;
+  clear: () => Promise<void>;
   close: () => Promise<void>;
 }
 
@@ -94,15 +97,25 @@ export async function openRedisServer(): Promise<OwnRedis> {
     await gone;
     child = null;
   };
+  const say = async (...commands: [string, ...string[]][]) => {
+    const client = new Redis(url);
+    for (const [name, ...rest] of commands) await client.call(name, ...rest);
+    client.disconnect();
+  };
   await start();
   return {
     url,
     start,
     kill,
-    flush: async () => {
-      const client = new Redis(url);
-      await client.flushall();
-      client.disconnect();
+    flush: () => say(['FLUSHALL']),
+    fill: async () => {
+      rmSync(path.join(dir, 'dump.rdb'), { force: true });
+      mkdirSync(path.join(dir, 'dump.rdb'));
+      await say(['CONFIG', 'SET', 'save', '1 1'], ['SET', 'last', 'words'], ['BGSAVE']);
+    },
+    clear: async () => {
+      rmSync(path.join(dir, 'dump.rdb'), { recursive: true });
+      await say(['CONFIG', 'SET', 'save', '']);
     },
     close: async () => {
       await kill();
