@@ -51,28 +51,33 @@ async function fallbackFor(
   failed: StoredDelivery,
   ticket: Ticket,
 ): Promise<StoredDelivery | null> {
-  const channel = channels.get(FALLBACK);
-  if (!channel || failed.surface === FALLBACK || failed.fallbackOf) return null;
+  if (failed.surface === FALLBACK || failed.fallbackOf) return null;
   const person =
     failed.kind === 'notice'
       ? failed.to.person
       : failed.kind === 'post' && failed.audience === 'public' && isOnlyWay(ticket, failed)
         ? { kind: ticket.requester.kind, id: ticket.requester.id }
         : undefined;
-  const at = person && (await channel.reach?.(failed.company, person));
-  if (!person || !at) return null;
-  return newDelivery(channel, {
-    _id: idFrom('fallback', failed._id),
-    ticket,
-    entry: failed.entry,
-    surface: FALLBACK,
-    to: { person, at },
-    message: failed.message,
-    lane: `${ticket._id}/${FALLBACK}:${person.id}`,
-    order: failed.order,
-    fallbackOf: failed._id,
-    at: failed.nextAttemptAt ?? failed.createdAt,
-  });
+  if (!person) return null;
+  // A thread may be gone while the person is still there.
+  for (const surface of failed.kind === 'post' ? [FALLBACK, failed.surface] : [FALLBACK]) {
+    const channel = channels.get(surface);
+    const at = await channel?.reach?.(failed.company, person);
+    if (!at) continue;
+    return newDelivery(channel, {
+      _id: idFrom('fallback', failed._id),
+      ticket,
+      entry: failed.entry,
+      surface,
+      to: { person, at },
+      message: failed.message,
+      lane: `${ticket._id}/${surface}:${person.id}`,
+      order: failed.order,
+      fallbackOf: failed._id,
+      at: failed.nextAttemptAt ?? failed.createdAt,
+    });
+  }
+  return null;
 }
 
 const isOnlyWay = ({ conversations }: Ticket, failed: Delivery) =>

@@ -94,9 +94,20 @@ describe('words on their way to Slack', () => {
     await desk.settle();
     const found = await mongoose.connection
       .collection('deliveries')
-      .findOne({ surface: 'slack', 'message.text': 'nobody will read this' });
+      .findOne({ surface: 'slack', 'message.text': 'nobody will read this', fallbackOf: null });
     expect(found).toMatchObject({ state: 'failed' });
     expect(String(found?.error)).toContain('is_archived');
+    // The thread is gone, she is not: she is told directly, and may answer there.
+    await until('she is told', async () => {
+      await desk.settle();
+      return desk.told(desk.ana).includes('nobody will read this');
+    });
+    const im = [...desk.team.channels.values()].find((one) => one.name === `im-${desk.ana.id}`);
+    const told = im?.messages.findLast((one) => JSON.stringify(one).includes('nobody will read this'));
+    await desk.people.say(desk.ana, im as never, 'I did', { thread: String(told?.ts) });
+    await desk.settle();
+    const { body } = await desk.staff.mei.call('GET', `tickets/${key}/comments`);
+    expect(body.items.at(-1)).toMatchObject({ content: 'I did', is_internal: false });
   });
 });
 
