@@ -111,7 +111,6 @@ export async function run(
       const patient = openRedis(REDIS_URL, log);
       stops.push(async () => patient.disconnect());
       const router = openRouter(log);
-      stops.push(router.stop);
       const workers = await startWorkers({
         queues,
         redis: patient,
@@ -144,7 +143,7 @@ export async function run(
           { name: 'files', everyMs: 60_000, run: () => sweepFiles(systemCtx({ log }, FIRST_COMPANY)) },
         ],
       });
-      stops.push(workers.stop);
+      stops.push(workers.stop, router.stop);
       drain = workers.drain;
     }
     started = true;

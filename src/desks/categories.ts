@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
 import { conflict, invalid, unknown } from '../errors.ts';
+import { renameInRouting } from '../routing/rules.ts';
 import { categoryWord, type Desk } from './desk.ts';
 import { findDesk, forgetDesks } from './desks.ts';
 import { categoryName, write } from './editing.ts';
@@ -82,6 +83,7 @@ export async function renameCategory(ctx: Ctx, id: string, to: string): Promise<
   );
   forgetDesks(desk.company);
   await renameInMacros(desk, name, to);
+  await renameInRouting(desk, name, to);
   return drawCategory(desk, to);
 }
 

@@ -34,11 +34,11 @@ export async function giveOut(
   return (await settle(entered, log, { now: await storeTime(), isOwn: true })).written;
 }
 
-async function routeNow(company: string, log: Logger): Promise<number> {
+async function routeNow(company: string, log: Logger, isLeaving: () => boolean): Promise<number> {
   let written = 0;
   let lost = 0;
   let known: Known | null = null;
-  for (let batches = 0; batches < MOST_BATCHES; ) {
+  for (let batches = 0; batches < MOST_BATCHES && !isLeaving(); ) {
     let batch: Batch | undefined;
     const given = await giveOut(company, log, async (book, now) => {
       known = await knownOr(known, book, now);
@@ -88,7 +88,7 @@ interface Underway {
 const underway = new Map<string, Underway>();
 
 /** One at a time in this process; what comes meanwhile is seen to afterwards. */
-function route(company: string, log: Logger): Promise<number> {
+function route(company: string, log: Logger, isLeaving: () => boolean): Promise<number> {
   const current = underway.get(company);
   if (current) {
     current.again = true;
@@ -100,8 +100,8 @@ function route(company: string, log: Logger): Promise<number> {
     try {
       do {
         mine.again = false;
-        written += await routeNow(company, log);
-      } while (mine.again);
+        written += await routeNow(company, log, isLeaving);
+      } while (mine.again && !isLeaving());
       return written;
     } finally {
       underway.delete(company);
@@ -133,8 +133,9 @@ const MOST_SEEN = 10_000;
 
 export function openRouter(log: Logger): Router {
   let stopped = false;
+  const isLeaving = () => stopped;
   const start = (company: string) => {
-    if (!stopped) quietly(log, route(company, log));
+    if (!stopped) quietly(log, route(company, log, isLeaving));
   };
   const idle = new Map<string, { until: number; ms: number }>();
   const round: Router['round'] = async ({ patient = false } = {}) => {
@@ -146,7 +147,7 @@ export function openRouter(log: Logger): Router {
       if (patient && known && known.until > performance.now()) continue;
       const desks = [...(await automaticRules(company)).keys()];
       const isDue = leaving.includes(company) || (desks.length > 0 && (await isAnyWaiting(company, desks)));
-      const given = isDue ? await route(company, log) : 0;
+      const given = isDue ? await route(company, log, isLeaving) : 0;
       const ms = Math.min(2 * (known?.ms ?? LEAST_IDLE_MS), MOST_IDLE_MS);
       if (isDue && !given) idle.set(company, { until: performance.now() + ms, ms });
       else idle.delete(company);

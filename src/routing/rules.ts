@@ -1,7 +1,7 @@
 // The routing rules of desks: read, set and taken back. A desk without one does what its company's `auto_assign` says.
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
-import { readCategory } from '../desks/desk.ts';
+import { type Desk, readCategory } from '../desks/desk.ts';
 import { desksOf, findDesk } from '../desks/desks.ts';
 import { invalid } from '../errors.ts';
 import { remembered } from '../memory.ts';
@@ -42,6 +42,19 @@ export async function setRouting(ctx: Ctx, ref: string, given: Rule): Promise<Ro
   await ruleCollection().updateOne({ _id: id }, { $set: set }, { upsert: true });
   await changed(ctx);
   return readRouting(ctx, id);
+}
+
+/** The rule goes on meaning the category that got another name. */
+export async function renameInRouting(
+  { id, company }: Pick<Desk, 'id' | 'company'>,
+  from: string,
+  to: string,
+): Promise<void> {
+  await ruleCollection().updateMany(
+    { _id: id, company, 'rule.categories.category': from },
+    { $set: { 'rule.categories.$[one].category': to } },
+    { arrayFilters: [{ 'one.category': from }] },
+  );
 }
 
 /** Back to what the company says. */

@@ -166,6 +166,10 @@ describe('a ticket', () => {
       expect(moves.body.total).toBe(1);
     }
     await staff.manager.call('DELETE', `workflows/${made.body.id}`);
+    const desk = (await staff.lead.call('GET', 'desks/TKT')).body;
+    await staff.manager.call('PATCH', `categories/${desk.id}.billing`, { name: 'Invoices' });
+    const renamed = (await staff.lead.call('GET', 'desks/TKT/routing')).body;
+    expect(renamed.categories).toEqual([{ category: 'Invoices', team_id: money, user_id: null, skills: [] }]);
   });
 
   test('that its holder closes makes room for the next in the queue', async () => {
