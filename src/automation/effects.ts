@@ -71,10 +71,17 @@ export async function effectOf(
       unprepared.push(error.message);
     }
   }
+  const moves = rule.then.some(movesTicket);
   const careful = deeds.map((deed) => sparingly(ctx, rule, entry, deed));
   return (now, desk) => {
     const problems = [...unprepared];
-    const drafts = draftsOf(ctx, careful, now, desk, (refusal) => problems.push(refusal.message));
+    const told = (refusal: Refusal) => problems.push(refusal.message);
+    let drafts = draftsOf(ctx, careful, now, desk, told);
+    if (moves && problems.length && drafts.some(isReply) && !drafts.some((draft) => draft.set?.status)) {
+      // A reply is not to tell of what could not be done.
+      drafts = drafts.filter((draft) => !isReply(draft));
+      problems.push('No reply: the status that it goes with was not to be had.');
+    }
     const did = [...describe(now, drafts), ...notices.map(({ notify }) => `told ${notify.join(', ')}`)];
     if (!drafts.length && !notices.length) return { drafts: [], did: [], problems };
     const [first, ...others] = notices.map(
@@ -88,6 +95,10 @@ export async function effectOf(
     return { drafts: [head, ...others, ...drafts], did, problems };
   };
 }
+
+const isReply = ({ comment }: TicketDraft): boolean => comment?.audience === 'public';
+const movesTicket = (action: RuleAction): boolean =>
+  action.do === 'resolve' || action.do === 'close' || (action.do === 'set' && action.status !== undefined);
 
 /** Who speaks in a template: whoever has the ticket, else the desk. */
 async function agentOf({ assignee, company, desk }: Ticket): Promise<string> {

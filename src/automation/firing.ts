@@ -4,7 +4,6 @@ import { storeNow } from '../clock.ts';
 import { type Ctx, systemCtx } from '../context.ts';
 import { findDesk } from '../desks/desks.ts';
 import { conflict, Refusal } from '../errors.ts';
-import type { Entry } from '../history/entry.ts';
 import type { Logger } from '../log.ts';
 import { isAway } from '../store.ts';
 import { change, type TicketDraft } from '../tickets/change.ts';
@@ -100,7 +99,7 @@ async function attempt(log: Logger, rule: StoredRule, ticket: Ticket, occasion: 
       const { drafts, did, problems } = effect(now, desk);
       const idle = problems.length ? 'failed' : 'nothing_to_do';
       decided = { key, reasons, did, problems, outcome: drafts.length ? 'fired' : idle };
-      return drafts.length ? drafts.map((draft) => marked(rule, entry, draft)) : null;
+      return drafts.length ? drafts.map((draft) => marked(rule, occasion, draft)) : null;
     },
     { follow: false, ...(seen === undefined ? {} : { seen }) },
   );
@@ -109,10 +108,10 @@ async function attempt(log: Logger, rule: StoredRule, ticket: Ticket, occasion: 
 }
 
 /** Every entry of a rule says which rules led to it. */
-function marked(rule: StoredRule, entry: Entry | null, draft: TicketDraft): TicketDraft {
+function marked(rule: StoredRule, { entry, key }: Occasion, draft: TicketDraft): TicketDraft {
   const facts = {
     ...{ rule: rule._id, name: rule.name, rules: [...chainOf(entry), rule._id] },
-    ...(entry ? { root: rootOf(entry), trigger: entry._id } : {}),
+    ...(entry ? { root: rootOf(entry), trigger: entry._id } : { root: `${rule._id}:${key}` }),
   };
   return { ...draft, facts: { ...draft.facts, ...facts } };
 }

@@ -71,6 +71,7 @@ const runs = new Schema({ _id: String }, { collection: 'automation_runs', strict
 runs.index({ company: 1, rule: 1, at: -1, _id: -1 });
 runs.index({ company: 1, rule: 1, outcome: 1, at: -1, _id: -1 });
 runs.index({ company: 1, rule: 1, ticket: 1, at: -1, _id: -1 });
+runs.index({ ticket: 1 });
 runs.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
 
 const ruleModel = plainModel('AutomationRule', rules);

@@ -1,6 +1,7 @@
 // Erasing a contact: name, addresses and numbers go from everywhere, the tickets stay. Inbound
 // messages and answers that are kept for a week lose them too. Another room that keeps words of people has its own step
 // here; each is repeatable, for a crash half-way has it done again.
+import { eraseFromRuns } from '../automation/erasing.ts';
 import { type Ctx, systemCtx } from '../context.ts';
 import { conflict } from '../errors.ts';
 import { emptyMessages } from '../inbox.ts';
@@ -46,7 +47,9 @@ async function finish(ctx: Ctx, id: string): Promise<void> {
     ...merges.flatMap((one) => one.emails),
   ];
   const erased: Erased = { company, ids, words: [...new Set(words)] };
-  await eraseFromMessages(erased, await eraseFromTickets(erased));
+  const tickets = await eraseFromTickets(erased);
+  await eraseFromMessages(erased, tickets);
+  await eraseFromRuns(tickets);
   await rewriteAnswers(company, (answer) => withoutPerson(answer, erased));
   const marks = [...erased.words, ...ids, ...identities.map((one) => one.externalId)];
   const seen = marks

@@ -116,6 +116,25 @@ describe('words of a rule', () => {
     ]);
   });
 
+  test('are not said when what they tell of could not be done', async () => {
+    const close = (then: object[]) => rules.make({ then: [{ do: 'reply', text: 'Closed.' }, ...then] });
+    const rule = await close([{ do: 'set', status: 'reopened' }, ADD('tried')]);
+    const id = await rules.file({}, staff.customer);
+    await relayed();
+    expect([await replies(id), (await rules.ticket(id)).tags]).toEqual([0, ['tried']]);
+    expect(await rules.runs(rule)).toMatchObject([
+      {
+        did: ['tags: nothing → tried'],
+        problems: [expect.stringContaining('new'), expect.stringContaining('No reply')],
+      },
+    ]);
+    await rules.clear();
+    await close([{ do: 'close' }]);
+    const closed = await rules.file({}, staff.customer);
+    await relayed();
+    expect([await replies(closed), (await rules.ticket(closed)).status]).toEqual([1, 'closed']);
+  });
+
   test('reach those whom it names, and nobody who is no agent', async () => {
     const friends = await formTeam('Friends');
     const friend = await hire(world, 'Fred', 'agent', { teams: [friends] });

@@ -194,6 +194,10 @@ describe('contacts', () => {
       phone_number: '+49 89 998877',
       notes: 'likes tea',
     });
+    await staff.admin.call('POST', 'workflows', {
+      ...{ name: 'Looks', when: { events: ['any'] }, then: [{ do: 'escalate' }] },
+      if: { field: 'requester.email', op: 'is_empty' },
+    });
     const key = await file(
       id,
       'Printer of Quentin Zauberberg',
@@ -207,6 +211,9 @@ describe('contacts', () => {
     await file(old, 'Older');
     await staff.agent.call('POST', `contacts/${old}/merge`, { into: id });
     await world.drain();
+    expect(
+      JSON.stringify(await mongoose.connection.collection('automation_runs').find().toArray()),
+    ).toContain('zauberberg');
     const late = await file(id, 'Late, not filed yet');
     const again = { 'idempotency-key': 'erased-later' };
     const asked = { title: 'Asked by quentin@zauberberg.example', requester: id };
@@ -232,6 +239,7 @@ describe('contacts', () => {
       'notifications',
       'inbox',
       'receipts',
+      'automation_runs',
     ]) {
       const text = JSON.stringify(await db.collection(room).find().toArray());
       expect({ room, found: text.match(/zauberberg|998877|q@old|likes tea|Quentin/i)?.[0] }).toEqual({
