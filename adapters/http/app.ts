@@ -7,6 +7,7 @@ import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
 import { traced } from '../../src/tracing.ts';
 import { inTime, jsonBody, steadily } from './bodies.ts';
+import type { Gate } from './crowd.ts';
 import { isForm } from './forms.ts';
 import { problems, sendProblem } from './problem.ts';
 import { type Edge, expressPath, type Route, serve } from './route.ts';
@@ -19,6 +20,7 @@ export interface AppOptions {
   bodyLimit: number;
   corsOrigins: string[];
   trustProxy: number;
+  gate: Gate;
   log: Logger;
   isDraining: () => boolean;
   /** Stores, indexes and the first administrator are still being seen to: nothing is read or written yet. */
@@ -43,7 +45,7 @@ export function buildApp(options: AppOptions): Express {
       }),
     );
   for (const { path, handler } of options.doors) app.use(path, handler);
-  mount(app, options.routes, jsonBody(options.bodyLimit), options.edge);
+  mount(app, options.routes, jsonBody(options.bodyLimit), options.edge, options.gate);
   app.use((req, _res, next) =>
     next(
       new Refusal(
@@ -99,7 +101,7 @@ const formOrJson = (json: RequestHandler[]): RequestHandler[] =>
   json.map((step) => (req, res, next) => (isForm(req) ? next() : step(req, res, next)));
 
 /** Grouped by path, so that a wrong method is told apart from a wrong path, and by room, so that few patterns are tried. */
-function mount(app: Express, routes: Route[], json: RequestHandler[], edge: Edge): void {
+function mount(app: Express, routes: Route[], json: RequestHandler[], edge: Edge, gate: Gate): void {
   const rooms = new Map<string, Map<string, Route[]>>();
   for (const one of routes) {
     const room = /^\/api\/v1\/[^/]+/.exec(one.path)?.[0] ?? '/';
@@ -118,7 +120,7 @@ function mount(app: Express, routes: Route[], json: RequestHandler[], edge: Edge
           named(one),
           one.consumes || one.form ? steadily() : inTime(),
           ...(one.consumes ? [] : one.form ? formOrJson(json) : json),
-          spanned(one, serve(one, edge)),
+          gated(one, gate, spanned(one, serve(one, edge))),
         );
       spot.all((req, res) => {
         const methods = ones.map((one) => one.method.toUpperCase());
@@ -131,6 +133,13 @@ function mount(app: Express, routes: Route[], json: RequestHandler[], edge: Edge
     app.use(room, router);
   }
 }
+
+/** What takes its time by its nature (streams, files) and what has its own limits (signing in) is not counted. */
+const gated = (one: Route, gate: Gate, handler: RequestHandler): RequestHandler =>
+  one.deed === 'anyone' || one.consumes || one.produces
+    ? handler
+    : (req, res, next) =>
+        isForm(req) ? handler(req, res, next) : gate.through(async () => handler(req, res, next));
 
 const spanned =
   (one: Route, handler: RequestHandler): RequestHandler =>

@@ -1,5 +1,6 @@
 // The REST API: its server, from listening to draining.
-import { createServer } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type RequestHandler, Router } from 'express';
 import { collectDefaultMetrics, Histogram } from 'prom-client';
@@ -9,7 +10,9 @@ import type { Logger } from '../../src/log.ts';
 import { metrics } from '../../src/metrics.ts';
 import { buildApp } from './app.ts';
 import { identifier } from './auth.ts';
+import { crowded, openGate } from './crowd.ts';
 import { docPages } from './docs.ts';
+import { problemOf } from './problem.ts';
 import { BOARD, type BoardQueue, queueBoard } from './queues.ts';
 import { allRoutes } from './routes.ts';
 import { openStreams } from './stream.ts';
@@ -51,6 +54,22 @@ function requestSeconds(): Histogram<'method' | 'route' | 'status'> {
   });
 }
 
+/** Signing in has limits of its own, and monitoring and Slack are always answered. */
+const isCrowd = (url = ''): boolean => /^\/api\/v1\/(?!auth\/)/.test(url);
+
+/** Before anything is done for them: turning a flood away must cost next to nothing. */
+function sendAway(res: ServerResponse): void {
+  const refusal = crowded();
+  const id = randomUUID();
+  res.writeHead(503, {
+    'Content-Type': 'application/problem+json; charset=utf-8',
+    'Retry-After': String(refusal.retryAfter),
+    'X-Request-Id': id,
+    'X-Content-Type-Options': 'nosniff',
+  });
+  res.end(JSON.stringify(problemOf(refusal, id)));
+}
+
 export async function startHttp({
   config,
   log,
@@ -65,6 +84,7 @@ export async function startHttp({
   const streams = openStreams(log, identify);
   let draining = false;
   const late = Router();
+  const gate = openGate();
   const app = buildApp({
     edge: { log, now, identify },
     routes: allRoutes({ config, checks, registry: metrics, isDraining: () => draining }, [streams.route]),
@@ -80,6 +100,7 @@ export async function startHttp({
         .map((one) => one.trim())
         .filter(Boolean) ?? [],
     trustProxy: config.TRUST_PROXY,
+    gate,
     log,
     isDraining: () => draining,
     isStarting,
@@ -94,7 +115,7 @@ export async function startHttp({
       keepAliveTimeout: 10_000,
       connectionsCheckingInterval: 5_000,
     },
-    app,
+    (req, res) => (gate.isShut() && isCrowd(req.url) ? sendAway(res) : app(req, res)),
   );
   // All of them, or app.ts could not refuse too many: a request without its last headers is another request.
   server.maxHeadersCount = 0;
