@@ -15,7 +15,8 @@ import {
   select,
   within,
 } from './elements.ts';
-import { clip, clipPlain, escaped, split, toSlack } from './text.ts';
+import { toSlack } from './mrkdwn.ts';
+import { clip, clipPlain, escaped, split } from './text.ts';
 
 export interface StatusWord {
   name: string;

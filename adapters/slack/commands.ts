@@ -8,8 +8,9 @@ import type { Call } from './call.ts';
 import { context, section } from './elements.ts';
 import { factsOf, factsOfAll } from './facts.ts';
 import type { Host } from './host.ts';
+import { toMarkdown } from './mrkdwn.ts';
 import { profile } from './profiles.ts';
-import { escaped, toMarkdown } from './text.ts';
+import { escaped } from './text.ts';
 import { namesIn, whoIs } from './who.ts';
 
 /** Does this open the form for a new ticket? Then nothing is stored: Slack allows three seconds for it. */

@@ -97,7 +97,10 @@ export function manifest(publicUrl: string, socketMode: boolean): Record<string,
         input_parameters: {
           title: { type: 'string', title: 'Title', is_required: true },
           description: { type: 'string', title: 'Description', is_required: false },
+          desk: { type: 'string', title: 'Desk (its key)', is_required: false },
+          category: { type: 'string', title: 'Category', is_required: false },
           priority: { type: 'string', title: 'Priority', is_required: false },
+          private: { type: 'boolean', title: 'Private', is_required: false },
           requester: { type: 'slack#/types/user_id', title: 'Requester', is_required: false },
         },
         output_parameters: {

@@ -18,6 +18,7 @@ import { hearEvents } from './events.ts';
 import { clientOptions, type Host, type Installed, openHost, slackLog } from './host.ts';
 import { BOT_SCOPES } from './manifest.ts';
 import { hearShortcuts } from './shortcuts.ts';
+import { hearSteps } from './steps.ts';
 import { hearForms } from './submissions.ts';
 import { escaped } from './text.ts';
 
@@ -68,6 +69,7 @@ export async function openSlack({ config, log, first, now }: SlackOptions): Prom
 
 function hearAll(app: BoltApp, host: Host): void {
   hearShortcuts(app, host);
+  hearSteps(app, host);
   hearActions(app, host);
   hearForms(app, host);
   hearEvents(app, host);

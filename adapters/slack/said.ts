@@ -3,8 +3,9 @@ import { Refusal } from '../../src/errors.ts';
 import { member } from '../../src/people/members.ts';
 import type { Conversation } from '../../src/tickets/ticket.ts';
 import { type Host, type Room, slackError } from './host.ts';
+import { toMarkdown } from './mrkdwn.ts';
 import { known } from './profiles.ts';
-import { clipPlain, toMarkdown } from './text.ts';
+import { clipPlain } from './text.ts';
 import { namesIn } from './who.ts';
 
 /** As events and `conversations.replies` give it. */

@@ -15,7 +15,7 @@ import { attachFiles } from './files.ts';
 import { fileFromMessage } from './filing.ts';
 import { deskIn, originIn, refusedFields, submissionIn } from './forms.ts';
 import type { Host } from './host.ts';
-import { toMarkdown } from './text.ts';
+import { toMarkdown } from './mrkdwn.ts';
 
 /** Slack waits three seconds in all: what cannot be checked by then is kept, and what is wrong with it told later. */
 const CHECK_WITHIN_MS = 1_500;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { clip, escaped, link, split, toMarkdown, toSlack } from '../../adapters/slack/text.ts';
+import { toMarkdown, toSlack } from '../../adapters/slack/mrkdwn.ts';
+import { clip, escaped, link, split } from '../../adapters/slack/text.ts';
 
 describe('what a user wrote stays what a user wrote', () => {
   test.each([

@@ -82,13 +82,35 @@ describe('ways in', () => {
         inputs,
       });
     await step({ title: 'From a workflow', requester: ana.id, priority: 'P2' }, 'Fx1');
-    await step({ title: '' }, 'Fx2');
     await desk.settle();
     expect((await desk.tickets()).at(-1)).toMatchObject({ title: 'From a workflow', priority: 'high' });
-    const functions = [...slack.state.functions].sort((a, b) => Number(b.done) - Number(a.done));
+    await step({ title: '' }, 'Fx2');
+    await step({ title: 'On no desk', desk: 'NONE' }, 'Fx3');
+    await step(
+      {
+        title: `A *laptop* for <@${ana.id}> &amp; me`,
+        description: 'see <https://desk.example/faq|this>',
+        private: true,
+      },
+      'Fx4',
+    );
+    await people.event(team, { type: 'function_executed', function: { callback_id: 'another' }, inputs: {} });
+    await desk.settle();
+    expect((await desk.tickets()).at(-1)).toMatchObject({
+      title: 'A laptop for @Ana Lima & me',
+      description: 'see [this](https://desk.example/faq)',
+      private: true,
+    });
+    const functions = [...slack.state.functions].sort(
+      (a, b) =>
+        Number(b.done) - Number(a.done) ||
+        String(a.function_execution_id).localeCompare(String(b.function_execution_id)),
+    );
     expect(functions).toMatchObject([
       { done: true, function_execution_id: 'Fx1', outputs: { ticket_key: expect.stringMatching(/^TKT-/) } },
+      { done: true, function_execution_id: 'Fx4' },
       { done: false, function_execution_id: 'Fx2' },
+      { done: false, function_execution_id: 'Fx3' },
     ]);
   });
 });
