@@ -50,8 +50,11 @@ const isEmpty = (value: Value): boolean =>
 /** Does a leaf hold of this value? What is not there is empty: it contains nothing and equals nothing. */
 export function compare({ op, value: wanted }: Leaf, value: Value, kind: Kind): boolean {
   const as = kind === 'word' || kind === 'rank' ? word : plain;
-  const some = (fits: (text: string, part: string) => boolean) =>
-    !isEmpty(value) && listOf(wanted).some((part) => fits(plain(value), plain(part)));
+  const some = (fits: (text: string, part: string) => boolean) => {
+    if (isEmpty(value)) return false;
+    const text = plain(value);
+    return listOf(wanted).some((part) => fits(text, plain(part)));
+  };
   const has = (part: unknown) => listOf(value).some((one) => word(one) === word(part));
   const equal = () => !isEmpty(value) && listOf(wanted).some((one) => as(one) === as(value));
   switch (op) {

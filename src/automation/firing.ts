@@ -12,7 +12,7 @@ import { evaluate, type Reason } from './condition.ts';
 import { effectOf } from './effects.ts';
 import type { Facts } from './fields.ts';
 import type { Outcome, StoredRule } from './model.ts';
-import { chainOf, LONGEST_CHAIN, rootOf } from './rule.ts';
+import { chainOf, LONGEST_CHAIN, MOST_FIRINGS, rootOf } from './rule.ts';
 
 /** What set a rule off: an entry, or the passing of time. */
 export interface Occasion extends Pick<Facts, 'entry' | 'by' | 'calendar'> {
@@ -99,12 +99,31 @@ async function attempt(log: Logger, rule: StoredRule, ticket: Ticket, occasion: 
       const { drafts, did, problems } = effect(now, desk);
       const idle = problems.length ? 'failed' : 'nothing_to_do';
       decided = { key, reasons, did, problems, outcome: drafts.length ? 'fired' : idle };
-      return drafts.length ? drafts.map((draft) => marked(rule, occasion, draft)) : null;
+      if (!drafts.length) return null;
+      const { ruleFirings, isOver, isFirstOver } = counted(now, at);
+      const set = { ruleFirings };
+      if (isOver) decided = { ...decided, did: [], problems: [TOO_OFTEN], outcome: 'stopped' };
+      if (isFirstOver) return marked(rule, occasion, { ...STOP_LINE, set });
+      if (isOver) return null;
+      const [head, ...rest] = drafts;
+      return [{ ...head, set } as TicketDraft, ...rest].map((draft) => marked(rule, occasion, draft));
     },
     { follow: false, ...(seen === undefined ? {} : { seen }) },
   );
   const wasDone = decided.outcome === 'fired' && after.seq === on;
   return { ...decided, ticket: after, ...(wasDone && rule.runOnce ? { outcome: 'already' } : {}) };
+}
+
+const HOUR = 3_600_000;
+const TOO_OFTEN = `Stopped: rules fired more than ${MOST_FIRINGS} times on this ticket within an hour.`;
+const STOP_LINE = { action: 'rule_applied', facts: { stopped: true }, notes: TOO_OFTEN } as const;
+
+/** One more firing, and whether it is one too many. */
+function counted({ ruleFirings: before }: Ticket, at: Date) {
+  const isFresh = before && at.getTime() - before.since.getTime() < HOUR;
+  const ruleFirings = isFresh ? { since: before.since, count: before.count + 1 } : { since: at, count: 1 };
+  const { count } = ruleFirings;
+  return { ruleFirings, isOver: count > MOST_FIRINGS, isFirstOver: count === MOST_FIRINGS + 1 };
 }
 
 /** Every entry of a rule says which rules led to it. */

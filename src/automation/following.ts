@@ -66,5 +66,5 @@ function asLeftBy({ seq }: Entry, stored: StoredTicket, entries: readonly Entry[
 function again(ticket: Ticket, { _id: key }: Entry, { facts }: Entry): Fired {
   const words = (fact: unknown) => (Array.isArray(fact) ? fact.map(String) : []);
   const told = { did: words(facts?.did), problems: words(facts?.problems) };
-  return { ticket, key, outcome: 'fired', reasons: [], ...told };
+  return { ticket, key, outcome: facts?.stopped ? 'stopped' : 'fired', reasons: [], ...told };
 }

@@ -9,6 +9,8 @@ const MOST_DEPTH = 6;
 const MOST_LEAVES = 60;
 /** A chain of rules that set each other off is cut here. */
 export const LONGEST_CHAIN = 5;
+/** And a circle that leads through others (routing, a hook that calls back): so many firings on a ticket in an hour. */
+export const MOST_FIRINGS = 60;
 
 export interface Leaf {
   field: string;

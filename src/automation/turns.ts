@@ -6,7 +6,7 @@ import { together } from '../batch.ts';
 import { storeTime } from '../clock.ts';
 import { Refusal } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { onlyDuplicates } from '../store.ts';
+import { isAway, onlyDuplicates } from '../store.ts';
 import type { Write } from '../table.ts';
 import { openAfter, placeOf } from '../tickets/due.ts';
 import { entriesOf, load } from '../tickets/find.ts';
@@ -95,11 +95,28 @@ export async function takeTurns(log: Logger): Promise<number> {
       .toArray();
     let moved = 0;
     for (let from = 0; from < rows.length; from += ABREAST) {
-      const done = rows.slice(from, from + ABREAST).map((row) => settle(log, row, now));
+      const done = rows.slice(from, from + ABREAST).map((row) => settleOr(log, row, now));
       moved += (await Promise.all(done)).filter(Boolean).length;
     }
     settled += moved;
     if (rows.length < BATCH || !moved || performance.now() - began > LONGEST_MS) return settled;
+  }
+}
+
+/** A row that cannot be settled does not hold up those behind it. */
+async function settleOr(log: Logger, row: StoredTurn, now: Date): Promise<boolean> {
+  try {
+    return await settle(log, row, now);
+  } catch (error) {
+    if (isAway(error)) throw error;
+    log.error(
+      { err: error, rule: row.rule, ticket: row.ticket },
+      'a rule of time could not look at a ticket',
+    );
+    const at = new Date(now.getTime() + LOOK_AGAIN_MS);
+    return (
+      (await turnCollection().updateOne({ _id: row._id, at: row.at }, { $set: { at } })).modifiedCount > 0
+    );
   }
 }
 

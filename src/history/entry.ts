@@ -100,6 +100,7 @@ export const QUIET_FIELDS: ReadonlySet<string> = new Set([
   'lastReplyAt',
   'replies',
   'ruleReplies',
+  'ruleFirings',
   'autoCloseAt',
   'assignedAt',
   'mergedFrom',

@@ -82,6 +82,8 @@ export interface Ticket {
   replies: number;
   /** When each automation rule last replied: none repeats itself too soon. */
   ruleReplies?: Record<string, Date>;
+  /** How often automation rules fired on it since then: a circle that leads through others is cut as well. */
+  ruleFirings?: { since: Date; count: number };
   lastReplyAt: Date | null;
   firstRespondedAt: Date | null;
   resolvedAt: Date | null;

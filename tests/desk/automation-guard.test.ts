@@ -1,6 +1,7 @@
 // What rules may not do: set each other off for ever, answer machines, say the same thing again and again.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
+import { change } from '../../src/tickets/change.ts';
 import { addComment } from '../../src/tickets/comments.ts';
 import { check } from '../support/checker.ts';
 import { ADD, byRules, relayed, rulesOf } from '../support/rules.ts';
@@ -71,6 +72,32 @@ describe('rules that set each other off', () => {
     ]);
     expect(await rules.runs(ids[5] ?? '', '&outcome=stopped')).toHaveLength(1);
   });
+});
+
+test('a circle that leads through others is cut too, with one line, and a new hour begins anew', async () => {
+  const rule = await rules.make({
+    when: { events: ['priority_change'] },
+    if: { field: 'priority', op: 'equals', value: 'high' },
+    then: [{ do: 'set', priority: 'low' }],
+  });
+  const id = await rules.file({ priority: 'low' });
+  const somebodyElse = async () => {
+    await change(system(), id, () => ({ action: 'priority_change', set: { priority: 'high' } }));
+    await relayed();
+  };
+  await somebodyElse();
+  const count = (count: number, since = new Date()) =>
+    change(system(), id, () => ({ action: 'update', set: { ruleFirings: { since, count } } }));
+  await count(59);
+  for (let n = 0; n < 4; n++) await somebodyElse();
+  expect((await byRules(id)).filter((entry) => entry.facts?.stopped)).toHaveLength(1);
+  expect((await rules.ticket(id)).priority).toBe('high');
+  const outcomes = (await rules.runs(rule, '&outcome=fired&outcome=stopped')).map((run) => run.outcome);
+  expect(outcomes.sort()).toEqual(['fired', 'fired', 'stopped', 'stopped', 'stopped']);
+  await count(99, new Date(Date.now() - 2 * 3_600_000));
+  await change(system(), id, () => ({ action: 'priority_change', set: { priority: 'medium' } }));
+  await somebodyElse();
+  expect((await rules.ticket(id)).priority).toBe('low');
 });
 
 describe('words of a rule', () => {
