@@ -182,7 +182,7 @@ export function create(catalogue: Catalogue, database: string, name: string, opt
     name,
     uuid: new UUID().toHexString(),
     options,
-    indexes: [prepareIndex(takeId(catalogue), spec, [false], false)],
+    indexes: [prepareIndex(takeId(catalogue), spec)],
     indexed: null,
     validator: undefined,
     records: { prefix, ...rangeOf(prefix) },

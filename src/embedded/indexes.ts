@@ -40,8 +40,9 @@ export type Index = {
 
 export type Keys = { keys: Buffer[]; multikey: boolean[] | null; shortened: boolean };
 
-export function prepareIndex(id: number, spec: Doc, multikey: boolean[], shortened: boolean): Index {
+export function prepareIndex(id: number, spec: Doc, known?: boolean[], shortened = false): Index {
   const key = spec.key as Doc;
+  const multikey = known ?? Object.keys(key).map(() => false);
   const fields = Object.keys(key);
   const text = Object.values(key).includes('text');
   const weights = Object.entries((spec.weights ?? {}) as Doc).map(([name, weight]): [string, number] => [

@@ -26,12 +26,7 @@ function declare(catalogue: Catalogue, c: Collection, wanted: readonly unknown[]
   for (const each of wanted) {
     const spec = normalise(c, each);
     if (isThere(c, spec)) continue;
-    const index = prepareIndex(
-      takeId(catalogue),
-      spec,
-      Object.keys(spec.key as object).map(() => false),
-      false,
-    );
+    const index = prepareIndex(takeId(catalogue), spec);
     index.building = true;
     c.indexes.push(index);
     added.push(index);

@@ -3,7 +3,8 @@ import { ObjectId } from 'bson';
 import { type Collection, create, drop, find, rename, saveCollection, takeId } from './catalogue.ts';
 import { changeRecord } from './changing.ts';
 import { type Doc, decode, isDoc } from './documents.ts';
-import { fault } from './errors.ts';
+import { bad, fault } from './errors.ts';
+import { compileExpression } from './expressions.ts';
 import { read } from './finding.ts';
 import { prepareIndex } from './indexes.ts';
 import { collectionFor, insertDoc, insertRaw } from './inserting.ts';
@@ -70,15 +71,7 @@ async function replaceCollection(
   const fresh: Collection = await writer.write(() => {
     const old = find(catalogue, database, collection);
     const c = create(catalogue, database, passing, old?.options ?? {});
-    for (const { spec, multikey } of old?.indexes.slice(1) ?? [])
-      c.indexes.push(
-        prepareIndex(
-          takeId(catalogue),
-          spec,
-          multikey.map(() => false),
-          false,
-        ),
-      );
+    for (const { spec } of old?.indexes.slice(1) ?? []) c.indexes.push(prepareIndex(takeId(catalogue), spec));
     saveCollection(catalogue, c);
     return c;
   });
@@ -99,32 +92,30 @@ async function replaceCollection(
   });
 }
 
-type Merging = {
-  target: Target;
-  on: string[];
-  matched: unknown;
-  otherwise: unknown;
-  variables: Doc | undefined;
-};
+type Merging = { target: Target; on: string[]; matched: unknown; otherwise: unknown; variables: Doc };
 
-function mergingOf(spec: unknown, database: string): Merging {
-  if (typeof spec === 'string')
-    return {
-      target: targetOf(spec, database),
-      on: ['_id'],
-      matched: 'merge',
-      otherwise: 'insert',
-      variables: undefined,
-    };
+const MATCHED = ['merge', 'replace', 'keepExisting', 'fail'];
+const OTHERWISE = ['insert', 'discard', 'fail'];
+
+function mergingOf(given: unknown, database: string): Merging {
+  const spec = typeof given === 'string' ? { into: given } : given;
   if (!isDoc(spec)) fault(51182, '$merge requires a string or object argument');
-  const on = spec.on === undefined ? ['_id'] : ((Array.isArray(spec.on) ? spec.on : [spec.on]) as string[]);
-  return {
-    target: targetOf(spec.into, database),
-    on,
-    matched: spec.whenMatched ?? 'merge',
-    otherwise: spec.whenNotMatched ?? 'insert',
-    variables: isDoc(spec.let) ? spec.let : undefined,
-  };
+  const {
+    into,
+    on = '_id',
+    whenMatched: matched = 'merge',
+    whenNotMatched: otherwise = 'insert',
+    ...others
+  } = spec;
+  const { let: variables = {}, ...unknown } = others;
+  for (const name of Object.keys(unknown)) fault(40415, `BSON field '$merge.${name}' is an unknown field.`);
+  if (!Array.isArray(matched) && !MATCHED.includes(String(matched)))
+    bad(`Enumeration value '${matched}' for field '$merge.whenMatched' is not a valid value.`);
+  if (!OTHERWISE.includes(String(otherwise)))
+    bad(`Enumeration value '${otherwise}' for field '$merge.whenNotMatched' is not a valid value.`);
+  if (!isDoc(variables)) fault(14, "BSON field '$merge.let' is the wrong type, expected type 'object'");
+  const paths = Array.isArray(on) ? on.map(String) : [String(on)];
+  return { target: targetOf(into, database), on: paths, matched, otherwise, variables };
 }
 
 async function mergeInto(request: Request, spec: unknown, rows: Buffer[]): Promise<void> {
@@ -153,7 +144,7 @@ function mergeOne(
   doc: Doc,
   around: ReturnType<typeof surroundings>,
 ): void {
-  const { target, on, matched, otherwise } = merging;
+  const { target, on, matched, otherwise, variables } = merging;
   const c = collectionFor(engine.catalogue, target.database, target.collection);
   const whole = doc._id === undefined ? { _id: new ObjectId(), ...doc } : doc;
   const filter: Doc = {};
@@ -172,20 +163,17 @@ function mergeOne(
       });
     const before = decode(raw);
     const { _id, ...fields } = whole;
-    const spec = Array.isArray(matched)
-      ? matched
-      : matched === 'replace'
-        ? { ...whole, _id: before._id }
-        : { $set: fields };
-    if (!Array.isArray(matched) && matched !== 'replace' && Object.keys(fields).length === 0) return;
-    const env = { ...around, filter, constants: Array.isArray(matched) ? { new: whole } : undefined };
-    changeRecord(engine, c, record, before, compileUpdate(spec, env), {});
+    if (matched === 'merge' && Object.keys(fields).length === 0) return;
+    const spec = matched === 'replace' ? { ...whole, _id: before._id } : { $set: fields };
+    const values = Object.keys(variables).map((name) => [
+      name,
+      compileExpression(variables[name], around.scope)(whole),
+    ]);
+    const env = { ...around, filter, constants: { new: whole, ...Object.fromEntries(values) } };
+    changeRecord(engine, c, record, before, compileUpdate(Array.isArray(matched) ? matched : spec, env), {});
     return;
   }
   if (otherwise === 'fail')
-    fault(
-      13113,
-      '$merge could not find a matching document in the target collection for at least one document in the source collection',
-    );
+    fault(13113, '$merge could not find a matching document in the target collection for a document');
   if (otherwise === 'insert') insertDoc(engine.catalogue, c, whole);
 }
