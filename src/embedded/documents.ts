@@ -60,46 +60,35 @@ function textAt(raw: Buffer, from: number, to: number): string {
   return text;
 }
 
+/** Sizes of the types whose values are all of one size, and what the others take beside the length they begin with. */
+const FIXED = new Map([
+  ...[6, 10, 127, 255].map((type) => [type, 0] as const),
+  [8, 1],
+  [16, 4],
+  [7, 12],
+  [19, 16],
+]);
+for (const type of [1, 9, 17, 18]) FIXED.set(type, 8);
+const BESIDE = new Map([
+  ...[2, 13, 14].map((type) => [type, 4] as const),
+  [3, 0],
+  [4, 0],
+  [15, 0],
+  [5, 5],
+  [12, 16],
+]);
+const SIZES = Int8Array.from({ length: 256 }, (_, type) => FIXED.get(type) ?? -1);
+const BEYOND = Int8Array.from({ length: 256 }, (_, type) => BESIDE.get(type) ?? -1);
+const REGEX = 11;
+
 /** The number of bytes that a value of this type takes at `at`; throws for a type that BSON does not have. */
 function sizeOf(raw: Buffer, type: number, at: number): number {
-  switch (type) {
-    case 1:
-    case 9:
-    case 17:
-    case 18:
-      return 8;
-    case 2:
-    case 13:
-    case 14:
-      return 4 + raw.readInt32LE(at);
-    case 3:
-    case 4:
-    case 15:
-      return raw.readInt32LE(at);
-    case 5:
-      return 5 + raw.readInt32LE(at);
-    case 6:
-    case 10:
-    case 127:
-    case 255:
-      return 0;
-    case 7:
-      return 12;
-    case 8:
-      return 1;
-    case 11: {
-      const second = raw.indexOf(0, at) + 1;
-      return raw.indexOf(0, second) + 1 - at;
-    }
-    case 12:
-      return 4 + raw.readInt32LE(at) + 12;
-    case 16:
-      return 4;
-    case 19:
-      return 16;
-    default:
-      throw new MalformedBson(`unrecognised BSON type ${type}`);
-  }
+  const fixed = SIZES[type] as number;
+  if (fixed >= 0) return fixed;
+  const beside = BEYOND[type] as number;
+  if (beside >= 0) return beside + raw.readInt32LE(at);
+  if (type === REGEX) return raw.indexOf(0, raw.indexOf(0, at) + 1) + 1 - at;
+  throw new MalformedBson(`unrecognised BSON type ${type}`);
 }
 
 function valueAt(raw: Buffer, type: number, at: number): unknown {

@@ -56,13 +56,10 @@ export function isOperatorDoc(value: unknown): value is Doc {
   return first?.startsWith('$') === true && !REFERENCE.has(first);
 }
 
-const LOGICAL = new Set(['$and', '$or', '$nor', '$expr', '$where', '$jsonSchema', '$comment', '$text']);
-const REFUSED = new Set(['$near', '$nearSphere', '$geoWithin', '$geoIntersects', '$within', '$where']);
-
 function elementMatch(spec: unknown, env: MatchEnv): Clause {
   if (!isObject(spec)) bad('$elemMatch needs an Object');
   const [first = ''] = Object.keys(spec);
-  if (isOperatorDoc(spec) && !LOGICAL.has(first)) {
+  if (isOperatorDoc(spec) && !Object.hasOwn(TOP, first)) {
     const clause = operators(spec, env);
     return some((value) => Array.isArray(value) && value.some((element) => clause([element])), true);
   }
@@ -128,63 +125,64 @@ function pattern(spec: Doc): Clause {
   return some((value) => typeof value === 'string' && expression.test(value));
 }
 
-function operator(name: string, spec: unknown, whole: Doc, env: MatchEnv): Clause | undefined {
-  switch (name) {
-    case '$eq':
-      return some(
-        isRegex(spec) ? (value) => isRegex(value) && equal(value, spec) : matchesEqual(spec, env.collation),
-      );
-    case '$ne':
-      if (isRegex(spec)) bad("Can't have regex as arg to $ne.");
-      return not(some(matchesEqual(spec, env.collation)));
-    case '$gt':
-    case '$gte':
-    case '$lt':
-    case '$lte':
-      return some(comparison(name, spec, env.collation));
-    case '$in':
-      return oneOf(name, spec, env);
-    case '$nin':
-      return not(oneOf(name, spec, env));
-    case '$exists': {
-      const wanted = truthy(spec);
-      return (found) => found.some((value) => value !== undefined) === wanted;
-    }
-    case '$type': {
-      const names = aliases(spec);
-      return some((value) => names.has(typeName(value)));
-    }
-    case '$size':
-      return sized(spec);
-    case '$mod':
-      return modulo(spec);
-    case '$regex':
-      return pattern(whole);
-    case '$options':
-      if (!('$regex' in whole)) bad('$options needs a $regex');
-      return undefined;
-    case '$not':
-      return negation(spec, env);
-    case '$all':
-      return everyOf(spec, env);
-    case '$elemMatch':
-      return elementMatch(spec, env);
-    case '$bitsAllSet':
-    case '$bitsAnySet':
-    case '$bitsAllClear':
-    case '$bitsAnyClear':
-      return some(bitTest(name, spec));
-    case '$comment':
-      return undefined;
-    default:
-      return REFUSED.has(name) ? unsupported(name) : bad(`unknown operator: ${name}`);
-  }
-}
+/** What an operator says of the values at a path; nothing where it belongs to another, or is a comment. */
+type Operator = (spec: unknown, env: MatchEnv, whole: Doc, name: string) => Clause | undefined;
+
+const comparing =
+  (name: '$gt' | '$gte' | '$lt' | '$lte'): Operator =>
+  (spec, { collation }) =>
+    some(comparison(name, spec, collation));
+const bits =
+  (name: '$bitsAllSet' | '$bitsAnySet' | '$bitsAllClear' | '$bitsAnyClear'): Operator =>
+  (spec) =>
+    some(bitTest(name, spec));
+const refused: Operator = (_spec, _env, _whole, name) => unsupported(name);
+
+const OPERATORS: Record<string, Operator> = {
+  $eq: (spec, { collation }) =>
+    some(isRegex(spec) ? (value) => isRegex(value) && equal(value, spec) : matchesEqual(spec, collation)),
+  $ne: (spec, { collation }) =>
+    isRegex(spec) ? bad("Can't have regex as arg to $ne.") : not(some(matchesEqual(spec, collation))),
+  $gt: comparing('$gt'),
+  $gte: comparing('$gte'),
+  $lt: comparing('$lt'),
+  $lte: comparing('$lte'),
+  $in: (spec, env) => oneOf('$in', spec, env),
+  $nin: (spec, env) => not(oneOf('$nin', spec, env)),
+  $exists: (spec) => {
+    const wanted = truthy(spec);
+    return (found) => found.some((value) => value !== undefined) === wanted;
+  },
+  $type: (spec) => {
+    const names = aliases(spec);
+    return some((value) => names.has(typeName(value)));
+  },
+  $size: sized,
+  $mod: modulo,
+  $regex: (_spec, _env, whole) => pattern(whole),
+  $options: (_spec, _env, whole) => ('$regex' in whole ? undefined : bad('$options needs a $regex')),
+  $not: negation,
+  $all: everyOf,
+  $elemMatch: elementMatch,
+  $bitsAllSet: bits('$bitsAllSet'),
+  $bitsAnySet: bits('$bitsAnySet'),
+  $bitsAllClear: bits('$bitsAllClear'),
+  $bitsAnyClear: bits('$bitsAnyClear'),
+  $comment: () => undefined,
+  $near: refused,
+  $nearSphere: refused,
+  $geoWithin: refused,
+  $geoIntersects: refused,
+  $within: refused,
+  $where: refused,
+};
 
 function operators(spec: Doc, env: MatchEnv): Clause {
   const clauses: Clause[] = [];
   for (const name of Object.keys(spec)) {
-    const clause = operator(name, spec[name], spec, env);
+    const operator = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined;
+    if (!operator) bad(`unknown operator: ${name}`);
+    const clause = operator(spec[name], env, spec, name);
     if (clause) clauses.push(clause);
   }
   return all(clauses);
@@ -207,42 +205,39 @@ function branches(name: string, spec: unknown, env: MatchEnv): Predicate[] {
   });
 }
 
+/** Operators that say something of the document. */
+const TOP: Record<string, (spec: unknown, env: MatchEnv) => Predicate | undefined> = {
+  $and: (spec, env) => all(branches('$and', spec, env)),
+  $or(spec, env) {
+    const tests = branches('$or', spec, env);
+    return (doc) => tests.some((test) => test(doc));
+  },
+  $nor(spec, env) {
+    const tests = branches('$nor', spec, env);
+    return (doc) => !tests.some((test) => test(doc));
+  },
+  $expr(spec, env) {
+    const evaluate = compileExpression(spec, env.scope ?? scopeOf({ NOW: new Date() }));
+    return (doc) => truthy(evaluate(doc));
+  },
+  $jsonSchema: compileSchema,
+  $text: (spec, { textFields }) =>
+    compileText(spec, textFields ?? fault(27, 'text index required for $text query')),
+  $comment: () => undefined,
+  $alwaysTrue: () => undefined,
+  $alwaysFalse: () => () => false,
+  $sampleRate(spec) {
+    const rate = toNumber(spec);
+    return () => Math.random() < rate;
+  },
+  $where: () => unsupported('$where'),
+};
+
 function topLevel(name: string, spec: unknown, env: MatchEnv): Predicate | undefined {
-  switch (name) {
-    case '$and':
-      return all(branches(name, spec, env));
-    case '$or': {
-      const tests = branches(name, spec, env);
-      return (doc) => tests.some((test) => test(doc));
-    }
-    case '$nor': {
-      const tests = branches(name, spec, env);
-      return (doc) => !tests.some((test) => test(doc));
-    }
-    case '$expr': {
-      const evaluate = compileExpression(spec, env.scope ?? scopeOf({ NOW: new Date() }));
-      return (doc) => truthy(evaluate(doc));
-    }
-    case '$jsonSchema':
-      return compileSchema(spec);
-    case '$text':
-      if (!env.textFields) fault(27, 'text index required for $text query');
-      return compileText(spec, env.textFields);
-    case '$comment':
-    case '$alwaysTrue':
-      return undefined;
-    case '$alwaysFalse':
-      return () => false;
-    case '$sampleRate': {
-      const rate = toNumber(spec);
-      return () => Math.random() < rate;
-    }
-    default:
-      if (REFUSED.has(name)) unsupported(name);
-      bad(
-        `unknown top level operator: ${name}. If you have a field name that starts with a '$' symbol, consider using $getField or $setField.`,
-      );
-  }
+  const operator = Object.hasOwn(TOP, name) ? TOP[name] : undefined;
+  if (operator) return operator(spec, env);
+  if (OPERATORS[name] === refused) unsupported(name);
+  return bad(`unknown top level operator: ${name}. For a field whose name starts with a '$', use $getField.`);
 }
 
 export function compileFilter(filter: Doc, env: MatchEnv = {}): Predicate {

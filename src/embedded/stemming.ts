@@ -1,4 +1,5 @@
 // English stems by Porter's algorithm, so that a search for "printers" finds "printer" and "printing" finds "print".
+import { words } from './words.ts';
 
 const VOWEL = '(?:[aeiou]|(?<=[^aeiou])y)';
 const CONSONANT = '(?:[^aeiouy]|(?<![^aeiou])y)';
@@ -13,37 +14,14 @@ function measure(stem: string): number {
   return MEASURE.test(stem) ? (stem.match(SYLLABLE)?.length ?? 0) : 0;
 }
 
-const SECOND: [string, string][] = [
-  ['ational', 'ate'],
-  ['tional', 'tion'],
-  ['enci', 'ence'],
-  ['anci', 'ance'],
-  ['izer', 'ize'],
-  ['abli', 'able'],
-  ['alli', 'al'],
-  ['entli', 'ent'],
-  ['eli', 'e'],
-  ['ousli', 'ous'],
-  ['ization', 'ize'],
-  ['ation', 'ate'],
-  ['ator', 'ate'],
-  ['alism', 'al'],
-  ['iveness', 'ive'],
-  ['fulness', 'ful'],
-  ['ousness', 'ous'],
-  ['aliti', 'al'],
-  ['iviti', 'ive'],
-  ['biliti', 'ble'],
-];
-const THIRD: [string, string][] = [
-  ['icate', 'ic'],
-  ['ative', ''],
-  ['alize', 'al'],
-  ['iciti', 'ic'],
-  ['ical', 'ic'],
-  ['ful', ''],
-  ['ness', ''],
-];
+/** Endings and what takes their place. */
+const endings = (list: string): string[][] => words(list).map((pair) => pair.split('>'));
+
+const SECOND =
+  endings(`ational>ate tional>tion enci>ence anci>ance izer>ize abli>able alli>al entli>ent eli>e ousli>ous
+  ization>ize ation>ate ator>ate alism>al iveness>ive fulness>ful ousness>ous aliti>al iviti>ive
+  biliti>ble`);
+const THIRD = endings(`icate>ic ative> alize>al iciti>ic ical>ic ful> ness>`);
 const FOURTH =
   /^(.*?)(al|ance|ence|er|ic|able|ible|ant|ement|ment|ent|(?<=[st])ion|ou|ism|ate|iti|ous|ive|ize)$/;
 
@@ -61,8 +39,8 @@ function past(word: string): string {
   return measure(stem) === 1 && SHORT.test(stem) ? `${stem}e` : stem;
 }
 
-function replaced(word: string, endings: [string, string][]): string {
-  for (const [ending, by] of endings) {
+function replaced(word: string, known: string[][]): string {
+  for (const [ending = '', by = ''] of known) {
     if (!word.endsWith(ending)) continue;
     const stem = word.slice(0, -ending.length);
     return measure(stem) > 0 ? stem + by : word;

@@ -3,32 +3,17 @@ import { Binary } from 'bson';
 import { bad, fault } from './errors.ts';
 import { show } from './showing.ts';
 import { isNumber, toNumber, typeName } from './values.ts';
+import { words } from './words.ts';
 
-const CODES: Record<number, string> = {
-  1: 'double',
-  2: 'string',
-  3: 'object',
-  4: 'array',
-  5: 'binData',
-  6: 'undefined',
-  7: 'objectId',
-  8: 'bool',
-  9: 'date',
-  10: 'null',
-  11: 'regex',
-  12: 'dbPointer',
-  13: 'javascript',
-  14: 'symbol',
-  15: 'javascriptWithScope',
-  16: 'int',
-  17: 'timestamp',
-  18: 'long',
-  19: 'decimal',
-  [-1]: 'minKey',
-  127: 'maxKey',
-};
+/** The types by their numbers, from 1 on. */
+const NUMBERED =
+  words(`double string object array binData undefined objectId bool date null regex dbPointer javascript
+  symbol javascriptWithScope int timestamp long decimal`);
+const CODES = new Map([...NUMBERED.entries()].map(([i, name]) => [i + 1, name]))
+  .set(-1, 'minKey')
+  .set(127, 'maxKey');
 const NUMBERS = ['double', 'int', 'long', 'decimal'];
-const ALIASES = new Set(Object.values(CODES));
+const ALIASES = new Set(CODES.values());
 
 /** The type names that a $type argument stands for. */
 export function aliases(spec: unknown): Set<string> {
@@ -44,7 +29,7 @@ export function aliases(spec: unknown): Set<string> {
 function alias(one: unknown): string {
   if (typeof one === 'string') return ALIASES.has(one) ? one : bad(`Unknown type name alias: ${one}`);
   if (!isNumber(one)) fault(14, 'type must be represented as a number or a string');
-  return CODES[toNumber(one)] ?? bad(`Invalid numerical type code: ${show(one)}`);
+  return CODES.get(toNumber(one)) ?? bad(`Invalid numerical type code: ${show(one)}`);
 }
 
 /** A whole number, or the error of an operator that wants one. */

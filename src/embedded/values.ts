@@ -43,24 +43,27 @@ export const ORDER = {
   MAX_KEY: 240,
 } as const;
 
-const CLASSES = new Map<object | null, number>([
-  [null, ORDER.OBJECT],
-  [Object.prototype, ORDER.OBJECT],
-  [Array.prototype, ORDER.ARRAY],
-  [Date.prototype, ORDER.DATE],
-  [ObjectId.prototype, ORDER.OBJECT_ID],
-  [Double.prototype, ORDER.NUMBER],
-  [Int32.prototype, ORDER.NUMBER],
-  [Long.prototype, ORDER.NUMBER],
-  [Decimal128.prototype, ORDER.NUMBER],
-  [Timestamp.prototype, ORDER.TIMESTAMP],
-  [Binary.prototype, ORDER.BINARY],
-  [BSONRegExp.prototype, ORDER.REGEX],
-  [MinKey.prototype, ORDER.MIN_KEY],
-  [MaxKey.prototype, ORDER.MAX_KEY],
-  [Code.prototype, ORDER.CODE],
-  [BSONSymbol.prototype, ORDER.STRING],
-]);
+/** Of each kind of object: its class, and the alias of its type. */
+const KINDS: [prototype: object | null, order: number, alias: string][] = [
+  [null, ORDER.OBJECT, 'object'],
+  [Object.prototype, ORDER.OBJECT, 'object'],
+  [Array.prototype, ORDER.ARRAY, 'array'],
+  [Date.prototype, ORDER.DATE, 'date'],
+  [ObjectId.prototype, ORDER.OBJECT_ID, 'objectId'],
+  [Double.prototype, ORDER.NUMBER, 'double'],
+  [Int32.prototype, ORDER.NUMBER, 'int'],
+  [Long.prototype, ORDER.NUMBER, 'long'],
+  [Decimal128.prototype, ORDER.NUMBER, 'decimal'],
+  [Timestamp.prototype, ORDER.TIMESTAMP, 'timestamp'],
+  [Binary.prototype, ORDER.BINARY, 'binData'],
+  [BSONRegExp.prototype, ORDER.REGEX, 'regex'],
+  [MinKey.prototype, ORDER.MIN_KEY, 'minKey'],
+  [MaxKey.prototype, ORDER.MAX_KEY, 'maxKey'],
+  [Code.prototype, ORDER.CODE, 'javascript'],
+  [BSONSymbol.prototype, ORDER.STRING, 'symbol'],
+];
+const CLASSES = new Map(KINDS.map(([prototype, order]) => [prototype, order]));
+const ALIASES = new Map(KINDS.map(([prototype, , alias]) => [prototype, alias]));
 
 /** The class of a value in MongoDB's order; missing counts as null. */
 export function typeOf(value: unknown): number {
@@ -112,32 +115,24 @@ export function isInt32(value: number): boolean {
   return (value | 0) === value && !Object.is(value, -0);
 }
 
-const NAMES: Record<number, string> = {
-  [ORDER.MIN_KEY]: 'minKey',
-  [ORDER.STRING]: 'string',
-  [ORDER.OBJECT]: 'object',
-  [ORDER.ARRAY]: 'array',
-  [ORDER.BINARY]: 'binData',
-  [ORDER.OBJECT_ID]: 'objectId',
-  [ORDER.BOOLEAN]: 'bool',
-  [ORDER.DATE]: 'date',
-  [ORDER.TIMESTAMP]: 'timestamp',
-  [ORDER.REGEX]: 'regex',
-  [ORDER.CODE]: 'javascript',
-  [ORDER.MAX_KEY]: 'maxKey',
-};
-
 /** The BSON type's alias, as $type spells it. */
 export function typeName(value: unknown): string {
-  if (typeof value === 'number') return isInt32(value) ? 'int' : 'double';
-  if (typeof value === 'bigint' || value instanceof Long) return 'long';
-  if (value === undefined) return 'missing';
-  if (value === null) return 'null';
-  if (value instanceof Double) return 'double';
-  if (value instanceof Decimal128) return 'decimal';
-  if (value instanceof BSONSymbol) return 'symbol';
-  if (value instanceof Int32) return 'int';
-  return NAMES[typeOf(value)] ?? 'object';
+  switch (typeof value) {
+    case 'number':
+      return isInt32(value) ? 'int' : 'double';
+    case 'bigint':
+      return 'long';
+    case 'boolean':
+      return 'bool';
+    case 'undefined':
+      return 'missing';
+    case 'object':
+      if (value === null) return 'null';
+      if (ArrayBuffer.isView(value)) return 'binData';
+      return ALIASES.get(Object.getPrototypeOf(value)) ?? 'object';
+    default:
+      return 'string';
+  }
 }
 
 export function compareStrings(a: string, b: string): number {
