@@ -339,6 +339,22 @@ describe('pipelines', () => {
     ]);
   });
 
+  test('merge with variables of their own, and with no option that does not exist', async () => {
+    await insert({ _id: 1, n: 1 }, { _id: 2, n: 2 });
+    await c.aggregate([{ $set: { m: { $add: ['$n', 1] } } }, { $merge: 'out' }]).toArray();
+    const bound = {
+      into: 'out',
+      let: { more: '$n' },
+      whenMatched: [{ $set: { m: { $add: ['$m', '$$more'] } } }],
+    };
+    await c.aggregate([{ $merge: bound as never }]).toArray();
+    expect((await db.collection('out').find().sort({ _id: 1 }).toArray()).map(({ m }) => m)).toEqual([3, 5]);
+    for (const wrong of [{ whenMatched: 'perhaps' }, { whenNotMatched: 'perhaps' }, { perhaps: 1 }])
+      await expect(c.aggregate([{ $merge: { into: 'out', ...wrong } as never }]).toArray()).rejects.toThrow(
+        /merge/,
+      );
+  });
+
   test('write their result into another collection', async () => {
     await insert({ _id: 1, a: 1 }, { _id: 2, a: 2 });
     await c.aggregate([{ $match: { a: 2 } }, { $out: 'copy' }]).toArray();
