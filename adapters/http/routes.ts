@@ -8,6 +8,7 @@ import { deliveryRoutes } from './deliveries.ts';
 import { deskRoutes } from './desks.ts';
 import { identityRoutes } from './identities.ts';
 import { keyRoutes } from './keys.ts';
+import { logRoutes } from './log.ts';
 import { notificationRoutes } from './notifications.ts';
 import { openApi } from './openapi.ts';
 import { type Operations, operationRoutes } from './operations.ts';
@@ -46,6 +47,7 @@ export function allRoutes(operations: Operations, others: readonly Route[] = [])
     ...routingRoutes,
     ...deedRoutes,
     ...commentRoutes,
+    ...logRoutes,
     ...deliveryRoutes,
     ...notificationRoutes,
     ...workflowRoutes,

@@ -1,5 +1,6 @@
 // Filing entries, and reading what happened. Entries are filed by the relay and never changed afterwards, but for
 // one case: the erasure of a person.
+import { list, type Page, type PageQuery } from '../lists.ts';
 import { onlyDuplicates } from '../store.ts';
 import type { Action, Entry } from './entry.ts';
 import { historyCollection } from './model.ts';
@@ -58,4 +59,19 @@ export function filedHandovers(tickets: readonly string[], since: Date): Promise
     .find({ ticket: { $in: [...tickets] }, action: 'assignment_change', at: { $gte: since } })
     .sort({ ticket: 1, seq: 1 })
     .toArray();
+}
+
+/** Nobody asks how many exactly beyond this. */
+const MOST_COUNTED = 10_000;
+
+/** A page of what was filed of a company, newest first unless it is asked otherwise. */
+export function filedPage(
+  company: string,
+  filter: Record<string, unknown>,
+  query: PageQuery & { order: 'asc' | 'desc' },
+): Promise<Page<Entry>> {
+  const wanted = { company, ...filter };
+  const order = { field: 'at', direction: query.order };
+  const total = () => historyCollection().countDocuments(wanted, { limit: MOST_COUNTED });
+  return list<Entry, Entry>(historyCollection(), wanted, order, query, (entry) => entry, { total });
 }

@@ -9,8 +9,8 @@ const schema = new Schema(
   { collection: 'history', strict: false, versionKey: false },
 );
 schema.index({ ticket: 1, seq: 1 }, { unique: true });
-schema.index({ company: 1, at: -1 });
-schema.index({ company: 1, 'by.id': 1, at: -1 });
+schema.index({ company: 1, at: -1, _id: -1 });
+schema.index({ company: 1, 'by.id': 1, at: -1, _id: -1 });
 schema.index(
   { company: 1, 'comment.origin': 1, at: -1 },
   { partialFilterExpression: { 'comment.origin': { $gt: '' } } },

@@ -28,7 +28,7 @@ export const eventShape = z
   .meta({ id: 'HistoryEntry' });
 export type Event = z.output<typeof eventShape>;
 
-const actions = z
+export const actions = z
   .union([z.string().max(40), z.array(z.string().max(40)).max(40)])
   .transform((given) => [given].flat().map((one) => one.toLowerCase()))
   .pipe(z.array(z.enum(ACTIONS)));

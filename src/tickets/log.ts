@@ -1,0 +1,88 @@
+// What happened, and what was said, across all tickets of a company: the log that agents read. It is made of what was
+// filed, and hence stands a moment behind a ticket's own history.
+import { z } from 'zod';
+import type { Ctx } from '../context.ts';
+import { instant } from '../dates.ts';
+import { Refusal, unknown } from '../errors.ts';
+import { filedPage } from '../history/history.ts';
+import { type Page, pageQuery, repeated, yesOrNo } from '../lists.ts';
+import { type Placed, placedComment } from './comments.ts';
+import { load } from './find.ts';
+import { actions, type Event, eventOf, storyFor } from './story.ts';
+
+const span = {
+  since: instant.optional(),
+  until: instant.optional(),
+  order: z.enum(['asc', 'desc']).default('desc'),
+};
+const who = repeated(z.string().max(64)).optional();
+const ticketRef = z.string().max(64).optional().meta({ description: 'Id or key of a ticket.' });
+
+export const logQuery = z.strictObject({
+  ...pageQuery,
+  ticketId: ticketRef,
+  action: actions.optional(),
+  actorId: who,
+  ...span,
+});
+export const commentsQuery = z.strictObject({
+  ...pageQuery,
+  ticketId: ticketRef,
+  authorId: who,
+  isInternal: yesOrNo.optional(),
+  ...span,
+});
+
+async function filterOf(
+  ctx: Ctx,
+  given: { ticketId?: string | undefined; since?: Date | undefined; until?: Date | undefined },
+  by: string[] | undefined,
+): Promise<Record<string, unknown>> {
+  const { since, until } = given;
+  const ticket = given.ticketId === undefined ? null : await load(ctx, given.ticketId, { follow: false });
+  const people = by?.map((one) => (one === 'me' ? ctx.actor.id : one));
+  return {
+    ...(ticket ? { ticket: ticket._id } : {}),
+    ...(people ? { 'by.id': people.length === 1 ? people[0] : { $in: people } } : {}),
+    ...(since || until
+      ? { at: { ...(since ? { $gte: since } : {}), ...(until ? { $lt: until } : {}) } }
+      : {}),
+  };
+}
+
+export async function happenings(ctx: Ctx, query: z.output<typeof logQuery>): Promise<Page<Event>> {
+  const filter = await filterOf(ctx, query, query.actorId);
+  if (query.action) filter.action = { $in: query.action };
+  const page = await filedPage(ctx.actor.company, filter, query);
+  return { ...page, items: page.items.map((entry) => eventOf(ctx.actor, entry)) };
+}
+
+/** One entry, by the id that it has in every history. */
+export async function happening(ctx: Ctx, id: string): Promise<Event> {
+  const [ticket = ''] = id.split('-', 1);
+  const stored = await load(ctx, ticket, { follow: false }).catch(() => {
+    throw unknown('history_entry');
+  });
+  const entry = (await storyFor(ctx, stored)).find((one) => one.id === id);
+  if (!entry) throw unknown('history_entry');
+  return entry;
+}
+
+/** Comments as they are now, by when they were written; of tickets that are gone none. */
+export async function said(ctx: Ctx, query: z.output<typeof commentsQuery>): Promise<Page<Placed>> {
+  const filter = await filterOf(ctx, query, query.authorId);
+  filter.action = 'comment_added';
+  if (query.isInternal !== undefined) filter['comment.audience'] = query.isInternal ? 'internal' : 'public';
+  const page = await filedPage(ctx.actor.company, filter, query);
+  const placed = await Promise.all(
+    page.items.map(async ({ comment }) => {
+      try {
+        return comment ? [await placedComment(ctx, comment.id)] : [];
+      } catch (error) {
+        if (error instanceof Refusal && error.kind === 'unknown') return [];
+        throw error;
+      }
+    }),
+  );
+  return { ...page, items: placed.flat() };
+}

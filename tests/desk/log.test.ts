@@ -1,0 +1,77 @@
+// The log: what happened and what was said across all tickets, for agents.
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { hireStaff, type Staff } from '../support/staff.ts';
+import { openWorld, type World } from '../support/world.ts';
+
+let world: World;
+let staff: Staff;
+let first: { id: string; key: string };
+let second: { id: string; key: string };
+
+beforeAll(async () => {
+  world = await openWorld();
+  staff = await hireStaff(world);
+  first = (await staff.customer.call('POST', 'tickets', { title: 'First' })).body;
+  second = (await staff.customer.call('POST', 'tickets', { title: 'Second' })).body;
+  await staff.agent.call('POST', `tickets/${first.id}/claim`);
+  await staff.agent.call('POST', `tickets/${first.id}/comments`, { content: 'On it', is_internal: false });
+  await staff.agent.call('POST', `tickets/${second.id}/comments`, { content: 'Careful', is_internal: true });
+  await staff.customer.call('POST', `tickets/${second.id}/comments`, {
+    content: 'And me?',
+    is_internal: false,
+  });
+  await world.drain();
+});
+afterAll(() => world.close());
+
+const items = async (path: string) => {
+  const { status, body } = await staff.agent.call('GET', path);
+  expect([path, status]).toEqual([path, 200]);
+  return body.items as Record<string, unknown>[];
+};
+
+test('tells what happened on all tickets, newest first, by ticket, action, person and time', async () => {
+  const all = await items('history');
+  expect(all).toHaveLength(6);
+  expect(all[0]).toMatchObject({ action: 'comment_added', ticket_id: second.id });
+  expect((await items(`history?ticket_id=${first.key}&order=asc`)).map((one) => one.action)).toEqual([
+    ...['created', 'assignment_change', 'comment_added'],
+  ]);
+  expect(await items('history?action=CREATED')).toHaveLength(2);
+  expect(await items(`history?actor_id=me&action=comment_added`)).toHaveLength(2);
+  expect(await items('history?since=2999-01-01')).toEqual([]);
+  const [page, rest] = [await staff.agent.call('GET', 'history?page_size=4'), 'history?page_size=4&cursor='];
+  expect([page.body.total, (await items(`${rest}${page.body.next_cursor}`)).length]).toEqual([6, 2]);
+  expect((await staff.customer.call('GET', 'history')).status).toBe(403);
+});
+
+test('gives one entry by its id, to whoever may read it', async () => {
+  const [note] = await items('history?action=comment_added&actor_id=me');
+  expect((await staff.agent.call('GET', `history/${note?.id}`)).body).toEqual(note);
+  expect((await staff.customer.call('GET', `history/${note?.id}`)).status).toBe(404);
+  const [birth] = await items(`history?ticket_id=${first.id}&action=created`);
+  expect((await staff.customer.call('GET', `history/${birth?.id}`)).status).toBe(200);
+  expect((await staff.otherCustomer.call('GET', `history/${birth?.id}`)).status).toBe(404);
+  expect((await staff.agent.call('GET', 'history/nothing-7')).status).toBe(404);
+});
+
+test('tells what was said, as it reads now, by author and audience', async () => {
+  const [latest, note, reply] = await items('comments');
+  expect([latest?.content, note?.content, reply?.content]).toEqual(['And me?', 'Careful', 'On it']);
+  expect(note).toMatchObject({ is_internal: true, ticket_key: second.key });
+  await staff.agent.call('PATCH', `comments/${reply?.id}`, { content: 'On it now' });
+  await staff.agent.call('PUT', `comments/${reply?.id}`, { content: 'On it now' });
+  const mine = await items(`comments?author_id=${staff.agent.id}`);
+  expect(mine.map((one) => one.content)).toEqual(['Careful', 'On it now']);
+  expect((await items('comments?is_internal=true')).map((one) => one.content)).toEqual(['Careful']);
+  expect(await items(`comments?ticket_id=${first.key}`)).toHaveLength(1);
+  expect((await staff.customer.call('GET', 'comments')).status).toBe(403);
+});
+
+test('of a ticket that was deleted nothing is told but that it was', async () => {
+  const gone = (await staff.customer.call('POST', 'tickets', { title: 'Gone' })).body;
+  await staff.agent.call('POST', `tickets/${gone.id}/comments`, { content: 'Secret', is_internal: true });
+  await staff.admin.call('DELETE', `tickets/${gone.id}`);
+  await world.drain();
+  expect((await items('comments')).map((one) => one.content)).not.toContain('Secret');
+});
