@@ -5,7 +5,16 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { Refusal } from '../errors.ts';
 import type { Storage } from './storage.ts';
+
+const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EMFILE', 'ENFILE']);
+/** A disk that takes no more today: the caller comes back, and nothing is wrong with what they sent. */
+function told(error: unknown): unknown {
+  if (!NO_ROOM.has((error as NodeJS.ErrnoException).code ?? '')) return error;
+  const words = 'There is no room for files just now. Try again in a moment.';
+  return new Refusal('away', 'files.away', words, { retryAfter: 30, cause: error });
+}
 
 export async function diskStorage(folder: string): Promise<Storage> {
   const temporary = path.join(folder, 'tmp');
@@ -27,7 +36,7 @@ export async function diskStorage(folder: string): Promise<Storage> {
         await rename(beside, final);
       } catch (error) {
         await rm(beside, { force: true });
-        throw error;
+        throw told(error);
       }
     },
     get: async (key, range) => {
