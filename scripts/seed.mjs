@@ -212,6 +212,9 @@ function bring(staff, teams) {
     const started = Date.now();
     out.once('error', reject);
     out.once('response', (answer) => {
+      answer.once('error', () =>
+        stop('\nSwitchboard hung up. Start this again: what was filed is not filed twice.'),
+      );
       createInterface({ input: answer }).on('line', (line) => {
         const told = JSON.parse(line);
         if (told.progress)

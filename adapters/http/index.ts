@@ -32,6 +32,9 @@ export interface HttpOptions {
   now?: () => Date;
 }
 
+/** An import of a million tickets takes hours. Bodies that trickle are let go long before (bodies.ts). */
+const LONGEST_REQUEST_MS = 24 * 3_600_000;
+
 export interface HttpServer {
   url: string;
   /** Doors that are ready only later than the server. */
@@ -111,7 +114,7 @@ export async function startHttp({
     {
       maxHeaderSize: 16_384,
       headersTimeout: 15_000,
-      requestTimeout: 300_000,
+      requestTimeout: LONGEST_REQUEST_MS,
       keepAliveTimeout: 10_000,
       connectionsCheckingInterval: 5_000,
     },
