@@ -75,8 +75,13 @@ const companyCtx = (host: Host, company: string) =>
 /** A person's destination has no channel yet: their direct conversation. */
 async function channelOf(room: Room, { at }: Destination): Promise<string> {
   if (at.channel) return at.channel;
-  const { channel } = await room.client.conversations.open({ users: at.user ?? '' });
-  return channel?.id ?? at.user ?? '';
+  const user = at.user ?? '';
+  const opened = await room.client.conversations.open({ users: user }).catch((error) => {
+    // Without the scope for it, Slack still takes the person for the place.
+    if (slackError(error) !== 'missing_scope') throw error;
+    return { channel: undefined };
+  });
+  return opened.channel?.id ?? user;
 }
 
 const receiptOf = (channel: string, ts: string, thread?: string, more = {}): Receipt => ({

@@ -39,7 +39,7 @@ export function hearEvents(app: App, host: Host): void {
   );
   app.event(
     'link_shared',
-    answering(host, (call, { body }) => unfurl(call, record((body as unknown as Body).event))),
+    answering(host, (call, { body }) => unfurl(call, body as unknown as Body)),
   );
   app.event(
     'user_change',

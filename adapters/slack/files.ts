@@ -8,17 +8,10 @@ import type { Audience } from '../../src/history/entry.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
 import type { Call } from './call.ts';
 import type { Host, Room } from './host.ts';
+import type { SlackFile } from './said.ts';
 
 const MOST_FILES = 10;
 const DOWNLOAD_WITHIN_MS = 60_000;
-
-interface SlackFile {
-  name?: string;
-  mimetype?: string;
-  url_private?: string;
-  url_private_download?: string;
-  mode?: string;
-}
 
 /** The token only travels to Slack itself. */
 function mayAsk(host: Host, url: URL): boolean {
@@ -50,21 +43,23 @@ const asDesk = (ctx: Ctx): Ctx => ({ ...ctx, actor: { ...ctx.actor, kind: 'syste
 export async function attachFiles(
   { host, room, ctx }: Pick<Call, 'host' | 'room' | 'ctx'>,
   ticket: Ticket,
-  ids: readonly string[],
+  files: readonly SlackFile[],
   audience: Audience = 'public',
 ): Promise<string[]> {
   const attached: string[] = [];
   // Done again after a crash: what came from Slack carries its id there, and is not taken twice.
-  const there = ctx.redo && ids.length ? await attachmentsOf(asDesk(ctx), ticket._id) : [];
-  for (const id of ids.slice(0, MOST_FILES)) {
+  const there = ctx.redo && files.length ? await attachmentsOf(asDesk(ctx), ticket._id) : [];
+  for (const file of files.slice(0, MOST_FILES)) {
+    const { id } = file;
     const before = there.find((one) => one.description === from(id));
     if (before) {
       attached.push(before.id);
       continue;
     }
     try {
-      const { file } = await room.client.files.info({ file: id });
-      const found = (file ?? {}) as SlackFile;
+      // Of files from another workspace Slack tells only the id.
+      const isTold = file.url_private && file.file_access !== 'check_file_info';
+      const found = isTold ? file : ((await room.client.files.info({ file: id })).file as SlackFile);
       const bytes = await download(host, room, found);
       const kept = await add({ ...asDesk(ctx), cause: `slack:file:${id}` }, ticket._id, {
         name: found.name ?? 'file',

@@ -1,5 +1,6 @@
 // A message becomes a ticket: one for each thread, with what was said below it. Whoever is told of it hears it alone.
 import type { Ctx } from '../../src/context.ts';
+import { Refusal } from '../../src/errors.ts';
 import { fileIn, ticketIn } from '../../src/tickets/conversations.ts';
 import { patch } from '../../src/tickets/editing.ts';
 import type { Conversation, Ticket } from '../../src/tickets/ticket.ts';
@@ -8,6 +9,7 @@ import { requesterCard, saying } from './blocks.ts';
 import type { Call } from './call.ts';
 import { factsOf } from './facts.ts';
 import { attachFiles } from './files.ts';
+import { type Host, isTokenLost, type Room, slackError } from './host.ts';
 import {
   conversationAt,
   filesOf,
@@ -76,7 +78,7 @@ async function catchUp(
   markdown: string | false,
 ): Promise<void> {
   const { channel = '', thread: root = '' } = conversation.at;
-  for (const said of await thread(room, channel, root)) {
+  for (const said of await threadIfAny(host, room, channel, root)) {
     if (said.ts !== first.ts) {
       if (isPerson(said, room)) await hearReply(host, room, ticket, conversation, said, ctx, true);
       continue;
@@ -84,6 +86,18 @@ async function catchUp(
     if (markdown === false || isGone(said) || said.text === first.text) continue;
     const description = await markdownOf(host, room, said);
     if (description !== markdown) await patch(asDesk(ctx), ticket._id, { description });
+  }
+}
+
+/** The ticket is there: what cannot be read of its thread is no reason to begin again. */
+async function threadIfAny(host: Host, room: Room, channel: string, root: string): Promise<Said[]> {
+  try {
+    return await thread(room, channel, root);
+  } catch (error) {
+    const isRefused = error instanceof Refusal || slackError(error) !== undefined;
+    if (!isRefused || isTokenLost(error)) throw error;
+    host.log.info({ reason: String(error) }, 'a thread could not be read in slack');
+    return [];
   }
 }
 

@@ -46,7 +46,7 @@ export async function hearMessage(
   }
   // Its first word, told a second time: it is the description. What was begun with it and broke off is finished.
   if (ticket && !ctx.redo) return;
-  if (event.channel_type === 'im') {
+  if (event.channel_type === 'im' || channel.startsWith('D')) {
     if (!(await hearAnswer(host, room, channel, said, ctx))) await hearDirect(host, room, body, background);
     return;
   }

@@ -2,7 +2,7 @@
 // says of its people proves nothing here.
 import type { Actor } from '../../src/context.ts';
 import { type Profile, personFor } from '../../src/people/identities.ts';
-import type { Host, Room } from './host.ts';
+import { type Host, type Room, slackError } from './host.ts';
 
 interface SlackUser {
   id?: string;
@@ -46,9 +46,14 @@ export function profile(host: Host, room: Room, user: string): Promise<Profile> 
   const known = kept.get(key);
   if (known && known.until > performance.now()) return known.profile;
   if (kept.size > MOST) kept.clear();
-  const asked = room.client.users
-    .info({ user })
-    .then((answer) => profileOf((answer.user ?? {}) as SlackUser, room.workspace.external, user));
+  const asked = room.client.users.info({ user }).then(
+    (answer) => profileOf((answer.user ?? {}) as SlackUser, room.workspace.external, user),
+    (error) => {
+      // Nobody that we may know of: heard all the same, as somebody of whom nothing is proven. Any other error may pass.
+      if (!['user_not_found', 'user_not_visible'].includes(slackError(error) ?? '')) throw error;
+      return { ...profileOf({}, room.workspace.external, user), guest: true };
+    },
+  );
   asked.catch(() => kept.delete(key));
   kept.set(key, { profile: asked, until: performance.now() + KEPT_MS });
   host.log.debug({ workspace: room.workspace.id }, 'asked slack for a profile');

@@ -2,11 +2,21 @@
 import { Refusal } from '../../src/errors.ts';
 import { member } from '../../src/people/members.ts';
 import type { Conversation } from '../../src/tickets/ticket.ts';
-import { type Host, type Room, slackError } from './host.ts';
+import { type Host, isTokenLost, type Room, slackError } from './host.ts';
 import { toMarkdown } from './mrkdwn.ts';
 import { known } from './profiles.ts';
 import { clipPlain } from './text.ts';
 import { namesIn } from './who.ts';
+
+/** As Slack describes a file; at times only by its id, to be asked for. */
+export interface SlackFile {
+  id: string;
+  name?: string;
+  mimetype?: string;
+  url_private?: string;
+  url_private_download?: string;
+  file_access?: string;
+}
 
 /** As events and `conversations.replies` give it. */
 export interface Said {
@@ -17,7 +27,7 @@ export interface Said {
   thread_ts?: string;
   subtype?: string;
   edited?: { ts?: string };
-  files?: { id?: string; name?: string }[];
+  files?: (Omit<SlackFile, 'id'> & { id?: string })[];
   blocks?: unknown[];
   attachments?: unknown[];
   metadata?: { event_type?: string; event_payload?: Record<string, unknown> };
@@ -98,11 +108,22 @@ export async function messageAt(
   channel: string,
   ts: string,
 ): Promise<{ said: Said; root: Said } | undefined> {
-  const [said] = (await replies(room, channel, ts, { limit: 1 })).messages;
+  const said =
+    (await replies(room, channel, ts, { limit: 1 })).messages[0] ?? (await inChannel(room, channel, ts));
   if (!said || isGone(said)) return undefined;
   if (!said.thread_ts || said.thread_ts === said.ts) return { said, root: said };
   const [root] = (await replies(room, channel, said.thread_ts, { limit: 1 })).messages;
   return root && !isGone(root) ? { said, root } : undefined;
+}
+
+/** As the channel itself tells it, where there is no thread to be read. */
+async function inChannel({ client }: Room, channel: string, ts: string): Promise<Said | undefined> {
+  const about = { channel, latest: ts, oldest: ts, inclusive: true, limit: 1 };
+  const answer = await client.conversations.history(about).catch((error) => {
+    if (slackError(error) === undefined || isTokenLost(error)) throw error;
+    return { messages: [] };
+  });
+  return ((answer.messages ?? []) as Said[]).find((one) => one.ts === ts);
 }
 
 /** Deleted, but answers hang on it: Slack leaves a message of its own in the place. */
@@ -141,7 +162,8 @@ async function replies(
 const OUTSIDE = new Set(['not_in_channel', 'channel_not_found']);
 const GONE = new Set(['thread_not_found', 'message_not_found']);
 
-export const filesOf = (said: Said): string[] => (said.files ?? []).flatMap((file) => file.id ?? []);
+export const filesOf = (said: Said): SlackFile[] =>
+  (said.files ?? []).flatMap((file) => (file.id ? [{ ...file, id: file.id }] : []));
 
 /** Of a line of Markdown, what one would read aloud. */
 const plainWords = (line: string): string =>

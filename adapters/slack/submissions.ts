@@ -141,7 +141,11 @@ async function fileForm(call: Call, view: Body): Promise<void> {
     if (!filed) return;
     ticket = filed;
   } else ticket = await create(call.ctx, input);
-  await attachFiles(call, ticket, files);
+  await attachFiles(
+    call,
+    ticket,
+    files.map((id) => ({ id })),
+  );
   if (origin.message) return;
   const facts = await factsOf(call.host, ticket);
   await call.tell(requesterCard(facts, 'Filed:'), origin.channel);

@@ -4,7 +4,7 @@ import { Refusal } from '../../src/errors.ts';
 import { read } from '../../src/tickets/tickets.ts';
 import { priorityWord } from './blocks.ts';
 import type { Call } from './call.ts';
-import type { Body } from './door.ts';
+import { type Body, record, word } from './door.ts';
 import { context, keyed, section } from './elements.ts';
 import { factsOf } from './facts.ts';
 import { isTokenLost, slackError } from './host.ts';
@@ -22,14 +22,22 @@ function ticketAt(call: Call, address: string): string | undefined {
   }
 }
 
-export async function unfurl(call: Call, event: Body): Promise<void> {
+/** Nobody of another organisation reads along; while it is being written nobody knows who will. */
+async function isAmongUs(call: Call, body: Body): Promise<boolean> {
+  const event = record(body.event);
+  if (event.source === 'composer' || body.is_ext_shared_channel === true) return false;
+  const { channel } = await call.client.conversations
+    .info({ channel: word(event.channel) })
+    .catch(() => ({ channel: undefined }));
+  if (channel) return !channel.is_ext_shared;
+  return body.is_ext_shared_channel === false || event.is_bot_user_member === true;
+}
+
+export async function unfurl(call: Call, body: Body): Promise<void> {
+  const event = record(body.event);
   const links = Array.isArray(event.links) ? (event.links as { url?: string }[]) : [];
   const channel = String(event.channel ?? '');
-  // While it is being written nobody knows who will read it; where we cannot look, neither do we.
-  const { channel: place } = await call.client.conversations
-    .info({ channel })
-    .catch(() => ({ channel: undefined }));
-  if (!place || place.is_ext_shared) return;
+  if (!(await isAmongUs(call, body))) return;
   const unfurls: Record<string, { blocks: ReturnType<typeof section>[] }> = {};
   for (const { url = '' } of links.slice(0, 10)) {
     const ref = ticketAt(call, url);

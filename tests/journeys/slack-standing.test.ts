@@ -170,12 +170,13 @@ describe('a link while it is being written', () => {
       as: admin,
       body: { title: 'Composed' },
     });
-    const share = (channel: string) =>
+    const share = (channel: string, source = 'conversations_history') =>
       desk.people.event(desk.team, {
-        ...{ type: 'link_shared', user: desk.mei.id, channel, message_ts: '1.1', source: 'composer' },
+        ...{ type: 'link_shared', user: desk.mei.id, channel, message_ts: '1.1', source },
         links: [{ domain: 'desk.example', url: `https://desk.example/tickets/${ticket.key}` }],
       });
-    await share('COMPOSER');
+    await share('COMPOSER', 'composer');
+    await share(desk.requests.id, 'composer');
     await desk.settle();
     expect(desk.slack.state.unfurls).toHaveLength(0);
     desk.slack.fail(/chat\.unfurl/, { error: 'cannot_unfurl_url' });

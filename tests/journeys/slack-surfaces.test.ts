@@ -4,7 +4,7 @@ import { openLog } from '../../src/log.ts';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { bindChannel } from '../../src/places/channels.ts';
 import { channelInput } from '../../src/places/place.ts';
-import type { Message } from '../support/fake-slack-state.ts';
+import { addChannel, addPerson, type Message } from '../support/fake-slack-state.ts';
 import { openSlackDesk, type SlackDesk, until } from '../support/slack-desk.ts';
 
 let desk: SlackDesk;
@@ -129,5 +129,24 @@ describe('a channel that wants no notices', () => {
     });
     expect(JSON.stringify(desk.read(desk.requests, root.ts))).not.toContain('Hushed');
     expect(JSON.stringify(desk.read(desk.requests, root.ts))).not.toContain('ticket_rate');
+  });
+});
+
+describe('where Slack says little', () => {
+  test('a request is filed all the same, and whoever wrote it is nobody in particular', async () => {
+    const ctx = systemCtx({ log: openLog('silent') }, FIRST_COMPANY);
+    const { slack, team, people } = desk;
+    const quiet = addChannel(slack.state, team, 'quiet', []);
+    const settings = channelInput.parse({ role: 'requests', mode: 'auto' });
+    await bindChannel(ctx, `slack:${team.id}`, quiet.id, settings);
+    const tim = addPerson(slack.state, team, 'Tim', { email: 'mei@company.example' });
+    slack.fail(/users\.info/, { error: 'user_not_visible' }, 100);
+    slack.fail(/conversations\.(replies|history|info)|reactions\./, { error: 'missing_scope' }, 100);
+    const root = await people.say(tim, quiet, 'The lift is stuck between two floors');
+    await desk.settle();
+    for (const fault of slack.state.faults) fault.left = 0;
+    const found = (await desk.tickets()).filter((one) => one.title === root.text);
+    expect(found).toMatchObject([{ requester: { kind: 'contact' } }]);
+    expect(JSON.stringify(desk.read(quiet, root.ts))).toContain(String(found[0]?.key));
   });
 });
