@@ -7,7 +7,7 @@ import { atLeast } from './access.ts';
 import { findContact } from './actors.ts';
 import { address, contactByAddress } from './contacts.ts';
 import { member } from './members.ts';
-import { userCollection } from './model.ts';
+import { contactCollection, userCollection } from './model.ts';
 
 export async function requesterFor(ctx: Ctx, who?: string): Promise<Requester> {
   const { actor } = ctx;
@@ -48,4 +48,22 @@ async function byAddress(ctx: Ctx, email: string): Promise<Requester> {
   if (user) return { kind: 'user', id: user._id, name: user.fullName ?? user.username, email };
   const contact = await contactByAddress(ctx, email);
   return { kind: 'contact', id: contact._id, name: contact.name, email };
+}
+
+/** Those who are meant: ids as they are, `me`, and whoever has an address; an address that nobody has is nobody. */
+export async function idsOf({ company, id }: Ctx['actor'], whoever: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(
+    whoever.map(async (who) => {
+      if (who === 'me') return [id];
+      const email = who.includes('@') ? address.safeParse(who) : null;
+      if (!email?.success) return [who];
+      const [user, contact] = await Promise.all([
+        userCollection().findOne({ email: email.data, company }, { projection: { _id: 1 } }),
+        contactCollection().findOne({ company, emails: email.data }, { projection: { _id: 1 } }),
+      ]);
+      const ids = [user, contact].flatMap((one) => one?._id ?? []);
+      return ids.length ? ids : [who];
+    }),
+  );
+  return [...new Set(found.flat())];
 }

@@ -8,6 +8,7 @@ import { desksOf, findDesk } from '../desks/desks.ts';
 import { invalid, unknown } from '../errors.ts';
 import { list as listOf, type Order, type Page, pageQuery, repeated, yesOrNo } from '../lists.ts';
 import { atLeast, maySeeNotes } from '../people/access.ts';
+import { idsOf } from '../people/requesters.ts';
 import { BY_WORDS, ticketCollection } from './model.ts';
 import { byRelevance, countMatches, MOST_COUNTED } from './ranking.ts';
 import { matching, type Search, UNSHOWN } from './search.ts';
@@ -18,6 +19,8 @@ const word = (most = 100) => z.string().trim().min(1).max(most);
 
 export const SORTS = ['created_at', 'updated_at', 'priority', 'due_at', 'number', 'relevance'] as const;
 
+const person = repeated(word(320)).meta({ description: 'Id or address; `me` is oneself.' });
+
 export const listInput = z.strictObject({
   ...pageQuery,
   status: repeated(word(60)).optional(),
@@ -27,8 +30,8 @@ export const listInput = z.strictObject({
   desk: repeated(word(40)).optional(),
   company: word(40).optional(),
   team: repeated(word(40)).optional(),
-  assignee: repeated(word(40)).optional(),
-  requester: repeated(word(40)).optional(),
+  assignee: person.optional(),
+  requester: person.optional(),
   channel: repeated(word(40)).optional(),
   tag: repeated(word(60)).optional(),
   environment: repeated(word()).optional(),
@@ -112,9 +115,8 @@ export async function filterOf(
   if (input.priority) filter.priorityRank = oneOf(input.priority.map((name) => PRIORITY_RANK[name]));
   if (input.category) filter.category = oneOf(await categories(actor.company, input.category));
   if (input.team) filter.team = oneOf(input.team);
-  if (input.assignee) filter.assignee = oneOf(input.assignee.map((id) => (id === 'me' ? actor.id : id)));
-  if (input.requester)
-    filter['requester.id'] = oneOf(input.requester.map((id) => (id === 'me' ? actor.id : id)));
+  if (input.assignee) filter.assignee = oneOf(await idsOf(actor, input.assignee));
+  if (input.requester) filter['requester.id'] = oneOf(await idsOf(actor, input.requester));
   if (input.channel) filter.channel = oneOf(input.channel.map((name) => name.toLowerCase()));
   if (input.tag) filter.tags = oneOf(input.tag.map((name) => name.toLowerCase()));
   if (input.environment) filter.environment = oneOf(input.environment.map((name) => name.toLowerCase()));

@@ -52,6 +52,14 @@ describe('a list of tickets', () => {
     expect((await list('?page_size=1')).total).toBe(4);
   });
 
+  test('is narrowed to a person by id or address, and an address that nobody has is nobody', async () => {
+    await file({ title: 'Hers', requester: 'nora@example.com', assignee_id: 'me' });
+    expect(titles(await list('?requester=Nora@example.com'))).toEqual(['Hers']);
+    expect(titles(await list('?assignee=admin@company.com'))).toEqual(['Hers']);
+    expect(titles(await list('?assignee=admin@company.com&requester=else@example.com'))).toEqual([]);
+    expect(titles(await list('?requester=nobody@example.com'))).toEqual([]);
+  });
+
   test.each([
     ['?status=NEW&tag=hardware', ['Printer jammed']],
     ['?priority=p1&priority=LOW', ['Cannot sign in', 'Printer jammed']],
