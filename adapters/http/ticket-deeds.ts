@@ -23,6 +23,7 @@ import { feedbackInput, rate, unwatch, watch } from '../../src/tickets/people.ts
 import { moveInput, moveToDesk } from '../../src/tickets/rehoming.ts';
 import { split, splitInput } from '../../src/tickets/splitting.ts';
 import { read } from '../../src/tickets/tickets.ts';
+import { unmerge } from '../../src/tickets/unmerging.ts';
 import { type TicketView, ticketShape } from '../../src/tickets/view.ts';
 import { problemOf } from './problem.ts';
 import { type Call, type Route, route } from './route.ts';
@@ -125,6 +126,17 @@ export const deedRoutes: Route[] = [
     },
     ({ ctx, params, body, seen }) => merge(ctx, params.id, body, seen),
   ),
+  route({
+    method: 'post',
+    path: '/api/v1/tickets/{id}/unmerge',
+    tag: 'Tickets',
+    summary: 'Take a merge apart; `id` is the ticket that was merged',
+    deed: 'ticket.work',
+    params: byId,
+    answer: ticketShape,
+    refuses: [409, 412],
+    run: async (call) => answered(call, await unmerge(call.ctx, call.params.id, call.seen)),
+  }),
   deed(
     {
       name: 'move',

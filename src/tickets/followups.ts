@@ -8,6 +8,7 @@ import type { Logger } from '../log.ts';
 import { finishLinks } from './linking.ts';
 import { finishMerge } from './merging.ts';
 import { finishSplit } from './splitting.ts';
+import { finishUnmerge } from './unmerging.ts';
 
 /** For the relay, before it strikes these entries off. */
 export async function finishPending(log: Logger, entries: readonly Entry[]): Promise<void> {
@@ -28,6 +29,10 @@ export async function finishPending(log: Logger, entries: readonly Entry[]): Pro
 
 function stepOf({ action, facts, ticket }: Entry): ((ctx: Ctx) => Promise<unknown>) | null {
   if (typeof facts?.into === 'string' && action === 'merged') return (ctx) => finishMerge(ctx, ticket);
+  if (typeof facts?.takenOutOf === 'string') {
+    const into = facts.takenOutOf;
+    return (ctx) => finishUnmerge(ctx, ticket, into);
+  }
   if (typeof facts?.splitFrom === 'string') return (ctx) => finishSplit(ctx, ticket);
   if (typeof facts?.linkedWith === 'string') {
     const other = facts.linkedWith;
