@@ -298,8 +298,10 @@ function textOf(filter: Doc): unknown {
   return undefined;
 }
 
+type Either = { branches: Doc[]; rest: Doc };
+
 /** The first $or of a filter, be it inside an $and, and what the filter says beside it. */
-function eitherOf(filter: Doc): { branches: Doc[]; rest: Doc } | undefined {
+function eitherOf(filter: Doc): Either | undefined {
   const { $or: branches, ...rest } = filter;
   if (Array.isArray(branches)) return branches.every(isDoc) ? { branches, rest } : undefined;
   const parts = Array.isArray(filter.$and) ? filter.$and : [];
@@ -313,13 +315,17 @@ function eitherOf(filter: Doc): { branches: Doc[]; rest: Doc } | undefined {
 /** An $or in a branch, or beside it, is gone into once more: further, the ways would be too many. */
 const DEEPEST = 2;
 
-function planOr(storage: Storage, c: Collection, question: Question, depth: number): Plan | undefined {
-  const either = depth < DEEPEST ? eitherOf(question.filter) : undefined;
-  if (!either || either.branches.length === 0) return undefined;
+function planOr(
+  storage: Storage,
+  c: Collection,
+  { branches, rest }: Either,
+  collation: Collation | undefined,
+  depth: number,
+): Plan | undefined {
+  if (branches.length === 0) return undefined;
   const plans: IndexPlan[] = [];
-  for (const branch of either.branches) {
-    const filter = { $and: [branch, either.rest] };
-    const plan = planAnd(storage, c, { filter, collation: question.collation }, depth + 1);
+  for (const branch of branches) {
+    const plan = planAnd(storage, c, { filter: { $and: [branch, rest] }, collation }, depth + 1);
     if (plan?.kind === 'index' && plan.bounded > 0) plans.push(plan);
     else if (plan?.kind === 'or') plans.push(...plan.plans);
     else return undefined;
@@ -348,8 +354,9 @@ function planAnd(
   }
   const chosen = best(storage, plans, sort.length > 0);
   const isNarrow = chosen && chosen.bounded > 0 && chosen.score >= 8;
-  if (isNarrow && reached(storage, chosen) < SAMPLE) return chosen;
-  const either = planOr(storage, c, question, depth);
+  const asked = depth < DEEPEST ? eitherOf(question.filter) : undefined;
+  if (!asked || (isNarrow && reached(storage, chosen) < SAMPLE)) return chosen;
+  const either = planOr(storage, c, asked, question.collation, depth);
   if (either?.kind !== 'or') return chosen;
   if (isNarrow) return reachedByAll(storage, either.plans) < SAMPLE ? either : chosen;
   if (!chosen || chosen.bounded === 0) return chosen?.sorted ? chosen : either;
