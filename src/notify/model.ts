@@ -84,6 +84,7 @@ const notifications = shape('notifications');
 notifications.index({ 'person.id': 1, at: -1, _id: -1 });
 notifications.index({ 'person.id': 1, readAt: 1, at: -1 });
 notifications.index({ due: 1 }, { partialFilterExpression: { due: { $type: 'date' } } });
+notifications.index({ ticket: 1 });
 notifications.index({ bundle: 1 }, { partialFilterExpression: { bundle: { $gt: '' } } });
 notifications.index({ at: 1 }, { expireAfterSeconds: 180 * DAY });
 

@@ -10,6 +10,7 @@ import { addDeliveries, type Due, redrawCards } from '../notify/deliveries.ts';
 import { addNotifications, signalNotifications } from '../notify/notifications.ts';
 import { type Plan, type PlanOptions, planFor } from '../notify/plan.ts';
 import { setAside } from '../notify/poison.ts';
+import { putRight } from '../notify/retracting.ts';
 import { listen, signal } from '../signals.ts';
 import { isAway } from '../store.ts';
 import { finishPending } from '../tickets/followups.ts';
@@ -184,6 +185,7 @@ async function relay(tickets: readonly StoredTicket[], options: RelayOptions): P
     }),
   );
   const due = await record(plans);
+  await putRight(entries);
   await Promise.all([strike(tickets), options.enqueue(due)]);
   for (const { _id, company, ticket } of entries) signal('change', { company, ticket, id: _id });
   signalNotifications(plans.flatMap((plan) => plan.notifications));

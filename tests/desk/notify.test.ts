@@ -168,3 +168,21 @@ test('a reply whose place is gone reaches the one who asked by mail, once, howev
   });
   expect(history.body.items).toHaveLength(1);
 }, 60_000);
+
+test('words that were taken back are in nobody’s list any more, and what was put right is put right there', async () => {
+  const rita = await person('rita');
+  const ticket = await file(world, 'It leaks', { assignee_id: rita.id });
+  const [wrong, secret] = [
+    await say(world, ticket, 'the pin is 1234'),
+    await say(world, ticket, 'the key is 42'),
+  ];
+  await world.drain();
+  const texts = async () => (await list(rita)).items.map((one: { text: string }) => one.text);
+  expect(await texts()).toEqual(expect.arrayContaining(['the pin is 1234', 'the key is 42']));
+  await world.call('PUT', `${api}/comments/${wrong}`, { as: admin, body: { content: 'ask me for it' } });
+  await world.call('DELETE', `${api}/comments/${secret}`, { as: admin });
+  await world.drain();
+  const now = await texts();
+  expect(now).toEqual(expect.arrayContaining(['ask me for it', '']));
+  expect(now.join()).not.toMatch(/1234|42/);
+});
