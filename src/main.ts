@@ -164,11 +164,14 @@ export function startFailure(error: unknown): string {
 }
 
 const STARTING_MS = 5_000;
+/** Stores that went away at the same moment may never answer a good-bye. */
+const LEAVING_MS = 20_000;
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const running = run();
   // Asked to stop while still starting: what stands by then is stopped in order, and the rest is not waited for.
   const leave = async () => {
+    setTimeout(() => process.exit(1), LEAVING_MS).unref();
     const late = new Promise<undefined>((resolve) => setTimeout(resolve, STARTING_MS, undefined).unref());
     await (await Promise.race([running.catch(() => undefined), late]))?.stop();
     process.exit(0);

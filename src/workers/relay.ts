@@ -22,7 +22,7 @@ import { breachesTotal, poisonedTotal, relayedTotal, relayLag } from './metrics.
 const BATCH = 200;
 const LOOK_EVERY_MS = 2_000;
 /** Between two rounds, so that what happens together is relayed together. */
-const GATHER_MS = 10;
+const GATHER_MS = 25;
 const MOST_BORN = 2_000;
 const MOST_GUESTS = 1_000;
 const MOST_TRIES = 3;

@@ -23,12 +23,17 @@ export interface Desk {
   pid: number;
   database: string;
 }
+export interface Floor {
+  bare: string;
+  echo: string;
+  pid: number;
+}
 export interface Stand {
   mongodb: string;
   redis: string;
   desk(database: string, env?: NodeJS.ProcessEnv): Promise<Desk>;
   /** The bare work on a desk's database. */
-  floor(of: Desk, hashed?: string): Promise<{ bare: string; echo: string }>;
+  floor(of: Desk, hashed?: string): Promise<Floor>;
   close(): Promise<void>;
 }
 
@@ -90,8 +95,8 @@ export async function openStand(): Promise<Stand> {
     async floor(of, hashed = '') {
       const program = path.join(import.meta.dirname, 'floor.ts');
       const uri = named(stores.mongodbUri, of.database);
-      const { said } = await start(['--import', 'tsx', program, uri, hashed], process.env, '"bare"');
-      return { bare: `http://127.0.0.1:${said.bare}`, echo: `http://127.0.0.1:${said.echo}` };
+      const { pid, said } = await start(['--import', 'tsx', program, uri, hashed], process.env, '"bare"');
+      return { pid, bare: `http://127.0.0.1:${said.bare}`, echo: `http://127.0.0.1:${said.echo}` };
     },
     async close() {
       for (const child of children) child.kill('SIGTERM');
@@ -171,6 +176,23 @@ export async function inTurns({ name, bar, rounds, product, ground }: Turns): Pr
 
 export const shown = (number: number): string => number.toFixed(Math.abs(number) < 100 ? 2 : 0);
 export const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** Processor time that a process has used, in ms. */
+export function cpuMs(pid: number): number {
+  const [, , , , , , , , , , , user = 0, system = 0] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+    .map(Number);
+  return (user + system) * 10;
+}
+
+/** The engine's process, which is ours. */
+export function enginePid(): number | undefined {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ');
+  return children
+    .map(Number)
+    .find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('embedded/process.js'));
+}
 
 /** Megabytes that a process holds. */
 export const residentMb = (pid: number): number =>
