@@ -5,13 +5,14 @@ import type { View } from '@slack/types';
 import { readPriority } from '../../src/desks/desk.ts';
 import { invalid } from '../../src/errors.ts';
 import { atLeast } from '../../src/people/access.ts';
+import { isTaken, wordsAfter } from '../../src/tickets/asking.ts';
 import { assign, claim, release } from '../../src/tickets/assigning.ts';
 import { patch } from '../../src/tickets/editing.ts';
 import { close, escalate, reopen, setStatus } from '../../src/tickets/moving.ts';
 import { feedbackInput, rate } from '../../src/tickets/people.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
 import { read } from '../../src/tickets/tickets.ts';
-import { type Drawing, done, requesterCard, triageCard } from './blocks.ts';
+import { type Drawing, requesterCard, triageCard } from './blocks.ts';
 import { answering, type Call } from './call.ts';
 import { personIn } from './commands.ts';
 import { type Body, record, word } from './door.ts';
@@ -100,7 +101,7 @@ async function press(call: Call, body: Body): Promise<void> {
   if (!deed) return;
   const before = await read(call.ctx, pressed.ticket);
   // Somebody was quicker, and the card will say so: no working state that could arrive after theirs.
-  const isLate = pressed.name === 'ticket_claim' && before.assignee !== null;
+  const isLate = pressed.name === 'ticket_claim' && isTaken(before);
   if (pressed.on === 'card' && !isLate)
     await call.redraw(triageCard(await factsOf(call.host, before), `${call.ctx.actor.name} ${deed.doing}…`));
   let after: Ticket | undefined;
@@ -112,14 +113,9 @@ async function press(call: Call, body: Body): Promise<void> {
   }
   if (pressed.on === 'card') await redrawCard(call, pressed, after);
   else if (pressed.on === 'mine' && after)
-    await call.redraw(requesterCard(await factsOf(call.host, after), mineWords(after)));
+    await call.redraw(requesterCard(await factsOf(call.host, after), wordsAfter(after)));
   else if (pressed.on === 'home') await publishHome(call, homePages(body));
 }
-
-const mineWords = ({ satisfaction, statusKind }: Ticket): string => {
-  if (satisfaction) return `Thank you: ${'★'.repeat(satisfaction.rating)}`;
-  return done({ kind: statusKind }) ? 'This is done:' : 'We have your request.';
-};
 
 async function redrawCard(call: Call, { ticket }: Press, known?: Ticket): Promise<void> {
   const now = known ?? (await read(call.ctx, ticket));

@@ -1,6 +1,7 @@
 // What a delivery looks like in Slack: somebody's words, a notice of ours, a card. The ticket is read as it stands now.
 import { systemCtx } from '../../src/context.ts';
 import type { Delivery } from '../../src/notify/channel.ts';
+import { awaitsVerdict } from '../../src/tickets/asking.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
 import { read } from '../../src/tickets/tickets.ts';
 import { type Drawing, requesterCard, saying, speech, triageCard } from './blocks.ts';
@@ -19,7 +20,7 @@ export async function drawPost(host: Host, delivery: Delivery): Promise<Drawing>
   const said = saying(message.text || message.title);
   if (audience !== 'public' || !message.ticket || message.news[0]?.event !== 'status') return said;
   const ticket = await ticketOf(host, delivery);
-  if (ticket?.statusKind !== 'resolved') return said;
+  if (!ticket || !awaitsVerdict(ticket)) return said;
   return requesterCard(await factsOf(host, ticket), `${message.by} says that this is solved:`);
 }
 

@@ -51,7 +51,7 @@ export async function hearMessage(
     return;
   }
   if (said.thread_ts && said.thread_ts !== said.ts) return;
-  await maybeFile(host, room, body, background, said);
+  await maybeFile(host, room, body, background, said, ticket !== null);
 }
 
 /** An answer below something that we told somebody directly belongs to the ticket that it was about. */
@@ -97,6 +97,7 @@ async function maybeFile(
   body: Body,
   background: Partial<Background>,
   said: Said,
+  isFiled: boolean,
 ): Promise<void> {
   const channel = word(record(body.event).channel);
   const where = await whereIs(room.workspace, channel);
@@ -111,6 +112,8 @@ async function maybeFile(
   });
   if (!verdict.file) return;
   if (where.settings.mode === 'nudge')
-    return askToFile(room, deskCtx(host, room, background), channel, said.user, said.ts);
+    return isFiled
+      ? undefined
+      : askToFile(room, deskCtx(host, room, background), channel, said.user, said.ts);
   await fileFromMessage(await callFor(host, body, background), { channel, ts: said.ts, said });
 }

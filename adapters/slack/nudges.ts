@@ -37,8 +37,9 @@ export async function answerNudge(call: Call, body: Body): Promise<void> {
   const [channel = '', ts = ''] = String(record(action).value ?? '').split('/');
   if (!channel || !ts) return;
   if (record(action).action_id === 'nudge_file') {
-    await fileFromMessage(call, { channel, ts });
-    return call.redraw({ text: 'It is a ticket now.', blocks: [context(':ticket: It is a ticket now.')] });
+    const filed = await fileFromMessage(call, { channel, ts });
+    const words = filed ? `:ticket: It is a ticket now: ${filed.key}.` : 'It did not become another ticket.';
+    return call.redraw({ text: words, blocks: [context(words)] });
   }
   const until = new Date(call.ctx.now().getTime() + MUTE_MS);
   await mute(`${call.room.workspace.id}:${channel}`, call.user, until);

@@ -1,6 +1,7 @@
 // A link to a ticket, shown with its key, title and status: only where the one who shared it may see the ticket, and
 // never a private one nor in a channel that another organisation reads.
 import { Refusal } from '../../src/errors.ts';
+import { mayBePreviewed } from '../../src/tickets/asking.ts';
 import { read } from '../../src/tickets/tickets.ts';
 import { priorityWord } from './blocks.ts';
 import type { Call } from './call.ts';
@@ -44,7 +45,7 @@ export async function unfurl(call: Call, body: Body): Promise<void> {
     if (!ref) continue;
     try {
       const ticket = await read(call.ctx, ref);
-      if (ticket.private) continue;
+      if (!mayBePreviewed(ticket)) continue;
       const facts = await factsOf(call.host, ticket);
       unfurls[url] = {
         blocks: [

@@ -39,10 +39,13 @@ export const channelInput = z.strictObject({
   mode: z.enum(FILING_MODES).default('manual'),
   /** A message that begins with one of these is never filed. */
   escapes: z.array(z.string().min(1).max(40)).max(20).default([':megaphone:', '📣']),
-  /** No notices in the thread but what people say. */
-  silent: z.boolean().default(false),
-  /** Of a private triage channel: whoever belongs to it and has an account here is an agent. */
-  membersAreAgents: z.boolean().default(false),
+  silent: z.boolean().default(false).meta({
+    description: 'No notices in threads but what people say: who asked hears the rest personally.',
+  }),
+  membersAreAgents: z.boolean().default(false).meta({
+    description:
+      'Of a private triage channel: whoever belongs to it and has an account here is an agent while they do. Guests and other workspaces never. Only administrators say so.',
+  }),
   /** Emoji and what they do; `who` limits it to agents. */
   emojis: z
     .record(
