@@ -41,6 +41,8 @@ const HEARD = new Set([
   'member_joined_channel',
   'member_left_channel',
 ]);
+/** Our own coming is news as well. */
+const MEMBERS = new Set(['member_joined_channel', 'member_left_channel']);
 const MESSAGE_KINDS = new Set([
   undefined,
   'file_share',
@@ -68,6 +70,7 @@ export const teamOf = (body: Body): string => {
 function isNoise(body: Body, room: Room): boolean {
   const event = record(body.event);
   if (!HEARD.has(String(event.type))) return true;
+  if (MEMBERS.has(String(event.type))) return false;
   if (event.type === 'message' && !MESSAGE_KINDS.has(event.subtype as string | undefined)) return true;
   // Apps do not talk to apps here: that is how two of them never stop.
   const voices = [event, record(event.message), record(event.previous_message)];

@@ -8,7 +8,7 @@ import { saying } from './blocks.ts';
 import { answering, deskCtx, hearing } from './call.ts';
 import { type Background, type Body, record, word } from './door.ts';
 import { publishHome } from './home.ts';
-import type { Host, Room } from './host.ts';
+import { type Host, isTokenLost, type Room, slackError } from './host.ts';
 import { loseToken, loseWorkspace } from './losing.ts';
 import { hearMessage } from './messages.ts';
 import { forgetProfile, profile } from './profiles.ts';
@@ -89,9 +89,22 @@ async function hearChange(
 
 async function hearMember(host: Host, room: Room, event: Body): Promise<void> {
   const [user, channel] = [word(event.user), word(event.channel)];
+  if (user === room.botUser) return introduce(room, event);
   const channels = await agentChannels(room.workspace);
-  if (user === room.botUser || !channels.some((one) => one.external === channel)) return;
+  if (!channels.some((one) => one.external === channel)) return;
   forgetMembers(room, channel);
   forgetProfile(room, user);
   await whoIs(host, room, user);
+}
+
+/** Whoever brought us into a channel hears what we are good for there; nobody else is bothered. */
+async function introduce(room: Room, event: Body): Promise<void> {
+  const [channel, user] = [word(event.channel), word(event.inviter)];
+  if (event.type !== 'member_joined_channel' || !user) return;
+  const words = saying(
+    `React with :ticket: to a message here, mention me in its thread, or type \`/ticket\`, and it is a ticket. In Switchboard this channel is \`${channel}\` of \`${room.workspace.id}\`: there it can be bound to a desk.`,
+  );
+  await room.client.chat.postEphemeral({ channel, user, ...words }).catch((error) => {
+    if (slackError(error) === undefined || isTokenLost(error)) throw error;
+  });
 }

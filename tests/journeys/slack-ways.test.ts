@@ -180,3 +180,17 @@ describe('a mention by an agent', () => {
     expect(shared?.files).toMatchObject([{ name: 'howto.txt', size: 16 }]);
   });
 });
+
+describe('whoever brings the bot into a channel', () => {
+  test('hears alone what it is good for there', async () => {
+    const { people, mei, sam, team, slack } = desk;
+    const place = addChannel(slack.state, team, 'new-place', [mei, sam]);
+    const joined = { type: 'member_joined_channel', user: team.botUser, channel: place.id };
+    await people.event(team, { ...joined, inviter: mei.id });
+    await people.event(team, joined);
+    await desk.settle();
+    expect(desk.told(mei)).toContain(place.id);
+    expect(desk.told(sam)).not.toContain(place.id);
+    expect(place.messages).toHaveLength(0);
+  });
+});
