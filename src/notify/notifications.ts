@@ -101,6 +101,26 @@ const tellReader = ({ company, person, ticket, _id }: StoredNotification) => {
   if (person.kind === 'user') signal('change', { company, user: person.id, ticket, id: _id });
 };
 
+/** Who does something on a ticket has seen what was told of it before. */
+export async function readByDoing(
+  deeds: readonly { ticket: string; user: string; company: string; at: Date }[],
+): Promise<void> {
+  if (!deeds.length) return;
+  const last = new Map(deeds.map((one) => [`${one.user} ${one.ticket}`, one]));
+  const done = await notificationCollection().bulkWrite(
+    [...last.values()].map(({ ticket, user, at }) => ({
+      updateMany: {
+        filter: { 'person.id': user, 'person.kind': 'user', readAt: null, at: { $lt: at }, ticket },
+        update: asRead(at),
+      },
+    })),
+    { ordered: false },
+  );
+  if (done.modifiedCount)
+    for (const { company, user, ticket } of last.values())
+      signal('change', { company, user, ticket, id: 'read' });
+}
+
 /** Told again is told once. */
 export async function addNotifications(told: readonly StoredNotification[]): Promise<void> {
   if (!told.length) return;

@@ -10,6 +10,8 @@ import { forgetRules, RULES_LIFETIME_MS, rulesOf, storedRules } from './rules.ts
 import { spreadFrom } from './spread.ts';
 
 const ATTEMPTS = 10;
+/** So long whoever changes the rules waits for the tickets; the workers see to the others. */
+const AT_ONCE_MS = 400;
 
 export function need(ctx: Ctx, deed: Extract<Deed, 'sla.read' | 'sla.manage'>): void {
   if (!may(ctx.actor, deed))
@@ -36,7 +38,7 @@ export async function changeRules<T>(
     const stored: StoredRules = { ...after, version, spread: { at, after: null } };
     if (!(await replaced(before, stored))) continue;
     forgetRules(company);
-    const place = await spreadFrom(company, await rulesOf(company, version), null, ctx.log);
+    const place = await spreadFrom(company, await rulesOf(company, version), null, ctx.log, AT_ONCE_MS);
     if (place) ctx.log.info({ company, version }, 'many tickets: the new SLA rules go on spreading');
     return answer;
   }

@@ -16,7 +16,6 @@ import { spreadDue } from './spread.ts';
 const BATCH = 500;
 const SLICE = 100;
 const LONGEST_MS = 10_000;
-const SPREAD_EVERY_MS = 900;
 const SET_ASIDE_MS = 60_000;
 const MOST_SET_ASIDE = 1_000;
 
@@ -32,11 +31,18 @@ export interface Swept {
 /** Tickets whose change fails for a reason of their own: tried again later, so that they do not hold up the rest. */
 const aside = new Map<string, number>();
 
+/** Changed rules are spread first: by themselves they go their own way (`spread`), so that no deadline waits for them. */
 export async function sweep({ log }: { log: Logger }): Promise<Swept> {
+  await spread({ log });
+  return fireDue({ log });
+}
+
+export const spread = async ({ log }: { log: Logger }): Promise<void> => spreadDue(await storeTime(), log);
+
+export async function fireDue({ log }: { log: Logger }): Promise<Swept> {
   const end = performance.now() + LONGEST_MS;
   let fired = 0;
   let lateMs = 0;
-  await spreadNow(log);
   for (;;) {
     const now = await storeTime();
     const passed = await pass(now, end, log);
@@ -65,14 +71,6 @@ async function pass(now: Date, end: number, log: Logger): Promise<{ written: num
     tickets = next;
   }
   return { written, lateMs };
-}
-
-let spreadAt = Number.NEGATIVE_INFINITY;
-
-async function spreadNow(log: Logger): Promise<void> {
-  if (performance.now() - spreadAt < SPREAD_EVERY_MS) return;
-  spreadAt = performance.now();
-  await spreadDue(await storeTime(), log);
 }
 
 function setAside(): string[] {

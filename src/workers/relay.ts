@@ -7,7 +7,7 @@ import type { Entry } from '../history/entry.ts';
 import { file } from '../history/history.ts';
 import type { Logger } from '../log.ts';
 import { addDeliveries, type Due, redrawCards } from '../notify/deliveries.ts';
-import { addNotifications, signalNotifications } from '../notify/notifications.ts';
+import { addNotifications, readByDoing, signalNotifications } from '../notify/notifications.ts';
 import { type Plan, type PlanOptions, planFor } from '../notify/plan.ts';
 import { setAside } from '../notify/poison.ts';
 import { putRight } from '../notify/retracting.ts';
@@ -186,7 +186,10 @@ async function relay(tickets: readonly StoredTicket[], options: RelayOptions): P
   );
   const due = await record(plans);
   await putRight(entries);
-  await Promise.all([strike(tickets), options.enqueue(due)]);
+  const deeds = entries.flatMap(({ seq, by, ticket, company, at }) =>
+    options.plan.notifies && seq > 1 && by.kind === 'user' ? { ticket, company, at, user: by.id } : [],
+  );
+  await Promise.all([strike(tickets), options.enqueue(due), readByDoing(deeds)]);
   for (const { _id, company, ticket } of entries) signal('change', { company, ticket, id: _id });
   signalNotifications(plans.flatMap((plan) => plan.notifications));
   relayedTotal.inc(entries.length);

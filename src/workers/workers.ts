@@ -10,7 +10,7 @@ import { countUnsettled, type Due, dueDeliveries } from '../notify/deliveries.ts
 import { bundleDue, countWaiting } from '../notify/digests.ts';
 import type { PlanOptions } from '../notify/plan.ts';
 import { listen } from '../signals.ts';
-import { sweep } from '../sla/deadlines.ts';
+import { fireDue, spread, sweep } from '../sla/deadlines.ts';
 import { startDelivering } from './deliver.ts';
 import { openEndpoints } from './endpoints.ts';
 import { deadlineLag, queueDepth, waitingDeliveries } from './metrics.ts';
@@ -100,6 +100,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const stopSchedule = startSchedule(
     [
       { name: 'deadlines', everyMs: 1_000, run: deadlines.look },
+      { name: 'sla-rules', everyMs: 1_000, run: () => spread({ log }) },
       { name: 'deliveries', everyMs: 1_000, run: sweepDeliveries },
       { name: 'notices', everyMs: 1_000, run: sweepNotices },
       { name: 'inbox', everyMs: 2_000, run: () => sweepInbox(log) },
@@ -148,7 +149,7 @@ function watchDeadlines(log: Logger): { look: () => Promise<void>; stop: () => v
   let stopped = false;
   const look = async () => {
     clearTimeout(timer);
-    const { next, lateMs } = await sweep({ log });
+    const { next, lateMs } = await fireDue({ log });
     deadlineLag.set(lateMs / 1_000);
     if (!next || stopped) return;
     const wait = next.getTime() - storeNow().getTime();

@@ -94,6 +94,21 @@ test('what is read in the list is not sent any more', async () => {
   expect(all.body).toEqual({ read: 1 });
 }, 40_000);
 
+test('who does something on a ticket has read what was told of it, and gets no letter about it', async () => {
+  const hal = await person('hal');
+  const ticket = await file(world, 'Seen to', { assignee_id: hal.id });
+  const other = await file(world, 'Not yet', { assignee_id: hal.id });
+  await until(async () => (await list(hal)).unread === 2, 10_000);
+  const as = hal.token;
+  await world.call('POST', `${api}/tickets/${ticket.id}/comments`, { as, body: { content: 'On it.' } });
+  await until(async () => (await list(hal)).unread === 1, 10_000);
+  const items: { read: boolean; ticket_key: string }[] = (await list(hal)).items;
+  expect(items.filter((one) => !one.read).map((one) => one.ticket_key)).toEqual([other.key]);
+  await until(() => lettersTo(hal).length > 0, 20_000);
+  await world.drain();
+  expect(lettersTo(hal).map((one) => one.header('Subject'))).toEqual([`[${other.key}] Not yet`]);
+}, 40_000);
+
 test('in quiet hours nothing is sent, but for a breach', async () => {
   const cas = await person('cas');
   const clock = (ms: number) => new Date(Date.now() + ms).toISOString().slice(11, 16);
