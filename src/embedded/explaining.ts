@@ -1,13 +1,14 @@
 // explain: the way that a search would take, in MongoDB's shape, and when asked what it met on that way.
 
 import { stagesOf } from './aggregating.ts';
+import type { Collection } from './catalogue.ts';
 import { type Doc, isDoc } from './documents.ts';
 import { fault } from './errors.ts';
 import { type Query, read } from './finding.ts';
 import { leading } from './leading.ts';
 import { type IndexPlan, type Plan, plan } from './planner.ts';
-import { type Request, wholeOf } from './requests.ts';
-import { lookUp, queryOf } from './searching.ts';
+import { docOf, wholeOf } from './requests.ts';
+import { lookUp, queryOf, type Side, type Tick } from './searching.ts';
 
 function scanStage({ index, reverse, ranges, merge }: IndexPlan): Doc {
   const scan = {
@@ -43,7 +44,7 @@ function stageOf(chosen: Plan, query: Query, counting: boolean): Doc {
   }
 }
 
-export function winningPlan(chosen: Plan, query: Query, counting = false): Doc {
+function wayOf(chosen: Plan, query: Query, counting: boolean): Doc {
   let stage = stageOf(chosen, query, counting);
   if (query.sort && !chosen.sorted) stage = { stage: 'SORT', sortPattern: query.sort, inputStage: stage };
   if (query.skip) stage = { stage: 'SKIP', skipAmount: query.skip, inputStage: stage };
@@ -51,75 +52,52 @@ export function winningPlan(chosen: Plan, query: Query, counting = false): Doc {
   return counting ? { stage: 'COUNT', inputStage: stage } : stage;
 }
 
-type Asked = { collection: unknown; query: Query; counting: boolean };
+/** Where each command has its filter. */
+const FILTERS: Record<string, string> = {
+  find: 'filter',
+  count: 'query',
+  distinct: 'query',
+  findAndModify: 'query',
+  findandmodify: 'query',
+  update: 'q',
+  delete: 'q',
+};
 
-function asked({ engine, database }: Request, inner: Doc): Asked {
-  const name = Object.keys(inner)[0] ?? '';
-  const collection = inner[name];
-  const c = lookUp(engine, database, collection);
-  const of = (body: Doc, field: string): Query => queryOf(c, body, name, field);
-  switch (name) {
-    case 'find':
-      return {
-        collection,
-        query: {
-          ...of(inner, 'filter'),
-          skip: wholeOf(inner, name, 'skip'),
-          limit: wholeOf(inner, name, 'limit'),
-        },
-        counting: false,
-      };
-    case 'count':
-      return { collection, query: of(inner, 'query'), counting: true };
-    case 'distinct':
-    case 'findAndModify':
-    case 'findandmodify':
-      return { collection, query: of(inner, 'query'), counting: false };
-    case 'update':
-    case 'delete': {
-      const list = inner[name === 'update' ? 'updates' : 'deletes'];
-      const first = Array.isArray(list) ? list[0] : undefined;
-      return { collection, query: of(isDoc(first) ? first : {}, 'q'), counting: false };
-    }
-    case 'aggregate': {
-      const { rest: _, ...pushed } = leading(stagesOf(inner));
-      return {
-        collection,
-        query: { ...of({ ...inner, sort: pushed.sort }, ''), ...pushed },
-        counting: false,
-      };
-    }
-    default:
-      return fault(59, `Explain failed due to unknown command: ${name}`);
+function asked(c: Collection | undefined, name: string, inner: Doc): Query {
+  if (name === 'aggregate') {
+    const { rest: _, ...pushed } = leading(stagesOf(inner));
+    return { ...queryOf(c, { ...inner, sort: pushed.sort }, name, ''), ...pushed };
   }
+  const field = FILTERS[name] ?? fault(59, `Explain failed due to unknown command: ${name}`);
+  const list = inner[`${name}s`];
+  const first = Array.isArray(list) ? list[0] : undefined;
+  const query = queryOf(c, field === 'q' && isDoc(first) ? first : inner, name, field);
+  if (name !== 'find') return query;
+  return { ...query, skip: wholeOf(inner, name, 'skip'), limit: wholeOf(inner, name, 'limit') };
 }
 
-export function explain(request: Request): Doc {
-  const { engine, database, body } = request;
-  if (!isDoc(body.explain)) fault(14, "BSON field 'explain' is the wrong type, expected type 'object'");
-  const { collection, query, counting } = asked(request, body.explain);
-  const c = lookUp(engine, database, collection);
-  const queryPlanner = {
-    namespace: `${database}.${collection}`,
-    parsedQuery: query.filter,
-    rejectedPlans: [],
+export function runExplain(side: Side, database: string, body: Doc, tick: Tick): Doc {
+  const inner = docOf(body, 'explain', 'explain') ?? {};
+  const [name = ''] = Object.keys(inner);
+  const c = lookUp(side, database, inner[name]);
+  const query: Query = { ...asked(c, name, inner), tick };
+  const chosen = c && plan(side.storage, c, query);
+  const winningPlan = chosen ? wayOf(chosen, query, name === 'count') : { stage: 'EOF' };
+  const namespace = `${database}.${inner[name]}`;
+  const answer = {
+    explainVersion: '1',
+    queryPlanner: { namespace, parsedQuery: query.filter, rejectedPlans: [], winningPlan },
+    serverInfo: { host: 'embedded', version: '8.0.0' },
+    ok: 1,
   };
-  const rest = { serverInfo: { host: 'embedded', version: '8.0.0' }, ok: 1 };
-  if (!c)
-    return { explainVersion: '1', queryPlanner: { ...queryPlanner, winningPlan: { stage: 'EOF' } }, ...rest };
-  const chosen = plan(engine.storage, c, query);
-  const winning = winningPlan(chosen, query, counting);
-  const result = { explainVersion: '1', queryPlanner: { ...queryPlanner, winningPlan: winning } };
-  if (body.verbosity === 'queryPlanner') return { ...result, ...rest };
+  if (!c || body.verbosity === 'queryPlanner') return answer;
   const begun = performance.now();
-  let returned = 0;
-  for (const _ of read(engine.storage, c, query, chosen)) returned++;
+  let nReturned = 0;
+  for (const _ of read(side.storage, c, query, chosen)) nReturned++;
   const executionTimeMillis = Math.round(performance.now() - begun);
-  const executionStats = {
-    executionSuccess: true,
-    nReturned: returned,
-    executionTimeMillis,
-    executionStages: winning,
+  const executionStages = winningPlan;
+  return {
+    ...answer,
+    executionStats: { executionSuccess: true, nReturned, executionTimeMillis, executionStages },
   };
-  return { ...result, executionStats, ...rest };
 }

@@ -3,7 +3,6 @@
 import { type Batches, inBatches, LARGEST_BATCH } from './cursors.ts';
 import type { Doc } from './documents.ts';
 import { fault } from './errors.ts';
-import { explain } from './explaining.ts';
 import { writeResult, writesResult } from './output.ts';
 import { type Command, checkFields, docOf, type Reply, type Request, wholeOf } from './requests.ts';
 import { openSearch, runSearch } from './searches.ts';
@@ -139,5 +138,5 @@ export const READ_COMMANDS: Record<string, Command> = {
   distinct: { run: search },
   getMore: { run: getMore },
   killCursors: { run: killCursors },
-  explain: { run: explain },
+  explain: { run: search },
 };

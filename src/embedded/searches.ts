@@ -2,12 +2,13 @@
 // when that is not enough in a reading thread, from the start.
 import { openAggregate } from './aggregating.ts';
 import type { Doc } from './documents.ts';
+import { runExplain } from './explaining.ts';
 import { type Opened, openFind, runCount, runDistinct, type Side, type Tick } from './searching.ts';
 
 type Search<T> = (side: Side, database: string, body: Doc, tick: Tick) => T;
 
 /** Searches with one answer. */
-const ANSWERED: Record<string, Search<Doc>> = { count: runCount, distinct: runDistinct };
+const ANSWERED: Record<string, Search<Doc>> = { count: runCount, distinct: runDistinct, explain: runExplain };
 
 export function runSearch(command: string, ...asked: Parameters<Search<Doc>>): Doc | undefined {
   return ANSWERED[command]?.(...asked);

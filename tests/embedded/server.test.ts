@@ -331,6 +331,8 @@ describe('a long search', () => {
     }
     expect(await searching).toEqual([0, 2, 4, 6, 8].map((_id) => ({ _id, n: 3000 })));
     expect(await docs.find({ text: /9$/ }).toArray()).toHaveLength(3000);
+    const { executionStats } = await docs.find({ text: /9$/ }).explain('executionStats');
+    expect(executionStats.nReturned).toBe(3000);
     expect(waits.length).toBeGreaterThan(5);
   }, 60_000);
 });
