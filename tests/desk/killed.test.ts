@@ -12,6 +12,7 @@ import type { StoredTicket } from '../../src/tickets/ticket.ts';
 import { check } from '../support/checker.ts';
 import { type Child, childOf } from '../support/child.ts';
 
+/** `KILLS=45 npm test -- tests/desk/killed.test.ts` for a longer siege. */
 const KILLS = Number(process.env.KILLS ?? 12);
 const CLIENTS = 6;
 const PATIENCE_MS = 120_000;
@@ -36,6 +37,7 @@ beforeAll(async () => {
   const account = { email: 'admin@company.com', password: 'correct horse battery' };
   const { body } = await insist('auth/login', account, 'login');
   token = String(body.access_token);
+  await insist('desks', { key: 'MOV', name: 'Where tickets go', preset: 'support' }, 'desk');
 }, PATIENCE_MS);
 
 afterAll(async () => {
@@ -102,9 +104,13 @@ async function work(client: number, deeds: Deed[], isOver: () => boolean): Promi
     await deed(`tickets/${id}/comments`, { content: 'KEY', is_internal: nth % 2 === 0 });
     await deed(`tickets/${id}/claim`, {});
     if (nth % 3 === 0) await deed(`tickets/${id}/resolve`, { resolution_notes: 'KEY' });
+    if (nth % 4 === 3) await deed(`tickets/${id}/move`, { desk: 'MOV' });
     const other = last.pop();
-    if (other && nth % 3 === 1) await deed(`tickets/${id}/merge`, { into: other });
-    else if (other && nth % 3 === 2) await deed(`tickets/${id}/links`, { ticket_id: other, kind: 'related' });
+    if (other && nth % 3 === 1) {
+      await deed(`tickets/${id}/merge`, { into: other });
+      if (nth % 2 === 0) await deed(`tickets/${id}/unmerge`, {});
+    } else if (other && nth % 3 === 2)
+      await deed(`tickets/${id}/links`, { ticket_id: other, kind: 'related' });
     last.push(nth % 3 === 1 ? (other ?? id) : id);
   }
 }
@@ -175,7 +181,9 @@ async function eachOnce(deeds: readonly Deed[]): Promise<void> {
       comments: () => count('comment_added', (one) => one.comment?.text === key),
       claim: () => count('assignment_change', (one) => one.ticket === ticket),
       resolve: () => count('resolved', (one) => one.ticket === ticket),
+      move: () => count('moved', (one) => one.ticket === ticket),
       merge: () => count('merged', (one) => one.facts?.from === ticket),
+      unmerge: () => count('merged', (one) => one.facts?.gaveBack === ticket),
       links: () =>
         tickets
           .find((one) => one._id === ticket)
