@@ -40,12 +40,15 @@ export async function byRelevance(filter: Filter, search: Search, query: PageQue
   const mark = cursor ? readCursor(cursor, BEST) : null;
   const page = mark?.page ?? query.page;
   const from = mark ? Math.max(0, Math.trunc(Number(mark.value)) || 0) : (page - 1) * pageSize;
-  const pool = await poolOf(narrowed, fresh, mark ? instant(mark.id) : null);
+  const [pool, counted] = await Promise.all([
+    poolOf(narrowed, fresh, mark ? instant(mark.id) : null),
+    countMatches(narrowed),
+  ]);
   const ranked = pool.all
     .map((ticket) => ({ ticket, score: search.score(ticket) }))
     .sort((a, b) => b.score - a.score || byAge(a.ticket, b.ticket));
   const shown = ranked.slice(from, from + pageSize).map(({ ticket: { words: _, ...ticket } }) => ticket);
-  const total = pool.last ? await countMatches(narrowed) : ranked.length;
+  const total = pool.last ? counted : ranked.length;
   const next = from + pageSize;
   if (next < ranked.length || !pool.last) {
     const cursor = { order: BEST, value: next, id: String(pool.newest), page: page + 1 };

@@ -68,13 +68,16 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
       if (key && (await desksOf(ctx.actor.company)).some((desk) => key.startsWith(`${desk.key}-`)))
         return { key };
       if (!terms.length) return { words: '' };
-      const counts = await rarity(ctx.actor.company, terms, whole);
+      const [counts, begun] = await Promise.all([
+        rarity(ctx.actor.company, terms, whole),
+        last !== undefined && last.length > 1 ? beginning(last) : null,
+      ]);
       const rarest = [...counts].sort((a, b) => a[1] - b[1]).map(([term]) => term);
       if (rarest.some((term) => term !== last && counts.get(term) === 0)) return { words: '' };
       const conditions: Filter[] = rarest.filter((term) => term !== last).map(whole);
       if (last) {
         const isCommon = counts.get(last) === COMMON;
-        conditions.push(last.length < 2 || isCommon ? whole(last) : await beginning(last));
+        conditions.push(begun === null || isCommon ? whole(last) : begun);
       }
       const own = base.$and;
       return { $and: [...(Array.isArray(own) ? own : []), ...conditions] };
