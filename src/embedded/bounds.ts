@@ -127,6 +127,7 @@ export function conditionsOf(filter: Doc): Conditions {
       if (name === '$elemMatch' && isDoc(operand)) {
         groups++;
         found.more = true;
+        found.loose.add(path);
         if (isOperatorDoc(operand)) operators(path, operand, groups);
         else walk(operand, `${path}.`, groups);
       } else if (name === '$regex') {

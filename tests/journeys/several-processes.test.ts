@@ -204,3 +204,19 @@ test('the same request at the same instant at all processes is one ticket, one r
     .countDocuments({ title: /^Storm / });
   expect(count).toBe(8);
 }, 90_000);
+
+test('who signed out, and whose role was taken away, at one process is so at the next request to another', async () => {
+  const other = `${/^ready (\S+)$/m.exec(desks[0]?.said() ?? '')?.[1]}${api}`;
+  const elsewhere = async (path: string, token: string) => {
+    const headers = { authorization: `Bearer ${token}`, connection: 'close' };
+    return (await fetch(`${other}/${path}`, { headers })).status;
+  };
+  for (let count = 0; count < 10; count++) {
+    const { id, token } = await agent(`leaver${count}`);
+    expect(await elsewhere('users', token)).toBe(200);
+    await world.call('PATCH', `${api}/users/${id}`, { as: admin, body: { role: 'customer' } });
+    expect(await elsewhere('users', token)).toBe(403);
+    await world.call('POST', `${api}/auth/logout`, { as: token });
+    expect(await elsewhere('auth/me', token)).toBe(401);
+  }
+}, 60_000);
