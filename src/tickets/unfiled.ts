@@ -2,6 +2,7 @@
 import type { Entry } from '../history/entry.ts';
 import { filed } from '../history/history.ts';
 import { signal } from '../signals.ts';
+import { isAway } from '../store.ts';
 import { ticketCollection } from './model.ts';
 import type { StoredTicket } from './ticket.ts';
 import { keptWords } from './words.ts';
@@ -26,7 +27,9 @@ export async function strike(tickets: readonly StoredTicket[]): Promise<void> {
   if (!tickets.length) return;
   const collection = ticketCollection();
   const words = new Map(
-    await Promise.all(tickets.map(async (ticket) => [ticket._id, await keptWords(ticket)] as const)),
+    await Promise.all(
+      tickets.map(async (ticket) => [ticket._id, await keptWords(ticket).catch(unlessAway)] as const),
+    ),
   );
   const result = await collection.bulkWrite(
     tickets.map(({ _id, seq }) => {
@@ -59,6 +62,11 @@ export async function strike(tickets: readonly StoredTicket[]): Promise<void> {
     { ordered: false },
   );
 }
+
+/** An entry that cannot even be read for its words is struck off without: it was set aside. */
+const unlessAway = (error: unknown): undefined => {
+  if (isAway(error)) throw error;
+};
 
 /** For the relay: all that it has not seen of a ticket, what others had to file for it included. */
 export async function unseen({ _id, seq, pending, untold }: StoredTicket): Promise<Entry[]> {

@@ -1,6 +1,10 @@
 // Workers that die, freeze and leave in the middle of their work: nothing is lost, nothing is said twice.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import mongoose from 'mongoose';
+import { newId } from '../../src/id.ts';
+import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { doubled, openPeer, type Peer, peerChannel } from '../support/peer.ts';
 import { type Desk, startDesk } from '../support/processes.ts';
 import { bind, type Filed, file, receipts, say, until } from '../support/talk.ts';
@@ -97,17 +101,18 @@ test('a worker that froze while sending finds on waking that another has seen to
   expect(words('frozen')).toEqual(['only once']);
 }, 120_000);
 
-test('a change that cannot be digested is set aside and told, and the rest flows', async () => {
-  const [sick, well] = [await file(world, 'sick'), await talkedAbout('well')];
+test('a change that cannot be digested is set aside and told, the rest flows, and mended it goes through once more', async () => {
+  const [sick, well] = [await talkedAbout('sick'), await talkedAbout('well')];
   const client = await mongoose.mongo.MongoClient.connect(world.config.MONGODB_URI);
   const db = client.db(world.database);
   const entry = {
     _id: `${sick.id}-99`,
     ticket: sick.id,
-    company: 'x',
+    company: FIRST_COMPANY,
     seq: 99,
     action: 'comment_added',
     at: new Date(),
+    comment: { id: newId(), audience: 'public', text: 'well again' },
   };
   await db
     .collection<{ _id: string }>('tickets')
@@ -119,9 +124,27 @@ test('a change that cannot be digested is set aside and told, and the rest flows
     () => db.collection<{ _id: string }>('poisoned').findOne({ _id: sick.id }),
     30_000,
   );
-  await client.close();
   expect(aside).toMatchObject({ entries: [`${sick.id}-99`], settledAt: null });
   await until(() => desk.said().includes('set aside'));
+  expect(words('sick')).toEqual([]);
+  const mended = {
+    fields: {},
+    via: 'api',
+    request: 'test',
+    by: { kind: 'system', id: 'test', name: 'Test' },
+  };
+  await db.collection<{ _id: string }>('history').updateOne({ _id: entry._id }, { $set: mended });
+  await client.close();
+  const uri = new URL(world.config.MONGODB_URI);
+  uri.pathname = `/${world.database}`;
+  const { DATA_DIR, REDIS_URL } = world.config;
+  const env = { ...process.env, MONGODB_URI: String(uri), DATA_DIR, REDIS_URL };
+  const replay = promisify(execFile)(process.execPath, ['dist/scripts/replay.js', '--ticket', sick.id], {
+    env: { ...env, SWITCHBOARD_ENV: 'test' },
+  });
+  expect((await replay).stdout).toContain('1 entries go through the relay again');
+  await until(() => words('sick').length > 0, 30_000);
+  expect(words('sick')).toEqual(['well again']);
 }, 120_000);
 
 test('a message that kills whoever sends it is set aside, and the rest flows', async () => {

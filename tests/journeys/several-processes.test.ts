@@ -49,14 +49,17 @@ async function agent(name: string): Promise<{ id: string; email: string; token: 
   const password = 'correct horse battery';
   const body = { email, username: name, password, role: 'agent' };
   const made = await world.call('POST', `${api}/users`, { as: admin, body });
+  expect(made.status).toBe(201);
   const login = await world.call('POST', `${api}/auth/login`, { body: { email, password } });
   return { id: made.body.id, email, token: login.body.access_token };
 }
 
 test('a hundred deadlines at one instant fire once each, and each is told once', async () => {
-  const tickets = await Promise.all(
-    Array.from({ length: 100 }, (_, n) => file(world, `Asleep ${n}`, { priority: 'low' })),
-  );
+  const tickets: Filed[] = [];
+  for (let n = 0; n < 100; n += 5)
+    tickets.push(
+      ...(await Promise.all([0, 1, 2, 3, 4].map((m) => file(world, `Asleep ${n + m}`, { priority: 'low' })))),
+    );
   const ids = tickets.map((one) => one.id);
   for (const [n, ticket] of tickets.entries()) if (n < 10) await bind(ticket, `asleep-${n}`, 'internal');
   const at = new Date(Date.now() + 2_000);
