@@ -46,3 +46,23 @@ export function listen<K extends keyof Signals>(
   emitter.on(name, hear);
   return () => void emitter.off(name, hear);
 }
+
+const PATIENCE_MS = 200;
+const underWay = new Set<Promise<unknown>>();
+/** A word on its way to the other processes. */
+export function carry(word: Promise<unknown>): void {
+  underWay.add(word);
+  const done = () => void underWay.delete(word);
+  word.then(done, done);
+}
+
+/** What was taken away here is known elsewhere before anybody is told that it was: the next request may go there. */
+export async function othersKnow(): Promise<void> {
+  if (!underWay.size) return;
+  let timer: NodeJS.Timeout | undefined;
+  const enough = new Promise((resolve) => {
+    timer = setTimeout(resolve, PATIENCE_MS);
+  });
+  await Promise.race([Promise.allSettled(underWay), enough]);
+  clearTimeout(timer);
+}

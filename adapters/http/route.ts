@@ -1,6 +1,5 @@
 // A route is data: where, who may, what comes in, what goes out, which verb. The server, the OpenAPI document and the
 // tests read the same table. Parse, who, once, verb, draw: in that order, for every route.
-import { createHash } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
 import type { z } from 'zod';
 import type { Actor, Ctx } from '../../src/context.ts';
@@ -9,7 +8,8 @@ import { discard, type Kept, keep } from '../../src/files/attachments.ts';
 import type { Logger } from '../../src/log.ts';
 import { once } from '../../src/once.ts';
 import { DEEDS, type Deed, may } from '../../src/people/access.ts';
-import { seal, unseal } from '../../src/secrets.ts';
+import { seal, signFor, unseal } from '../../src/secrets.ts';
+import { othersKnow } from '../../src/signals.ts';
 import { type FieldKinds, formBody, isForm, readForm } from './forms.ts';
 import { readBy } from './reading.ts';
 import { fromWire, toWire } from './wire.ts';
@@ -121,6 +121,7 @@ export function serve(one: Route, edge: Edge): RequestHandler {
       if (key !== undefined && one.method === 'post' && one.deed !== 'anyone' && !one.noKey)
         return await serveOnce(one, call, key, status);
       const answer = await one.run(call);
+      if (one.method !== 'get') await othersKnow();
       if (!res.headersSent && !res.writableEnded && !one.produces)
         send(res, status, answer === undefined ? undefined : JSON.stringify(toWire(answer)));
     } catch (error) {
@@ -170,16 +171,11 @@ async function serveOnce(
   const { ctx, req, res } = call;
   if (key.length < 1 || key.length > 255 || !/^[\x21-\x7e]+$/.test(key))
     throw invalid('idempotency.key', 'An Idempotency-Key has 1 to 255 visible ASCII characters.');
-  const print = createHash('sha256')
-    .update(
-      JSON.stringify([
-        one.method,
-        req.originalUrl,
-        req.body ?? null,
-        ...call.kept.map((file) => file.sha256),
-      ]),
-    )
-    .digest('base64url');
+  // Keyed: a body may hold a password, and a plain hash of it could be guessed from a copy of the store.
+  const print = signFor(
+    'request',
+    JSON.stringify([one.method, req.originalUrl, req.body ?? null, ...call.kept.map((file) => file.sha256)]),
+  );
   const { answer, replayed } = await once(
     ctx,
     `http:${ctx.actor.id}:${key}`,
@@ -197,6 +193,7 @@ async function serveOnce(
     res.set('Idempotency-Replayed', 'true');
     await discard(call.kept);
   }
+  await othersKnow();
   if (answer.etag) res.set('ETag', answer.etag);
   send(
     res,

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Logger } from '../log.ts';
-import { listen, type Signals, signal } from '../signals.ts';
+import { carry, listen, type Signals, signal } from '../signals.ts';
 
 const CARRIED = ['entry', 'change', 'stale', 'inbound'] as const satisfies (keyof Signals)[];
 /** The first word goes at once; what follows it closely goes together. */
@@ -26,18 +26,24 @@ export function carrySignals(
   /** By what they say, so that the same is said once. */
   let words = new Map<string, Word>();
   let gathering: NodeJS.Timeout | undefined;
+  const publish = (words: Word[]): Promise<unknown> =>
+    publisher.status === 'ready'
+      ? publisher
+          .publish(channel, JSON.stringify({ from: me, words } satisfies Letter))
+          .catch(() => undefined)
+      : Promise.resolve();
   const post = () => {
     gathering = undefined;
     if (!words.size) return;
-    const letter: Letter = { from: me, words: [...words.values()] };
+    const gathered = [...words.values()];
     words = new Map();
     gathering = setTimeout(post, GATHER_MS);
-    if (publisher.status === 'ready')
-      publisher.publish(channel, JSON.stringify(letter)).catch(() => undefined);
+    void publish(gathered);
   };
   const stops = CARRIED.map((name) =>
     listen(name, (facts, origin) => {
       if (origin !== 'here') return;
+      if (name === 'stale') return carry(publish([[name, facts]]));
       const said = 'born' in facts && facts.born ? { company: facts.company, ticket: facts.born._id } : facts;
       words.set(`${name} ${Object.values(said).join(' ')}`, [name, said]);
       gathering ??= setTimeout(post, 0);
