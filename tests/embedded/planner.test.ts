@@ -266,6 +266,14 @@ describe('a search', () => {
     );
   }, 120_000);
 
+  test('asks for an element of an array also where the same array must hold a value', async () => {
+    const docs = [{ a: [0] }, { a: [0, { x: 1 }] }];
+    await withCollection(docs, [{ key: { a: 1 }, options: {} }], (c) => {
+      compareWithWalk(c, { a: { $elemMatch: { x: 1 } }, $and: [{ a: 0 }, { a: 0 }] }, undefined);
+      compareWithWalk(c, { a: { $elemMatch: { x: null } }, $and: [{ a: 0 }] }, undefined);
+    });
+  });
+
   test('still does after documents were changed and removed', async () => {
     const update = fc.oneof(
       fc.tuple(fc.constantFrom(...names), value).map(([name, each]): Doc => ({ $set: { [name]: each } })),
