@@ -73,13 +73,14 @@ export function startDelivering(options: DeliverOptions): Delivering {
     else companies.delete(company);
   };
 
-  const look = async (due: Due): Promise<void> => {
+  /** `woken`: the one before it in its lane was settled just now, at the same endpoint. */
+  const look = async (due: Due, woken = false): Promise<void> => {
     const channel = channels.get(due.surface);
     if (!channel || stopped) return;
     if (here.has(due._id)) return void here.set(due._id, true);
     enter(due);
     try {
-      while (!(await isItsTurn(due))) {
+      while (!woken && !(await isItsTurn(due))) {
         if (!here.get(due._id) || stopped) return leave(due);
         here.set(due._id, false);
       }
@@ -107,14 +108,16 @@ export function startDelivering(options: DeliverOptions): Delivering {
         settled = claimed && recorded === 'done' ? claimed.delivery : null;
       }
       const next = settled && !isAlone(settled) ? await wakeLane(settled.lane) : null;
-      if (next) look(next).catch((error) => log.debug({ reason: error.message }, 'the next of a lane'));
+      const isReady = next?.endpoint === due.endpoint;
+      if (next)
+        look(next, isReady).catch((error) => log.debug({ reason: error.message }, 'the next of a lane'));
     } finally {
       leave(due);
     }
   };
 
   return {
-    look,
+    look: (due) => look(due),
     busy: () => here.size,
     hasRoom: (company) =>
       !stopped && here.size < MOST_HERE && (companies.get(company) ?? 0) < MOST_OF_A_COMPANY,
