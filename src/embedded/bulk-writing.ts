@@ -1,7 +1,7 @@
 // bulkWrite: writes to several collections in one message, each done by the command for its kind, with one report for all.
 import { type Doc, decode, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
-import { bad } from './errors.ts';
+import { bad, fault } from './errors.ts';
 import { type Command, checkFields, flagOf, listOf, type Reply, type Request } from './requests.ts';
 import { toNumber } from './values.ts';
 import { words } from './words.ts';
@@ -26,24 +26,18 @@ const LISTS = { insert: 'documents', update: 'updates', delete: 'deletes' } as c
 
 function listed({ body, documents, name }: Request, field: string): Doc[] {
   const list = documents.get(field)?.map(decode) ?? listOf(body, name, field) ?? [];
-  return list.map((each) =>
-    isDoc(each) ? each : bad(`'bulkWrite.${field}' must hold objects`, 14, 'TypeMismatch'),
-  );
+  return list.map((each) => (isDoc(each) ? each : fault(14, `'bulkWrite.${field}' must hold objects`)));
 }
 
 function operationsOf(request: Request): Operation[] {
   const namespaces = listed(request, 'nsInfo').map((each) => String(each.ns));
   const specs = listed(request, 'ops');
   if (specs.length === 0 || specs.length > 100_000)
-    bad(
-      `Write batch sizes must be between 1 and 100000. Got ${specs.length} operations.`,
-      16,
-      'InvalidLength',
-    );
+    fault(16, `Write batch sizes must be between 1 and 100000. Got ${specs.length} operations.`);
   return specs.map((spec, at) => {
     const [kind = ''] = Object.keys(spec);
     if (kind !== 'insert' && kind !== 'update' && kind !== 'delete')
-      bad(`BSON field 'bulkWrite.${kind}' is an unknown field.`, 40415, 'Location40415');
+      fault(40415, `BSON field 'bulkWrite.${kind}' is an unknown field.`);
     checkFields(kind, spec, SPECS[kind]);
     const namespace =
       namespaces[toNumber(spec[kind])] ?? bad(`BulkWrite ops entry ${at} has an invalid nsInfo index.`);
@@ -124,8 +118,7 @@ const KINDS = { insert: 'nInserted', update: 'nMatched', delete: 'nDeleted' } as
 
 async function bulkWrite(request: Request): Promise<Reply> {
   const { body, name } = request;
-  if (request.database !== 'admin')
-    bad('bulkWrite may only be run against the admin database.', 13, 'Unauthorized');
+  if (request.database !== 'admin') fault(13, 'bulkWrite may only be run against the admin database.');
   const ordered = flagOf(body, name, 'ordered') !== false;
   const errorsOnly = flagOf(body, name, 'errorsOnly') === true;
   const operations = operationsOf(request);

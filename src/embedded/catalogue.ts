@@ -241,5 +241,5 @@ export function rename(catalogue: Catalogue, collection: Collection, database: s
 }
 
 export function notFound(database: string, name: string): MongoFault {
-  return new MongoFault(26, 'NamespaceNotFound', `ns does not exist: ${database}.${name}`);
+  return new MongoFault(26, `ns does not exist: ${database}.${name}`);
 }

@@ -64,6 +64,6 @@ export async function runCommand(engine: Engine, connection: Connection, message
 
 function unknown(name: string): MongoFault {
   return LACKING.has(name)
-    ? new MongoFault(115, 'CommandNotSupported', `${name} is not supported by the embedded engine`)
-    : new MongoFault(59, 'CommandNotFound', `no such command: '${name}'`);
+    ? new MongoFault(115, `${name} is not supported by the embedded engine`)
+    : new MongoFault(59, `no such command: '${name}'`);
 }

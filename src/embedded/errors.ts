@@ -1,20 +1,6 @@
 // Errors that are answered to a client as MongoDB would answer them: number, name and sentence.
 // Anything else that is thrown in the engine is a bug of ours.
 
-export class MongoFault extends Error {
-  readonly code: number;
-  readonly codeName: string;
-  readonly extra: Record<string, unknown>;
-
-  constructor(code: number, codeName: string, message: string, extra: Record<string, unknown> = {}) {
-    super(message);
-    this.name = 'MongoFault';
-    this.code = code;
-    this.codeName = codeName;
-    this.extra = extra;
-  }
-}
-
 /** Errors that MongoDB numbers without naming are called after their number. */
 const NAMES: Record<number, string> = {
   1: 'InternalError',
@@ -59,17 +45,33 @@ const NAMES: Record<number, string> = {
   241: 'ConversionFailure',
   276: 'IndexBuildAborted',
   292: 'QueryExceededMemoryLimitNoDiskUseAllowed',
+  10334: 'BSONObjectTooLarge',
   11000: 'DuplicateKey',
   11601: 'Interrupted',
   13113: 'MergeStageNoMatchingDocument',
+  14031: 'OutOfDiskSpace',
 };
 
-export function fault(code: number, message: string, extra?: Record<string, unknown>): never {
-  throw new MongoFault(code, NAMES[code] ?? `Location${code}`, message, extra);
+export class MongoFault extends Error {
+  readonly code: number;
+  readonly codeName: string;
+  readonly extra: Record<string, unknown>;
+
+  constructor(code: number, message: string, extra: Record<string, unknown> = {}) {
+    super(message);
+    this.name = 'MongoFault';
+    this.code = code;
+    this.codeName = NAMES[code] ?? `Location${code}`;
+    this.extra = extra;
+  }
 }
 
-export function bad(message: string, code = 2, codeName = NAMES[code] ?? `Location${code}`): never {
-  throw new MongoFault(code, codeName, message);
+export function fault(code: number, message: string, extra?: Record<string, unknown>): never {
+  throw new MongoFault(code, message, extra);
+}
+
+export function bad(message: string): never {
+  fault(2, message);
 }
 
 export function unsupported(what: string): never {

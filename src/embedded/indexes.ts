@@ -174,7 +174,6 @@ export function duplicate(namespace: string, index: Index, raw: Buffer): MongoFa
   const shown = Object.entries(values).map(([name, value]) => `${name}: ${show(value)}`);
   return new MongoFault(
     11000,
-    'DuplicateKey',
     `E11000 duplicate key error collection: ${namespace} index: ${index.name} dup key: { ${shown.join(', ')} }`,
     { keyPattern: index.spec.key, keyValue: values },
   );

@@ -4,7 +4,7 @@ import { trimCapped } from './capping.ts';
 import { type Catalogue, type Collection, create, find } from './catalogue.ts';
 import { checkBson, type Doc, decodeFields, eachElement, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
-import { bad } from './errors.ts';
+import { fault } from './errors.ts';
 import { insertRecord, type Writing } from './records.ts';
 
 const ID = new Set(['_id']);
@@ -41,16 +41,12 @@ function checkId(raw: Buffer): void {
   const type = raw[4];
   const kind =
     type === ARRAY ? 'array' : type === REGEX ? 'regex' : type === UNDEFINED ? 'undefined' : undefined;
-  if (kind) bad(`The '_id' value cannot be of type ${kind}`, 53, 'InvalidIdField');
+  if (kind) fault(53, `The '_id' value cannot be of type ${kind}`);
   if (type !== DOCUMENT) return;
   const { _id: id } = decodeFields(raw, ID);
   for (const name of isDoc(id) ? Object.keys(id) : [])
     if (name.startsWith('$'))
-      bad(
-        `_id fields may not contain '$'-prefixed fields: ${name} is not valid for storage.`,
-        52,
-        'DollarPrefixedFieldName',
-      );
+      fault(52, `_id fields may not contain '$'-prefixed fields: ${name} is not valid for storage.`);
 }
 
 /** Must run in a write; the bytes are checked before anything is stored. */

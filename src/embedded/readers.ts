@@ -14,7 +14,7 @@ export type Asked = Job & { id: number };
 
 export type Answered =
   | { id: number; reply: Uint8Array; open: boolean }
-  | { id: number; fault: { code: number; codeName: string; message: string; extra: Uint8Array } };
+  | { id: number; fault: { code: number; message: string; extra: Uint8Array } };
 
 type Thread = {
   worker: Worker;
@@ -48,9 +48,9 @@ export function createReaders(directory: string, log: (line: string) => void): R
     worker.on('message', (answer: Answered) => settle(thread, answer));
     worker.on('error', (error) => {
       log(`a reading thread failed: ${error.message}`);
-      end(thread, new MongoFault(1, 'InternalError', `the search was ended: ${error.message}`));
+      end(thread, new MongoFault(1, `the search was ended: ${error.message}`));
     });
-    worker.on('exit', () => end(thread, new MongoFault(11601, 'Interrupted', 'the search was interrupted')));
+    worker.on('exit', () => end(thread, new MongoFault(11601, 'the search was interrupted')));
     threads.push(thread);
     return thread;
   }
@@ -71,8 +71,8 @@ export function createReaders(directory: string, log: (line: string) => void): R
     if (!waiter) return;
     if ('reply' in answer) waiter.done({ reply: Buffer.from(answer.reply), open: answer.open });
     else {
-      const { code, codeName, message, extra } = answer.fault;
-      waiter.failed(new MongoFault(code, codeName, message, decode(extra)));
+      const { code, message, extra } = answer.fault;
+      waiter.failed(new MongoFault(code, message, decode(extra)));
     }
   }
 
@@ -80,7 +80,7 @@ export function createReaders(directory: string, log: (line: string) => void): R
     clearTimeout(thread.idle);
     if (threads.length === 1) return;
     thread.idle = setTimeout(() => {
-      end(thread, new MongoFault(11601, 'Interrupted', 'the search was interrupted'));
+      end(thread, new MongoFault(11601, 'the search was interrupted'));
       void thread.worker.terminate();
     }, IDLE_MS);
     thread.idle.unref();

@@ -2,7 +2,7 @@
 // the first byte is written, so that a refused document leaves nothing behind. All of it runs inside a write.
 import { type Catalogue, type Collection, namespace, saveCollection } from './catalogue.ts';
 import { type Doc, decode, decodeFields } from './documents.ts';
-import { bad, MongoFault } from './errors.ts';
+import { fault } from './errors.ts';
 import { duplicate, type Index, type Keys, keysOf } from './indexes.ts';
 import { RECORD_ID_BYTES, recordKey } from './storage.ts';
 
@@ -49,15 +49,14 @@ function apply(catalogue: Catalogue, c: Collection, changes: Change[], record: n
 
 function checkDocument(c: Collection, raw: Buffer, doc: Doc | undefined, bypass: boolean): void {
   if (raw.length > LARGEST_DOCUMENT)
-    bad(
-      `BSONObj size: ${raw.length} is invalid. Size must be between 0 and ${LARGEST_DOCUMENT}(16MB)`,
+    fault(
       10334,
-      'BSONObjectTooLarge',
+      `BSONObj size: ${raw.length} is invalid. Size must be between 0 and ${LARGEST_DOCUMENT}(16MB)`,
     );
   if (!c.validator || bypass) return;
   const whole = doc ?? decode(raw);
   if (!c.validator(whole))
-    throw new MongoFault(121, 'DocumentValidationFailure', 'Document failed validation', {
+    fault(121, 'Document failed validation', {
       errInfo: { failingDocumentId: whole._id, details: { operatorName: 'validator' } },
     });
 }

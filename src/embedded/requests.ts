@@ -4,7 +4,7 @@
 import type { Catalogue } from './catalogue.ts';
 import { collator } from './collation.ts';
 import type { Cursors } from './cursors.ts';
-import { type Doc, isDoc } from './documents.ts';
+import { type Doc, isDoc, MalformedBson } from './documents.ts';
 import { bad, fault, MongoFault, unsupported } from './errors.ts';
 import type { MatchEnv } from './matching.ts';
 import type { Scope } from './operators.ts';
@@ -142,10 +142,6 @@ export function surroundings(body: Doc, standing?: unknown): Surroundings {
 export function asFault(error: unknown): MongoFault {
   if (error instanceof MongoFault) return error;
   const text = error instanceof Error ? error.message : String(error);
-  if (error instanceof RangeError) return new MongoFault(22, 'InvalidBSON', text);
-  return new MongoFault(
-    error instanceof Error && error.name === 'MalformedBson' ? 22 : 8,
-    'UnknownError',
-    text,
-  );
+  const isMalformed = error instanceof RangeError || error instanceof MalformedBson;
+  return new MongoFault(isMalformed ? 22 : 8, text);
 }

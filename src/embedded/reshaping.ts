@@ -45,7 +45,7 @@ function inStage(stage: string, compile: () => Reshaping): Reshaping {
     return compile();
   } catch (error) {
     if (!(error instanceof MongoFault) || error.message.startsWith('Invalid $')) throw error;
-    throw new MongoFault(error.code, error.codeName, `Invalid ${stage} :: caused by :: ${error.message}`);
+    throw new MongoFault(error.code, `Invalid ${stage} :: caused by :: ${error.message}`);
   }
 }
 

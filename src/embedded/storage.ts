@@ -55,7 +55,6 @@ async function asFault(error: unknown): Promise<unknown> {
   if (!FULL.test(text)) return cause;
   return new MongoFault(
     14031,
-    'OutOfDiskSpace',
     `The disk is full or failing, nothing of this was written (${text}). Reading goes on; make room and write again`,
   );
 }

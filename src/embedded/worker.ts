@@ -63,8 +63,8 @@ function answer(asked: Asked): Answered {
         : next(asked.cursor, asked.batchSize);
     return { id, ...outcome };
   } catch (error) {
-    const { code, codeName, message, extra } = asFault(error);
-    return { id, fault: { code, codeName, message, extra: encode(extra) } };
+    const { code, message, extra } = asFault(error);
+    return { id, fault: { code, message, extra: encode(extra) } };
   }
 }
 
