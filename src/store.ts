@@ -86,7 +86,7 @@ export async function buildIndexes(log: Logger): Promise<string[]> {
   const failed: string[] = [];
   for (const model of Object.values(mongoose.models)) {
     try {
-      await model.createIndexes();
+      await model.createIndexes().catch((error) => replaceIndexes(model, error, log));
     } catch (error) {
       failed.push(model.modelName);
       log.error({ model: model.modelName, reason: (error as Error).message }, 'indexes could not be built');
@@ -95,6 +95,29 @@ export async function buildIndexes(log: Logger): Promise<string[]> {
   log.debug({ models: Object.keys(mongoose.models).length, failed }, 'indexes are in place');
   return failed;
 }
+
+const CONFLICTS: readonly unknown[] = [85, 86];
+
+/** An earlier version had an index of that name, or on those fields, of another kind: ours takes its place. */
+async function replaceIndexes(model: mongoose.Model<unknown>, error: unknown, log: Logger): Promise<void> {
+  if (!CONFLICTS.includes((error as { code?: unknown }).code)) throw error;
+  const { toDrop } = await model.diffIndexes();
+  const wanted = model.schema.indexes();
+  const names = new Set(wanted.map(([fields, options]) => nameOf(fields, options)));
+  const keys = new Set(wanted.map(([fields]) => JSON.stringify(fields)));
+  for (const { name, key } of await model.collection.listIndexes().toArray()) {
+    if (!toDrop.includes(name) || !(names.has(name) || keys.has(JSON.stringify(key)))) continue;
+    log.info({ model: model.modelName, index: name }, 'an index of an earlier version is built anew');
+    await model.collection.dropIndex(name);
+  }
+  await model.createIndexes();
+}
+
+const nameOf = (fields: object, { name }: { name?: string | undefined }): string =>
+  name ??
+  Object.entries(fields)
+    .map(([field, way]) => `${field}_${way}`)
+    .join('_');
 
 /** What buildIndexes would still have to build: `tickets: company_1_key_1`. */
 export async function missingIndexes(): Promise<string[]> {
@@ -106,11 +129,7 @@ export async function missingIndexes(): Promise<string[]> {
       .catch(() => []);
     const names = new Set(there.map((one) => one.name));
     for (const [fields, options] of model.schema.indexes()) {
-      const name =
-        options.name ??
-        Object.entries(fields)
-          .map(([field, way]) => `${field}_${way}`)
-          .join('_');
+      const name = nameOf(fields, options);
       if (!names.has(name)) missing.push(`${model.collection.name}: ${name}`);
     }
   }
