@@ -8,6 +8,15 @@ import { field, identical, isObject } from './values.ts';
 
 type Container = Doc | unknown[];
 
+interface Site {
+  path: string;
+  /** The document's _id, for error messages. */
+  id: unknown;
+}
+
+/** What becomes of a value of a draft. */
+export type Modifier = (old: unknown, site: Site) => unknown;
+
 const LARGEST_GAP = 1_500_000;
 
 export class Draft {

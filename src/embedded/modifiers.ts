@@ -3,6 +3,7 @@
 import { Decimal128, Timestamp } from 'bson';
 import { exactly, isInteger, type Numeric } from './arithmetic.ts';
 import type { Doc } from './documents.ts';
+import type { Modifier } from './drafts.ts';
 import { bad, fault } from './errors.ts';
 import { compileFilter, isOperatorDoc, type MatchEnv } from './matching.ts';
 import { pushing } from './pushing.ts';
@@ -10,13 +11,6 @@ import { isRegex } from './regexes.ts';
 import { show } from './showing.ts';
 import { clone, compare, equal, isNumber, isObject, toNumber, typeName } from './values.ts';
 
-export interface Site {
-  path: string;
-  /** The document's _id, for error messages. */
-  id: unknown;
-}
-
-export type Modifier = (old: unknown, site: Site) => unknown;
 export type ModifierEnv = MatchEnv & { now: Date };
 type Making = (spec: unknown, env: ModifierEnv, path: string, operator: string) => Modifier;
 

@@ -1,6 +1,6 @@
 // $push with its clauses and $addToSet: what becomes of an array.
+import type { Modifier } from './drafts.ts';
 import { bad, fault } from './errors.ts';
-import type { Modifier } from './modifiers.ts';
 import { getAt } from './paths.ts';
 import { show } from './showing.ts';
 import { type Collation, clone, compare, equal, isNumber, isObject, toNumber, typeName } from './values.ts';

@@ -2,11 +2,11 @@
 // one that shares all that was not touched, or null when nothing would change.
 import { ObjectId } from 'bson';
 import type { Doc } from './documents.ts';
-import { Draft } from './drafts.ts';
+import { Draft, type Modifier } from './drafts.ts';
 import { bad, fault } from './errors.ts';
 import { scopeOf } from './expressions.ts';
 import type { MatchEnv } from './matching.ts';
-import { fieldsOfModifier, type Modifier, modifiersOf } from './modifiers.ts';
+import { fieldsOfModifier, modifiersOf } from './modifiers.ts';
 import type { Scope } from './operators.ts';
 import {
   type ArrayFilters,
