@@ -1,12 +1,15 @@
-// More requests than we can do: a burst waits for its turn, but when it lasts, who comes is told at once to come later,
-// so that those who are let in are served as quickly as ever (the newest first: the oldest have given up soonest).
+// More requests than we can do: a crowd that moves waits for its turn, first come first served, however many they are.
+// When people wait too long, the newest go first (the oldest have given up soonest), and when that lasts, who comes is
+// told at once to come later, so that those who are let in are served as quickly as ever.
 import { Refusal } from '../../src/errors.ts';
 
 export interface Crowding {
   /** So many are worked on abreast; more would only make each of them slower. */
   atOnce?: number;
   mostWaiting?: number;
-  /** A queue that stands for longer than this is no burst any more. */
+  /** Somebody who has waited for longer than this has waited too long. */
+  longMs?: number;
+  /** Too long for longer than this is no burst any more. */
   burstMs?: number;
   patienceMs?: number;
   /** After a flood nobody waits until it has been calm for so long. */
@@ -20,6 +23,7 @@ export interface Gate {
 }
 
 interface Waiting {
+  since: number;
   timer: NodeJS.Timeout;
   letIn: () => void;
   turnAway: () => void;
@@ -33,13 +37,16 @@ export const crowded = (): Refusal =>
 export function openGate({
   atOnce = 40,
   mostWaiting = 2_000,
+  longMs = 1_000,
   burstMs = 2_000,
   patienceMs = 3_000,
   calmMs = 2_000,
 }: Crowding = {}): Gate {
+  /** The one who came first stands first. */
   const waiting: Waiting[] = [];
   let working = 0;
-  let standingSince = 0;
+  /** Since when somebody has been waiting too long; null: nobody is. */
+  let lateSince: number | null = null;
   let flooded = false;
   let fullAt = 0;
 
@@ -47,12 +54,19 @@ export function openGate({
     if (working < atOnce) return false;
     const now = performance.now();
     if (flooded && now - fullAt > calmMs) flooded = false;
-    else if (!flooded && waiting.length && now - standingSince > burstMs) turnAllAway();
+    if (isLate(now) && lateSince !== null && now - lateSince > burstMs) turnAllAway();
     fullAt = now;
     return true;
   };
+  const isLate = (now: number): boolean => {
+    const [first] = waiting;
+    if (!first || now - first.since < longMs) lateSince = null;
+    else lateSince ??= now;
+    return lateSince !== null;
+  };
   const turnAllAway = () => {
     flooded = true;
+    lateSince = null;
     for (const one of waiting.splice(0)) {
       clearTimeout(one.timer);
       one.turnAway();
@@ -61,18 +75,18 @@ export function openGate({
   const wait = () =>
     new Promise<void>((resolve, reject) => {
       if (flooded || waiting.length >= mostWaiting) throw crowded();
-      if (!waiting.length) standingSince = performance.now();
       const leave = () => {
         waiting.splice(waiting.indexOf(one), 1);
         one.turnAway();
       };
       const timer = setTimeout(leave, patienceMs);
-      const one: Waiting = { timer, letIn: resolve, turnAway: () => reject(crowded()) };
+      const turnAway = () => reject(crowded());
+      const one: Waiting = { since: performance.now(), timer, letIn: resolve, turnAway };
       waiting.push(one);
     });
   const letIn = () => {
     while (working < atOnce) {
-      const one = waiting.pop();
+      const one = isLate(performance.now()) ? waiting.pop() : waiting.shift();
       if (!one) return;
       clearTimeout(one.timer);
       working++;

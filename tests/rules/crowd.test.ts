@@ -32,8 +32,26 @@ test('a burst that is done soon is done whole', async () => {
   expect(done.filter((one) => one.status === 'rejected')).toEqual([]);
 });
 
+test('a crowd that always has somebody waiting, but never for long, is served whole', async () => {
+  const gate = openGate({ atOnce: 4, longMs: 500, burstMs: 50, patienceMs: 600 });
+  let refused = 0;
+  let longest = 0;
+  const until = performance.now() + 800;
+  await Promise.all(
+    Array.from({ length: 12 }, async () => {
+      while (performance.now() < until) {
+        const since = performance.now();
+        await gate.through(() => pause(10)).catch(() => refused++);
+        longest = Math.max(longest, performance.now() - since);
+      }
+    }),
+  );
+  expect(refused).toBe(0);
+  expect(longest).toBeLessThan(500);
+});
+
 test('a flood that lasts is turned away quickly, and who is let in does not wait', async () => {
-  const gate = openGate({ atOnce: 2, burstMs: 200, calmMs: 100 });
+  const gate = openGate({ atOnce: 2, longMs: 100, burstMs: 200, calmMs: 100 });
   const done = await offered(gate, 4, 1_500, 20);
   const late = done.filter((one) => one.at > 600);
   const refused = late.filter((one) => !one.ok);
