@@ -1,4 +1,5 @@
 // The one connection to MongoDB: connecting with patience, saying whether it answers, building indexes.
+import { createRequire } from 'node:module';
 import mongoose from 'mongoose';
 import { Refusal } from './errors.ts';
 import type { Logger } from './log.ts';
@@ -8,6 +9,35 @@ mongoose.set('sanitizeFilter', true);
 mongoose.set('autoIndex', false);
 mongoose.set('autoCreate', false);
 mongoose.set('bufferCommands', false);
+
+interface Wire {
+  closed: boolean;
+  error: Error | null;
+  once(event: 'close', heard: () => void): unknown;
+  off(event: 'close', heard: () => void): unknown;
+  writeCommand(...given: unknown[]): Promise<unknown>;
+}
+const { Connection } = createRequire(import.meta.url)('mongodb/lib/cmap/connection.js') as {
+  Connection: { prototype: Wire };
+};
+const { writeCommand } = Connection.prototype;
+// NOTE: the driver (7.8) waits for a socket to drain, and hears nothing of it when that socket is closed just then: the
+// command would never be answered, by a result or an error, and whoever waits for it would wait for ever.
+Connection.prototype.writeCommand = async function (this: Wire, ...given) {
+  let heard = () => {};
+  const cut = () =>
+    new mongoose.mongo.MongoNetworkError('the connection was closed', { cause: this.error ?? undefined });
+  const closing = new Promise<never>((_, reject) => {
+    heard = () => reject(cut());
+    this.once('close', heard);
+    if (this.closed) heard();
+  });
+  try {
+    return await Promise.race([writeCommand.apply(this, given), closing]);
+  } finally {
+    this.off('close', heard);
+  }
+};
 
 const plain = (uri: string) => uri.replace(/\/\/[^@/]*@/, '//***@');
 
