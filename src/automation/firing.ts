@@ -7,7 +7,7 @@ import { conflict, Refusal } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { isAway } from '../store.ts';
 import { change, type TicketDraft } from '../tickets/change.ts';
-import type { StoredTicket, Ticket } from '../tickets/ticket.ts';
+import type { Ticket } from '../tickets/ticket.ts';
 import { evaluate, type Reason } from './condition.ts';
 import { effectOf } from './effects.ts';
 import type { Facts } from './fields.ts';
@@ -41,14 +41,6 @@ export function automationCtx(log: Logger, company: string, at: Date, cause?: st
   const ctx = systemCtx({ log, now: () => at, request: 'automation' }, company, 'automation');
   return cause ? { ...ctx, cause, redo: true } : ctx;
 }
-
-export const ticketIn = ({
-  pending: _,
-  pendingAt: __,
-  untold: ___,
-  words: ____,
-  ...ticket
-}: StoredTicket): Ticket => ticket;
 
 export async function fire(
   log: Logger,

@@ -2,9 +2,9 @@
 // ticket as the ones before have left it. An entry that comes again (a relay died, two relays at once) fires none twice.
 import type { Entry } from '../history/entry.ts';
 import type { Logger } from '../log.ts';
-import type { StoredTicket, Ticket } from '../tickets/ticket.ts';
+import { asTicket, type StoredTicket, type Ticket } from '../tickets/ticket.ts';
 import { authorOf } from './authors.ts';
-import { type Fired, fire, ticketIn } from './firing.ts';
+import { type Fired, fire } from './firing.ts';
 import { calendarOf } from './hours.ts';
 import type { StoredRun } from './model.ts';
 import { eventsOf, isSetOffBy } from './rule.ts';
@@ -30,7 +30,7 @@ export const followRules =
       ),
     );
     const calendar = await calendarOf(stored);
-    let ticket = ticketIn(stored);
+    let ticket = asTicket(stored);
     const lines: (StoredRun | null)[] = [];
     for (const entry of entries) {
       const events = eventsOf(entry);
@@ -56,7 +56,7 @@ export const followRules =
 
 /** The ticket as it was after an entry: what came later is undone. */
 function asLeftBy({ seq }: Entry, stored: StoredTicket, entries: readonly Entry[]): Ticket {
-  const then: Record<string, unknown> = { ...ticketIn(stored) };
+  const then: Record<string, unknown> = { ...asTicket(stored) };
   for (const later of entries.toReversed())
     if (later.seq > seq) for (const [name, [before]] of Object.entries(later.fields)) then[name] = before;
   return then as unknown as Ticket;

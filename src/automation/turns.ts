@@ -10,10 +10,10 @@ import { isAway, onlyDuplicates } from '../store.ts';
 import type { Write } from '../table.ts';
 import { openAfter, placeOf } from '../tickets/due.ts';
 import { entriesOf, load } from '../tickets/find.ts';
-import type { StoredTicket } from '../tickets/ticket.ts';
+import { asTicket, type StoredTicket } from '../tickets/ticket.ts';
 import { KINDS } from '../tickets/workflow.ts';
 import { movesByItself } from './condition.ts';
-import { automationCtx, fire, ticketIn } from './firing.ts';
+import { automationCtx, fire } from './firing.ts';
 import { calendarOf } from './hours.ts';
 import { ruleCollection, type StoredRule, type StoredTurn, turnCollection } from './model.ts';
 import { rulesOn } from './rules.ts';
@@ -134,7 +134,7 @@ async function settle(log: Logger, row: StoredTurn, now: Date): Promise<boolean>
     return modifiedCount > 0;
   }
   const event = 'idleFor' in rule.when ? 'idle_for' : 'until_due';
-  const ticket = ticketIn(stored);
+  const ticket = asTicket(stored);
   try {
     const fired = await fire(log, rule, ticket, {
       ...{ entry: null, by: null, calendar: await calendarOf(stored), then: () => ticket, seen: stored.seq },

@@ -3,7 +3,7 @@
 import type { Entry } from '../history/entry.ts';
 import { idFrom } from '../id.ts';
 import { isSilent } from '../places/channels.ts';
-import type { Conversation, StoredTicket, Ticket } from '../tickets/ticket.ts';
+import { asTicket, type Conversation, type StoredTicket, type Ticket } from '../tickets/ticket.ts';
 import { traceparent } from '../tracing.ts';
 import { audienceOf, preferencesFor } from './audience.ts';
 import type { Channel, DeliveryKind, Destination, Message } from './channel.ts';
@@ -48,7 +48,7 @@ export async function planFor(
   entries: readonly Entry[],
   options: PlanOptions,
 ): Promise<Plan> {
-  const { pending: _, pendingAt: __, untold: ___, ...ticket } = stored;
+  const ticket = asTicket(stored);
   const at = options.now();
   const plan: Plan = { deliveries: [], cards: [], notifications: [] };
   const told = entries.filter((entry) => !entry.silent);

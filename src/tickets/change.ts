@@ -21,7 +21,15 @@ import { traceparent } from '../tracing.ts';
 import { load } from './find.ts';
 import { ticketCollection } from './model.ts';
 import { passTaken } from './numbering.ts';
-import { beginning, consequences, isInside, type StoredTicket, type Ticket, versionFor } from './ticket.ts';
+import {
+  asTicket,
+  beginning,
+  consequences,
+  isInside,
+  type StoredTicket,
+  type Ticket,
+  versionFor,
+} from './ticket.ts';
 import { wordsOf } from './words.ts';
 
 /** `onto`: the desk that the ticket goes to, by whose workflow it stands from then on. */
@@ -51,7 +59,7 @@ export async function open(
     : newId(at);
   if (ctx.redo) {
     const there = await ticketCollection().findOne({ _id });
-    if (there) return strip(there);
+    if (there) return asTicket(there);
   }
   if (!desk.active) throw conflict('desk.closed', `The desk ${desk.key} is closed: it takes no new tickets.`);
   const rules = await rulesOf(ctx.actor.company);
@@ -78,7 +86,7 @@ export async function open(
     } catch (error) {
       if (!isDuplicate(error)) throw error;
       const there = await ticketCollection().findOne({ _id });
-      if (there) return strip(there);
+      if (there) return asTicket(there);
       await passTaken(desk, number);
       continue;
     }
@@ -173,7 +181,8 @@ export async function change(
 ): Promise<Ticket> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const stored = await load(ctx, ref, { follow });
-    const { pending, pendingAt: _, words: __, ...before } = stored;
+    const { pending } = stored;
+    const before = asTicket(stored);
     if (seen !== undefined && seen !== versionFor(ctx.actor, before))
       throw new Refusal(
         'stale',
@@ -241,7 +250,8 @@ export async function changeRead(
   const operations: { updateOne: ReturnType<typeof commit> }[] = [];
   const companies = new Set<string>();
   for (const stored of tickets) {
-    const { pending, pendingAt: _, ...before } = stored;
+    const { pending } = stored;
+    const before = asTicket(stored);
     try {
       const desk = await findDesk(before.company, before.desk);
       const rules = await rulesOf(before.company, before.sla?.version);
@@ -289,5 +299,3 @@ async function causesOf(ticket: Ticket, pending: readonly Entry[], cause: string
   const travelling = pending.flatMap((entry) => (entry.cause?.startsWith(`${cause}/`) ? entry.cause : []));
   return [...travelling, ...(await filedCauses(ticket._id, cause))];
 }
-
-const strip = ({ pending: _, pendingAt: __, words: ___, ...ticket }: StoredTicket): Ticket => ticket;

@@ -9,7 +9,7 @@ import { filed } from '../history/history.ts';
 import { isId } from '../id.ts';
 import { maySee } from '../people/access.ts';
 import { ticketCollection } from './model.ts';
-import type { StoredTicket, Ticket } from './ticket.ts';
+import { asTicket, type StoredTicket, type Ticket } from './ticket.ts';
 
 const LONGEST_CHAIN = 20;
 
@@ -38,8 +38,7 @@ async function lastOf(merged: StoredTicket): Promise<StoredTicket | null> {
 }
 
 export async function find(ctx: Ctx, ref: string): Promise<Ticket> {
-  const { pending: _, pendingAt: __, words: ___, ...ticket } = await load(ctx, ref);
-  return ticket;
+  return asTicket(await load(ctx, ref));
 }
 
 /** For Switchboard itself: a ticket as it stands, many in one trip; null when it is gone. */
@@ -53,8 +52,7 @@ export const ticketNow = together<string, Ticket | null>(async (ids) => {
       const asked = stand.get(id);
       const one = asked?.mergedInto ? await lastOf(asked) : asked;
       if (!one || one.deletedAt) return null;
-      const { pending: _, pendingAt: __, words: ___, ...ticket } = one;
-      return ticket;
+      return asTicket(one);
     }),
   );
 });

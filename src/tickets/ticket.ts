@@ -125,6 +125,15 @@ export function isInside(entry: Pick<Entry, 'action' | 'comment' | 'fields' | 'f
 export const versionFor = (actor: Actor, { seq, shownSeq }: Pick<Ticket, 'seq' | 'shownSeq'>): number =>
   maySeeNotes(actor) ? seq : shownSeq;
 
+/** The ticket itself, without what only travels with it. */
+export const asTicket = ({
+  pending: _,
+  pendingAt: __,
+  untold: ___,
+  words: ____,
+  ...ticket
+}: StoredTicket): Ticket => ticket;
+
 /** How a ticket of the desk begins, where nothing else is said. */
 export const beginning = (desk: Desk): Partial<Ticket> => ({
   description: '',
