@@ -1,12 +1,13 @@
 // Messages that a sender was told are safe. Storing one is a single write, after which it may be acknowledged; its work
 // is done at once by whoever stored it, and again by any process if that one died or failed. The key is the sender's
 // own (event id, delivery id): the same message twice is one row, hence one effect.
-import mongoose, { Schema } from 'mongoose';
+import { Schema } from 'mongoose';
 import { together } from './batch.ts';
 import { Refusal } from './errors.ts';
+import { insertsTogether } from './inserts.ts';
 import type { Logger } from './log.ts';
 import { signal } from './signals.ts';
-import { onlyDuplicates, plainModel } from './store.ts';
+import { isDuplicate, plainModel } from './store.ts';
 import type { Table } from './table.ts';
 
 export interface Inbound<Payload = unknown> {
@@ -48,18 +49,8 @@ const taken = new Set<string>();
 
 /** So many trips at once, so that a slow store makes nobody wait for the trip before theirs. */
 const AT_ONCE = { abreast: 16 };
-/** A burst costs few trips; which of them were here before is told one by one. */
-const insertTogether = together<Inbound, boolean>(async (messages) => {
-  try {
-    await inbox().insertMany(messages, { ordered: false });
-    return messages.map(() => true);
-  } catch (error) {
-    if (!onlyDuplicates(error)) throw error;
-    const errors = error instanceof mongoose.mongo.MongoBulkWriteError ? [error.writeErrors].flat() : [];
-    const before = new Set(errors.map((one) => one.index));
-    return messages.map((_, at) => (errors.length ? !before.has(at) : false));
-  }
-}, AT_ONCE);
+/** A burst costs few trips. */
+const insertTogether = insertsTogether(inbox, AT_ONCE);
 const doneTogether = together<string, true>(async (ids) => {
   await inbox().updateMany({ _id: { $in: ids } }, { $set: { state: 'done', doneAt: new Date() } });
   return ids.map(() => true as const);
@@ -89,7 +80,12 @@ export async function take(
     at,
     ...(lane ? { lane } : {}),
   };
-  if (!(await insertTogether(message))) return false;
+  try {
+    await insertTogether(message);
+  } catch (error) {
+    if (isDuplicate(error)) return false;
+    throw error;
+  }
   signal('inbound', { kind });
   start(log, message, false);
   return true;
