@@ -183,6 +183,13 @@ export function policyFor(rules: Rules, desk: string): Policy {
   return own ?? defaultPolicy('');
 }
 
+const calendarOf = (rules: Rules, { calendar }: Policy): NamedCalendar | null =>
+  rules.calendars.find((each) => each.id === calendar) ?? null;
+
+/** The hours by which the promises of a desk are reckoned. */
+export const hoursFor = (rules: Rules, desk: string): Calendar =>
+  calendarOf(rules, policyFor(rules, desk)) ?? ALWAYS;
+
 export function termsFor(rules: Rules, desk: string, priority: Priority): Terms {
   let known = made.get(rules);
   if (!known) {
@@ -199,7 +206,7 @@ export function termsFor(rules: Rules, desk: string, priority: Priority): Terms 
 }
 
 function termsOf(rules: Rules, policy: Policy, priority: Priority): Terms {
-  const calendar = rules.calendars.find((each) => each.id === policy.calendar);
+  const calendar = calendarOf(rules, policy);
   const promise = policy.targets[priority];
   const ms = (count: number | null): number | null => (count === null ? null : count * MINUTE);
   const hoursOf = calendar ? `${calendar.id}@${calendar.version}` : '24x7';
