@@ -41,7 +41,7 @@ module.exports = {
       severity: 'error',
       from: { path: PURE },
       to: {
-        pathNot: [PURE, '^src/(errors|context)\\.ts$', 'node_modules/(zod|luxon|@types/luxon)/'],
+        pathNot: [PURE, '^src/(errors|context|complaints)\\.ts$', 'node_modules/(zod|luxon|@types/luxon)/'],
         dependencyTypesNot: ['core'],
       },
     },

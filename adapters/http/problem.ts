@@ -1,9 +1,10 @@
 // The only place that knows HTTP statuses of refusals. Bodies are RFC 9457; a bug shows a reference and nothing else.
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import { ZodError } from 'zod';
+import { complaints } from '../../src/complaints.ts';
 import { type Detail, Refusal, type RefusalKind } from '../../src/errors.ts';
 import { isAway } from '../../src/store.ts';
-import { snakeKey } from './wire.ts';
+import { nameOnWire } from './wire.ts';
 
 const STATUS: Record<RefusalKind, [number, string]> = {
   invalid: [400, 'Bad request'],
@@ -85,17 +86,9 @@ function asRefusal(error: unknown, req: Request): Refusal | null {
 }
 
 export function fromZod(error: ZodError): Refusal {
-  const details = error.issues.slice(0, 50).flatMap((issue): Detail[] => {
-    const path = issue.path
-      .map((part) => (typeof part === 'string' ? snakeKey(part) : String(part)))
-      .join('.');
-    if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => ({
-        path: [path, snakeKey(key)].filter(Boolean).join('.'),
-        message: 'is not a known field',
-      }));
-    return [{ path, message: issue.message }];
-  });
+  const details = complaints(error.issues)
+    .slice(0, 50)
+    .map(({ path, message }): Detail => ({ path: path.map(nameOnWire).join('.'), message }));
   const first = details[0];
   const sentence = first ? `${first.path || 'The request'}: ${first.message}` : 'The request is not valid.';
   return new Refusal('invalid', 'validation', sentence, { details });

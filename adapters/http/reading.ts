@@ -1,10 +1,11 @@
 // Reading what came by a schema. Enumerations are read in any letter case: what failed for that alone is read once more.
 import type { z } from 'zod';
+import { inWords } from '../../src/complaints.ts';
 
 type Path = PropertyKey[];
 
 export function readBy<S extends z.ZodType>(schema: S, given: unknown): z.output<S> {
-  const read = schema.safeParse(given);
+  const read = schema.safeParse(given, { error: inWords });
   if (read.success) return read.data;
   const words = read.error.issues.flatMap((issue) => enumerated(issue));
   if (words.length) {

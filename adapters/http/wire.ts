@@ -6,6 +6,7 @@ const FREE = new Set([
   'custom_fields',
   'customFields',
   'mapping',
+  'emojis',
   'events',
   'facts',
   'headers',
@@ -36,6 +37,16 @@ export const camelKey = (key: string): string =>
 export const snakeKey = (key: string): string =>
   kept(snakeKeys, key, (k) => k.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`));
 
+/** A name that is written as ours are inside is none of the contract's: marked, so that no schema knows it. */
+const FOREIGN = '\0';
+const ownName = (key: string): string => (/[a-z0-9][A-Z]/.test(key) ? FOREIGN + key : camelKey(key));
+/** A step of a path, as whoever sent it wrote it. */
+export const nameOnWire = (step: PropertyKey): string => {
+  const name = String(step);
+  if (name.startsWith(FOREIGN)) return name.slice(FOREIGN.length);
+  return /^[a-z]/.test(name) ? snakeKey(name) : name;
+};
+
 export function fromWire(value: unknown, path = '', depth = 0, free = false): unknown {
   if (typeof value === 'string') {
     if (value.includes('\0') || !value.isWellFormed())
@@ -57,7 +68,7 @@ export function fromWire(value: unknown, path = '', depth = 0, free = false): un
       throw invalid('request.key', `"${key.slice(0, 40)}" is no name of a field.`, [
         { path: here, message: 'is not allowed' },
       ]);
-    const name = free ? key : camelKey(key);
+    const name = free ? key : ownName(key);
     if (Object.hasOwn(out, name))
       throw invalid('request.name_twice', `"${key.slice(0, 40)}" stands there twice.`, [
         { path: here, message: 'stands there twice' },

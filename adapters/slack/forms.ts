@@ -2,6 +2,7 @@
 // and category are chosen, checked before they close, and filed once.
 import type { View } from '@slack/types';
 import { z } from 'zod';
+import { inWords } from '../../src/complaints.ts';
 import { type Desk, isRequired, PRIORITIES } from '../../src/desks/desk.ts';
 import { desksOf, findDesk } from '../../src/desks/desks.ts';
 import type { Refusal } from '../../src/errors.ts';
@@ -166,7 +167,7 @@ export async function submissionIn(
     if (field.type === 'boolean' && value === undefined && values.customFields)
       values.customFields[field.name] = false;
   }
-  const parsed = createInput.safeParse({
+  const given = {
     title: values.title,
     description: values.description ?? '',
     desk: desk.id,
@@ -175,7 +176,8 @@ export async function submissionIn(
     ...(requester ? { requester } : {}),
     customFields: values.customFields ?? {},
     private: values.isPrivate ?? false,
-  });
+  };
+  const parsed = createInput.safeParse(given, { error: inWords });
   if (!parsed.success)
     for (const issue of parsed.error.issues) errors[issue.path.join('.')] = sentence(issue.message);
   if (!parsed.success || Object.keys(errors).length) return { errors: shown(view, errors) };

@@ -1,6 +1,7 @@
 // What an automation rule is: when something happens (or time passes), if a condition holds, then these deeds. Pure.
 // A condition is data of bounded size; it knows no regular expressions, so that none can hang a worker.
 import { z } from 'zod';
+import { oneOfForms } from '../complaints.ts';
 import { priorityInput, readPriority } from '../desks/desk.ts';
 import { ACTIONS, type Entry } from '../history/entry.ts';
 import { FIELD_NAMES, fieldNamed, OPERATORS, OPERATORS_OF, type Operator } from './fields.ts';
@@ -92,7 +93,9 @@ const conditionShape: z.ZodType<Condition, Condition> = z
         z.strictObject({ not: conditionShape }),
       ],
       {
-        error: `must be {field, op, value} with op one of ${OPERATORS.join(', ')}; or {all: [...]}, {any: [...]}, {not: ...}`,
+        error: oneOfForms(
+          `must be {field, op, value} with op one of ${OPERATORS.join(', ')}; or {all: [...]}, {any: [...]}, {not: ...}`,
+        ),
       },
     ),
   )
@@ -139,26 +142,33 @@ const eventName = z
 
 export const SINCE = ['change', 'reply', 'requester_reply', 'agent_reply'] as const;
 const whenShape = z
-  .union([
-    z.strictObject({ events: z.array(eventName).min(1).max(40) }),
-    z.strictObject({
-      idleFor: z.strictObject({
-        minutes: z.int().min(1).max(1_051_200),
-        since: z.enum(SINCE).default('change').meta({
-          description:
-            'Since the last change or word of a person, reply of anybody, of the requester, of an agent.',
-        }),
-        working: z.boolean().default(false).meta({ description: "Only the desk's business hours count." }),
-      }),
-    }),
-    z.strictObject({
-      untilDue: z.strictObject({
-        minutes: z.int().min(-525_600).max(525_600).meta({
-          description: 'So long before the ticket is due; less than nothing: after it.',
+  .union(
+    [
+      z.strictObject({ events: z.array(eventName).min(1).max(40) }),
+      z.strictObject({
+        idleFor: z.strictObject({
+          minutes: z.int().min(1).max(1_051_200),
+          since: z.enum(SINCE).default('change').meta({
+            description:
+              'Since the last change or word of a person, reply of anybody, of the requester, of an agent.',
+          }),
+          working: z.boolean().default(false).meta({ description: "Only the desk's business hours count." }),
         }),
       }),
-    }),
-  ])
+      z.strictObject({
+        untilDue: z.strictObject({
+          minutes: z.int().min(-525_600).max(525_600).meta({
+            description: 'So long before the ticket is due; less than nothing: after it.',
+          }),
+        }),
+      }),
+    ],
+    {
+      error: oneOfForms(
+        'must be one of {events: [...]}, {idle_for: {minutes, since?, working?}}, {until_due: {minutes}}: when it happens, when nothing happened for so long, or so long before it is due',
+      ),
+    },
+  )
   .meta({ id: 'RuleTrigger', examples: [{ events: ['created'] }] });
 export type When = z.output<typeof whenShape>;
 

@@ -2,6 +2,7 @@
 // that day and the date is no holiday; changes of the clocks need no other rule. Pure, and quick for years ahead.
 
 import { z } from 'zod';
+import { oneOfForms } from '../complaints.ts';
 import { invalid } from '../errors.ts';
 import { DAY, isZone, stretchAt } from './zone.ts';
 
@@ -27,7 +28,11 @@ const holiday = z.strictObject({
 export const calendarSchema = z
   .strictObject({
     timeZone: z.string().refine(isZone, 'a time zone of the IANA list, such as Europe/Berlin'),
-    hours: z.union([z.literal('24x7'), hoursSchema]),
+    hours: z.union([z.literal('24x7'), hoursSchema], {
+      error: oneOfForms(
+        'must be 24x7, or intervals by weekday such as {"mon": [{"from": "09:00", "to": "17:00"}]}',
+      ),
+    }),
     holidays: z.array(holiday).max(1000).default([]),
   })
   .refine((each) => each.hours === '24x7' || Object.values(each.hours).some((list) => list.length > 0), {

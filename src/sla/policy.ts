@@ -2,6 +2,7 @@
 // A company always has the policy `default`; a desk may have its own. Times are working time of the policy's calendar.
 
 import { z } from 'zod';
+import { oneOfForms } from '../complaints.ts';
 import { PRIORITIES, type Priority, readPriority } from '../desks/desk.ts';
 import { ALWAYS, type Calendar } from './calendar.ts';
 
@@ -45,7 +46,9 @@ const stepSchema = z.strictObject({
   }),
   raisePriority: z.boolean().default(false),
   reassign: z
-    .union([z.enum(['lead', 'on_call']), z.strictObject({ team: id })])
+    .union([z.enum(['lead', 'on_call']), z.strictObject({ team: id })], {
+      error: oneOfForms('must be lead, on_call, {"team": "<id>"} or null'),
+    })
     .nullable()
     .default(null)
     .meta({ description: "To the lead of the ticket's team, to who is on call in it, or to a team." }),

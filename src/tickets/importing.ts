@@ -1,6 +1,7 @@
 // Tickets coming in from elsewhere, line by line, with what they were there: their status, their dates, their thread.
 // Nobody is told of them. A line with an external reference is taken once, however often the file is sent.
 import { z } from 'zod';
+import { inWords } from '../complaints.ts';
 import type { Ctx } from '../context.ts';
 import { instant } from '../dates.ts';
 import { type Desk, priorityInput, readCategory, readCustomFields } from '../desks/desk.ts';
@@ -76,7 +77,7 @@ export function openImport(ctx: Ctx): Importer {
   };
   return {
     async take(given, at) {
-      const read = importLine.parse(given);
+      const read = importLine.parse(given, { error: inWords });
       const who = read.requester ?? read.requesterEmail;
       const asked = who ? await requester(who) : await requester(ctx.actor.id);
       const desk = await findDesk(ctx.actor.company, read.desk ?? undefined);

@@ -4,6 +4,7 @@ import { systemCtx } from '../../src/context.ts';
 import { openDesk } from '../../src/desks/desks.ts';
 import { openLog } from '../../src/log.ts';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
+import { channels } from '../../src/places/channels.ts';
 import { installWorkspace } from '../../src/places/workspaces.ts';
 import { hire, openDeskOf, type Person } from '../support/staff.ts';
 import { openWorld, type World } from '../support/world.ts';
@@ -65,12 +66,14 @@ describe('channels', () => {
       mode: 'nudge',
       escapes: [':loud:'],
       silent: true,
-      emojis: { bug: { deed: 'file', who: 'agents' } },
+      emojis: { bug: { deed: 'file', who: 'agents' }, white_check_mark: { deed: 'resolve', who: 'all' } },
     };
     const bound = await manager.call('PUT', channel, wish);
     expect(bound.status).toBe(200);
     const { desk: _, ...rest } = wish;
     expect(bound.body).toMatchObject({ ...rest, workspace_id: 'slack:T0FIRST', external: 'C0HELP' });
+    const [kept] = await channels(systemCtx({ log: openLog('silent') }, FIRST_COMPANY));
+    expect(kept?.emojis).toEqual(wish.emojis);
     const again = await manager.call('PUT', channel, { desk: 'OPS', role: 'triage' });
     expect(again.body).toMatchObject({ role: 'triage', mode: 'manual', silent: false, emojis: null });
     expect((await agent.call('GET', 'channels')).body).toMatchObject({
