@@ -13,6 +13,8 @@ import type { Table } from './table.ts';
 export interface Inbound<Payload = unknown> {
   _id: string;
   kind: string;
+  /** Whose it is. */
+  company: string;
   payload: Payload;
   state: 'waiting' | 'done' | 'failed';
   attempts: number;
@@ -38,6 +40,7 @@ const schema = new Schema(
 );
 schema.index({ state: 1, nextAt: 1 });
 schema.index({ doneAt: 1 }, { expireAfterSeconds: KEPT_SECONDS });
+schema.index({ company: 1, doneAt: 1 });
 const model = plainModel('Inbound', schema);
 const inbox = () => model.collection as Table<Inbound>;
 
@@ -67,12 +70,13 @@ export async function take(
   kind: string,
   key: string,
   payload: unknown,
-  lane?: string,
+  { company, lane }: { company: string; lane?: string | undefined },
 ): Promise<boolean> {
   const at = new Date();
   const message: Inbound = {
     _id: `${kind}:${key}`,
     kind,
+    company,
     payload,
     state: 'waiting',
     attempts: 0,
@@ -157,11 +161,11 @@ export async function settleInbox(): Promise<void> {
 }
 
 /**
- * For the erasure of a person: messages that were worked on and mention them lose what they said, and stay known by
+ * For the erasure of a person: messages to their company that were worked on and mention them lose what they said, and stay known by
  * their key until they expire. What still waits is kept: it becomes part of a ticket first.
  */
-export async function emptyMessages(mentions: (text: string) => boolean): Promise<number> {
-  const over = { doneAt: { $type: 'date', $gt: new Date(0) } };
+export async function emptyMessages(company: string, mentions: (text: string) => boolean): Promise<number> {
+  const over = { company, doneAt: { $gt: new Date(0) } };
   let emptied = 0;
   for await (const { _id, payload, error } of inbox().find(over)) {
     if (payload === null || !mentions(JSON.stringify([payload, error ?? '']))) continue;

@@ -178,7 +178,8 @@ const categories: Route[] = [
     path: '/api/v1/categories/{id}',
     tag: 'Categories',
     summary: 'Rename a category',
-    description: 'Its id changes with its name. Tickets that have the old name keep it.',
+    description:
+      'Its id changes with its name. Its tickets get the new name, and so do macros and the routing rule that name it.',
     deed: 'desk.manage',
     params: z.strictObject({ id: z.string().max(160) }),
     body: categoryChange,

@@ -7,11 +7,13 @@ import { maySeeNotes } from '../../src/people/access.ts';
 import { member } from '../../src/people/members.ts';
 import { threadFor } from '../../src/tickets/comments.ts';
 import { load } from '../../src/tickets/find.ts';
+import { entryInput, writeDown } from '../../src/tickets/log.ts';
 import { eventShape, story, storyFor, storyInput } from '../../src/tickets/story.ts';
+import { versionFor } from '../../src/tickets/ticket.ts';
 import { metricsOf, metricsShape, ticketShape } from '../../src/tickets/view.ts';
 import { attachmentShape, drawAttachment } from './attachments.ts';
 import { commentShape, drawComment } from './comments.ts';
-import { type Route, route } from './route.ts';
+import { type Route, route, setEtag } from './route.ts';
 import { answered, byId } from './tickets.ts';
 
 const INCLUDES = ['comments', 'attachments', 'history', 'metrics'] as const;
@@ -89,5 +91,24 @@ export const readingRoutes: Route[] = [
     query: storyInput,
     answer: pageOf(eventShape),
     run: ({ ctx, params, query }) => story(ctx, params.id, query),
+  }),
+  route({
+    method: 'post',
+    path: '/api/v1/tickets/{id}/history',
+    tag: 'Tickets',
+    summary: 'Write down what happened elsewhere',
+    description:
+      'An entry of its own (`update`, with the notes) that changes nothing. Customers do not see it.',
+    deed: 'ticket.note',
+    status: 201,
+    params: byId,
+    body: entryInput,
+    answer: eventShape,
+    refuses: [412],
+    run: async ({ ctx, params, body, seen, res }) => {
+      const { ticket, event } = await writeDown(ctx, params.id, body, seen);
+      setEtag(res, versionFor(ctx.actor, ticket));
+      return event;
+    },
   }),
 ];

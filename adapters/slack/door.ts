@@ -116,8 +116,16 @@ export interface Stored {
   body: Body;
 }
 
-export async function keep(host: Host, body: Body, withinMs = STORE_WITHIN_MS): Promise<void> {
-  const stored = take(host.log, KIND, keyOf(body), { body } satisfies Stored, laneOf(body));
+export async function keep(
+  host: Host,
+  company: string,
+  body: Body,
+  withinMs = STORE_WITHIN_MS,
+): Promise<void> {
+  const stored = take(host.log, KIND, keyOf(body), { body } satisfies Stored, {
+    company,
+    lane: laneOf(body),
+  });
   stored.catch(() => undefined);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -158,7 +166,7 @@ export function doorBefore(inner: Receiver, host: Host, isForm: (text: string) =
     if (isEvent && isNoise(body, room)) return void (await event.ack());
     if (opensForm(body, isForm)) return app.processEvent(event);
     try {
-      await keep(host, body);
+      await keep(host, room.company, body);
     } catch (error) {
       if (!isPerson(body)) throw error;
       return apologise(body, event);

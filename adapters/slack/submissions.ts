@@ -9,7 +9,7 @@ import type { Ticket } from '../../src/tickets/ticket.ts';
 import { create, read } from '../../src/tickets/tickets.ts';
 import { requesterCard } from './blocks.ts';
 import { answering, type Call, callFor, type Heard, sayError } from './call.ts';
-import { type Background, type Body, keep, record, word } from './door.ts';
+import { type Background, type Body, keep, record, teamOf, word } from './door.ts';
 import { factsOf } from './facts.ts';
 import { attachFiles } from './files.ts';
 import { fileFromMessage } from './filing.ts';
@@ -43,7 +43,9 @@ function submitted(
       checking.catch(() => undefined);
       const errors = await Promise.race([checking, late(CHECK_WITHIN_MS)]);
       if (errors) return await ack({ response_action: 'errors', errors });
-      await keep(host, body, KEEP_WITHIN_MS);
+      const room = await host.room(teamOf(body));
+      if (!room) throw new Refusal('unknown', 'workspace.not_found', 'This workspace is not connected.');
+      await keep(host, room.company, body, KEEP_WITHIN_MS);
       await ack();
     } catch (error) {
       const words = error instanceof Refusal ? refusedFields(view, error) : undefined;

@@ -109,7 +109,7 @@ export interface Owned {
   readonly watchers: readonly string[];
 }
 
-export const isRequester = (who: Who, ticket: Owned): boolean =>
+export const isRequester = (who: Pick<Who, 'kind' | 'id'>, ticket: Pick<Owned, 'requester'>): boolean =>
   ticket.requester.id === who.id && ticket.requester.kind === who.kind;
 
 /** Seen at all? A customer sees the tickets they asked for, or were invited to watch. */

@@ -55,7 +55,7 @@ async function finish(ctx: Ctx, id: string): Promise<void> {
   const seen = marks
     .filter((mark) => mark.trim().length > 2)
     .map((mark) => JSON.stringify(mark).slice(1, -1));
-  await emptyMessages((text) => {
+  await emptyMessages(company, (text) => {
     const said = text.toLowerCase();
     return seen.some((mark) => said.includes(mark.toLowerCase()));
   });

@@ -91,8 +91,15 @@ async function finishMerge(ctx: Ctx, merge: StoredMerge): Promise<void> {
 /** One silent entry: nobody is told that a name on a ticket was put right. */
 async function move(ctx: Ctx, cause: string, ticket: string, from: string, to: Requester): Promise<void> {
   const system = { ...systemCtx(ctx, ctx.actor.company), cause };
-  const decide: Decide = ({ requester }) =>
-    requester.id === from ? { action: 'update', set: { requester: to }, silent: true } : null;
+  // The same person still: whoever filed it themselves did.
+  const decide: Decide = ({ requester, createdBy }) =>
+    requester.id === from
+      ? {
+          action: 'update',
+          set: { requester: to, ...(createdBy === null ? { createdBy } : {}) },
+          silent: true,
+        }
+      : null;
   await change(system, ticket, decide, { follow: false }).catch((error) => {
     if (!(error instanceof Refusal && error.kind === 'unknown')) throw error;
   });

@@ -130,8 +130,8 @@ function actOf(input: BulkInput): Act {
       return (ctx, id) => unwatch(ctx, id, 'me');
     case 'comment': {
       const content = needed(input.content, 'content');
-      const isInternal = input.isInternal ?? false;
-      return async (ctx, id) => (await addComment(ctx, id, { content, isInternal })).ticket;
+      const { isInternal, commentType } = input;
+      return async (ctx, id) => (await addComment(ctx, id, { content, isInternal, commentType })).ticket;
     }
     case 'macro': {
       const macroId = needed(input.macroId, 'macro_id');

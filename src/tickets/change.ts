@@ -12,6 +12,7 @@ import { applied, commentsAsTheyAre, type Draft, differences, type Entry } from 
 import { file, filedCauses } from '../history/history.ts';
 import { idFrom, newId } from '../id.ts';
 import { insertsTogether } from '../inserts.ts';
+import { isRequester } from '../people/access.ts';
 import { signal } from '../signals.ts';
 import type { Rules } from '../sla/policy.ts';
 import { rulesOf } from '../sla/rules.ts';
@@ -25,6 +26,7 @@ import {
   asTicket,
   beginning,
   consequences,
+  type Filer,
   isInside,
   type StoredTicket,
   type Ticket,
@@ -75,6 +77,7 @@ export async function open(
       number,
       key: ticketKey(desk, number),
       channel: ctx.via,
+      createdBy: isRequester(ctx.actor, { requester: given.requester }) ? null : by(ctx),
       createdAt: given.createdAt ?? at,
     };
     const drafts = [{ action: 'created' as const, ...extra, set: born }, ...more];
@@ -137,7 +140,7 @@ function write(
       seq,
       action: draft.action,
       at,
-      by: { kind: ctx.actor.kind, id: ctx.actor.id, name: ctx.actor.name },
+      by: by(ctx),
       via: ctx.via,
       request: ctx.request,
       fields,
@@ -154,6 +157,8 @@ function write(
   }
   return { ticket, entries };
 }
+
+const by = ({ actor: { kind, id, name } }: Ctx): Filer => ({ kind, id, name });
 
 /** Whose public word it is: a promise to answer is kept by an agent, never by a machine. */
 function spokenBy(ctx: Ctx, { action, comment }: TicketDraft, { requester }: Ticket): Happening['spoke'] {

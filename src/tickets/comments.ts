@@ -22,9 +22,15 @@ const content = z
   .max(MOST_TEXT)
   .refine((text) => text.trim().length > 0, 'must not be empty')
   .meta({ description: 'Markdown.' });
+/** Replies are public, notes internal; `comment` leaves it to `is_internal`. */
+const COMMENT_TYPES = ['comment', 'reply', 'note', 'internal_note'] as const;
 export const commentInput = z.strictObject({
   content,
-  isInternal: z.boolean().default(false),
+  isInternal: z.boolean().optional().meta({ description: 'A note for agents; false when left out.' }),
+  commentType: z.enum(COMMENT_TYPES).optional().meta({
+    description:
+      'Another way to say it: reply (public), note or internal_note (internal); comment says neither.',
+  }),
   attachmentIds: z
     .array(z.string().max(64))
     .max(50)
@@ -40,8 +46,7 @@ export const editInput = z.strictObject({
 });
 
 /** What adapters add to the words. */
-export interface NewComment extends Omit<z.output<typeof commentInput>, 'attachmentIds'> {
-  attachmentIds?: string[] | undefined;
+export interface NewComment extends z.output<typeof commentInput> {
   /** Where it came from, so that an edit there finds it. */
   origin?: string;
   /** Which wording it is there: a later one is greater. */
@@ -67,7 +72,7 @@ export const newCommentId = (ctx: Ctx, ticket: string, nth = 0): string =>
 const ticketOfComment = (id: string): string | undefined => /^([0-9a-f]{24})[0-9a-f]{12}$/.exec(id)?.[1];
 
 export async function addComment(ctx: Ctx, ref: string, given: NewComment, seen?: number): Promise<Placed> {
-  const audience = checkedAudience(ctx, given.isInternal);
+  const audience = checkedAudience(ctx, isMeantInside(given));
   const stored = await load(ctx, ref);
   const { _id } = stored;
   const attachments = [
@@ -116,6 +121,15 @@ async function attachedTo(
     );
   }
   return [...new Set(ids)];
+}
+
+function isMeantInside({ commentType, isInternal }: NewComment): boolean {
+  const byType = commentType === undefined || commentType === 'comment' ? undefined : commentType !== 'reply';
+  if (byType !== undefined && isInternal !== undefined && byType !== isInternal)
+    throw invalid('comment.type', `A ${commentType} cannot have is_internal: ${isInternal}.`, [
+      { path: 'comment_type', message: 'contradicts is_internal' },
+    ]);
+  return byType ?? isInternal ?? false;
 }
 
 function checkedAudience(ctx: Ctx, isInternal: boolean): Audience {

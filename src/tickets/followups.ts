@@ -5,7 +5,7 @@ import type { Ctx } from '../context.ts';
 import { Refusal } from '../errors.ts';
 import type { Entry } from '../history/entry.ts';
 import type { Logger } from '../log.ts';
-import { finishLinks } from './linking.ts';
+import { finishLinks, finishMove } from './linking.ts';
 import { finishMerge } from './merging.ts';
 import { finishSplit } from './splitting.ts';
 import { finishUnmerge } from './unmerging.ts';
@@ -34,6 +34,7 @@ function stepOf({ action, facts, ticket }: Entry): ((ctx: Ctx) => Promise<unknow
     return (ctx) => finishUnmerge(ctx, ticket, into);
   }
   if (typeof facts?.splitFrom === 'string') return (ctx) => finishSplit(ctx, ticket);
+  if (action === 'moved') return (ctx) => finishMove(ctx, ticket);
   if (typeof facts?.linkedWith === 'string') {
     const other = facts.linkedWith;
     return (ctx) => finishLinks(ctx, ticket, other);

@@ -2,7 +2,7 @@
 // first is right; the other is made to agree with it.
 import { z } from 'zod';
 import { type Ctx, withoutCause } from '../context.ts';
-import { conflict, forbidden, unknown } from '../errors.ts';
+import { conflict, forbidden, Refusal, unknown } from '../errors.ts';
 import { may } from '../people/access.ts';
 import { change } from './change.ts';
 import { find } from './find.ts';
@@ -52,8 +52,10 @@ export async function link(ctx: Ctx, ref: string, given: z.output<typeof linkInp
 export async function unlink(ctx: Ctx, ref: string, given: z.output<typeof unlinkInput>): Promise<Ticket> {
   checkMay(ctx);
   const here = await find(ctx, ref);
+  // By a key that it had before as well; what is gone is still unlinked by how it is called here.
+  const there = await find(ctx, given.ticketId).catch(() => null);
   const isMeant = (one: TicketLink) =>
-    (one.ticket === given.ticketId || one.key === given.ticketId.trim().toUpperCase()) &&
+    (one.ticket === (there?._id ?? given.ticketId) || one.key === given.ticketId.trim().toUpperCase()) &&
     (given.kind === undefined || one.kind === given.kind);
   const gone = here.links.find(isMeant);
   if (!gone && ctx.redo) return here;
@@ -86,6 +88,30 @@ async function checkParent(ctx: Ctx, child: Ticket, parent: Ticket): Promise<voi
       throw conflict('ticket.link_circle', `${parent.key} is below ${child.key} already.`);
     above = up ? await find(ctx, up.ticket).catch(() => null) : null;
   }
+}
+
+/** It has another key now: whatever is linked with it says so. Idempotent, for the verb and for the relay. */
+export async function finishMove(by: Ctx, moved: string): Promise<void> {
+  const ctx = withoutCause(by);
+  const mine = await find(ctx, moved);
+  const isOld = (one: TicketLink) => one.ticket === mine._id && one.key !== mine.key;
+  for (const there of new Set(mine.links.map((one) => one.ticket)))
+    await change(
+      ctx,
+      there,
+      ({ links }) =>
+        links.some(isOld)
+          ? {
+              action: 'linked',
+              set: { links: links.map((one) => (isOld(one) ? { ...one, key: mine.key } : one)) },
+              facts: { key: mine.key, mirror: true },
+              silent: true,
+            }
+          : null,
+      { follow: false },
+    ).catch((error) => {
+      if (!(error instanceof Refusal && error.kind === 'unknown')) throw error;
+    });
 }
 
 /** The second half: the other side is made to agree with this one. Idempotent, for the verbs and for the relay. */

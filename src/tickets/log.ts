@@ -3,12 +3,15 @@
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
 import { instant } from '../dates.ts';
-import { Refusal, unknown } from '../errors.ts';
+import { forbidden, Refusal, unknown } from '../errors.ts';
 import { filedPage } from '../history/history.ts';
 import { type Page, pageQuery, repeated, yesOrNo } from '../lists.ts';
+import { may } from '../people/access.ts';
+import { change } from './change.ts';
 import { type Placed, placedComment } from './comments.ts';
-import { load } from './find.ts';
+import { entriesOf, load } from './find.ts';
 import { actions, type Event, eventOf, storyFor } from './story.ts';
+import type { Ticket } from './ticket.ts';
 
 const span = {
   since: instant.optional(),
@@ -48,6 +51,29 @@ async function filterOf(
       ? { at: { ...(since ? { $gte: since } : {}), ...(until ? { $lt: until } : {}) } }
       : {}),
   };
+}
+
+export const entryInput = z
+  .strictObject({ notes: z.string().trim().min(1).max(20_000) })
+  .meta({ example: { notes: 'Called Nora: she will send the invoice tomorrow.' } });
+
+/** What happened elsewhere, written down by hand: it changes nothing, and customers do not see it. */
+export async function writeDown(
+  ctx: Ctx,
+  ref: string,
+  { notes }: z.output<typeof entryInput>,
+  seen?: number,
+): Promise<{ ticket: Ticket; event: Event }> {
+  if (!may(ctx.actor, 'ticket.note')) throw forbidden('history.write', 'Only agents write into a history.');
+  const { _id, seq } = await change(ctx, ref, () => ({ action: 'update', notes, facts: { byHand: true } }), {
+    seen,
+  });
+  const stored = await load(ctx, _id, { follow: false });
+  const written = (await entriesOf(stored)).findLast((entry) =>
+    ctx.cause ? entry.cause?.startsWith(`${ctx.cause}/`) : entry.seq === seq,
+  );
+  if (!written) throw unknown('history_entry');
+  return { ticket: stored, event: eventOf(ctx.actor, written) };
 }
 
 export async function happenings(ctx: Ctx, query: z.output<typeof logQuery>): Promise<Page<Event>> {

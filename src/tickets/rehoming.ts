@@ -12,6 +12,7 @@ import { isDuplicate } from '../store.ts';
 import { change, type TicketDraft } from './change.ts';
 import { checkMayEdit } from './editing.ts';
 import { load } from './find.ts';
+import { finishMove } from './linking.ts';
 import { passTaken } from './numbering.ts';
 import type { Ticket } from './ticket.ts';
 import { kindOf, readStatus, type StatusKind } from './workflow.ts';
@@ -48,12 +49,14 @@ export async function moveToDesk(ctx: Ctx, ref: string, input: Input, seen?: num
     const number =
       back && attempt === 1 ? Number(back.slice(target.key.length + 1)) : await nextNumber(target.id);
     try {
-      return await change(
+      const there = await change(
         ctx,
         ticket._id,
         (now) => (now.desk === target.id ? null : moved(ctx, now, target, number, input)),
         { seen },
       );
+      if (there.links.length) await finishMove(ctx, there._id);
+      return there;
     } catch (error) {
       if (!isDuplicate(error)) throw error;
       await passTaken(target, number);

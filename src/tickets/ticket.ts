@@ -13,6 +13,8 @@ export interface Requester {
   email: string | null;
 }
 
+export type Filer = Pick<Actor, 'kind' | 'id' | 'name'>;
+
 /** A place where the ticket is talked about: a Slack thread, a mail thread, a partner's callback. */
 export interface Conversation {
   id: string;
@@ -51,6 +53,8 @@ export interface Ticket {
   affectedService: string | null;
   impactLevel: string | null;
   requester: Requester;
+  /** Who filed it on behalf of the requester; null: the requester did. Unknown of what was filed before this was kept. */
+  createdBy?: Filer | null;
   assignee: string | null;
   assignedAt: Date | null;
   team: string | null;
@@ -182,6 +186,15 @@ export function consequences(
 ): Partial<Ticket> {
   const out: Partial<Ticket> = { ...set };
   if (set.deletedAt && before) out.company = `${before.company} (deleted)`;
+  if (
+    set.requester &&
+    before?.createdBy === null &&
+    set.createdBy === undefined &&
+    set.requester.id !== before.requester.id
+  ) {
+    const { kind, id, name } = before.requester;
+    out.createdBy = { kind, id, name };
+  }
   if (set.priority) out.priorityRank = PRIORITY_RANK[set.priority];
   if (set.assignee !== undefined && set.assignee !== (before?.assignee ?? null))
     out.assignedAt = set.assignee === null ? null : at;

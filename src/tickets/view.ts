@@ -43,6 +43,11 @@ export const ticketShape = z
     impactLevel: text,
     requester: z.object({ kind: z.enum(['user', 'contact']), id: z.string(), name: z.string(), email: text }),
     requesterId: z.string(),
+    createdBy: z
+      .object({ kind: z.enum(['user', 'contact', 'system']), id: z.string(), name: z.string() })
+      .nullable()
+      .meta({ description: 'Who filed it: the requester, or somebody on their behalf.' }),
+    createdById: text,
     assigneeId: text,
     assignedAt: at,
     teamId: text,
@@ -130,6 +135,7 @@ export function viewOf(actor: Actor, ticket: Ticket, desk: Desk | undefined, now
     updatedAt: isAgent ? ticket.updatedAt : ticket.shownAt,
     requester: pick(ticket.requester, ['kind', 'id', 'name', 'email']),
     requesterId: ticket.requester.id,
+    ...createdBy(ticket),
     assigneeId: ticket.assignee,
     teamId: ticket.team,
     watchers: isAgent ? ticket.watchers : ticket.watchers.filter((id) => id === actor.id),
@@ -147,6 +153,11 @@ function pick<T extends object, K extends keyof T>(thing: T, names: readonly K[]
   const out = {} as Pick<T, K>;
   for (const name of names) out[name] = thing[name];
   return out;
+}
+
+function createdBy({ createdBy: filer, requester }: Ticket): Pick<TicketView, 'createdBy' | 'createdById'> {
+  const who = filer === null ? requester : filer;
+  return { createdBy: who ? pick(who, ['kind', 'id', 'name']) : null, createdById: who?.id ?? null };
 }
 
 /** A field that the desk keeps to itself, or no longer has, is not shown to customers. */

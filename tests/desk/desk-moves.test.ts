@@ -1,8 +1,13 @@
 // Tickets and the desks they are on: moving to another one, and categories that get another name.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import mongoose from 'mongoose';
+import { systemCtx } from '../../src/context.ts';
 import { finishRenames } from '../../src/desks/renaming.ts';
 import { openLog } from '../../src/log.ts';
+import { FIRST_COMPANY } from '../../src/people/companies.ts';
+import { change } from '../../src/tickets/change.ts';
+import { entriesOf, load } from '../../src/tickets/find.ts';
+import { finishPending } from '../../src/tickets/followups.ts';
 import { check } from '../support/checker.ts';
 import { hireStaff, openDeskOf, type Staff } from '../support/staff.ts';
 import { openWorld, type World } from '../support/world.ts';
@@ -53,6 +58,34 @@ describe('a ticket that moves to another desk', () => {
     expect((await staff.agent.call('GET', `tickets/${before.key}/comments`)).body.items).toHaveLength(1);
     const listed = (await staff.agent.call('GET', 'tickets?desk=OPS')).body.items;
     expect(listed.map((one: { id: string }) => one.id)).toContain(before.id);
+  });
+
+  test('is known by its new key to the tickets that are linked with it', async () => {
+    const [mine, other] = [await filed(), await filed()];
+    await staff.agent.call('POST', `tickets/${other.id}/links`, { kind: 'parent', ticket_id: mine.id });
+    const { key } = (await move(mine.id, { desk: 'OPS' })).body;
+    const { items } = (await staff.agent.call('GET', `tickets/${other.id}/links`)).body;
+    expect(items).toEqual([{ kind: 'parent', ticket_id: mine.id, key }]);
+    const old = `tickets/${other.id}/links?ticket_id=${mine.key}`;
+    expect((await staff.agent.call('DELETE', old)).status).toBe(204);
+    expect((await staff.agent.call('GET', `tickets/${other.id}/links`)).body.total).toBe(0);
+  });
+
+  test('left half moved is told to them by the relay', async () => {
+    const [mine, other] = [await filed(), await filed()];
+    await staff.agent.call('POST', `tickets/${other.id}/links`, { ticket_id: mine.id });
+    const { key } = (await move(mine.id, { desk: 'OPS' })).body;
+    const ctx = systemCtx({ log }, FIRST_COMPANY);
+    await change(ctx, other.id, ({ links }) => ({
+      action: 'linked',
+      set: { links: links.map((one) => ({ ...one, key: mine.key })) },
+    }));
+    const entries = await entriesOf(await load(ctx, mine.id));
+    await finishPending(
+      log,
+      entries.filter((one) => one.action === 'moved'),
+    );
+    expect((await staff.agent.call('GET', `tickets/${other.id}`)).body.links).toMatchObject([{ key }]);
   });
 
   test('goes on by the words of the new desk, and by its workflow', async () => {

@@ -55,6 +55,26 @@ test('gives one entry by its id, to whoever may read it', async () => {
   expect((await staff.agent.call('GET', 'history/nothing-7')).status).toBe(404);
 });
 
+test('is written into by agents, by hand: it changes nothing, and customers do not notice', async () => {
+  const { id, version } = (await staff.customer.call('POST', 'tickets', { title: 'A call' })).body;
+  const at = `tickets/${id}/history`;
+  const notes = 'Called her: she sends the invoice tomorrow.';
+  const written = await staff.agent.call('POST', at, { notes }, { 'idempotency-key': `call-${id}` });
+  expect([written.status, written.headers.get('etag')]).toEqual([201, '"2"']);
+  const entry = { action: 'update', notes, changes: [], actor: { id: staff.agent.id }, ticket_id: id };
+  expect(written.body).toMatchObject(entry);
+  const again = await staff.agent.call('POST', at, { notes }, { 'idempotency-key': `call-${id}` });
+  expect(again.body).toEqual(written.body);
+  expect((await staff.agent.call('GET', at)).body.items).toMatchObject([{ action: 'created' }, entry]);
+  expect((await staff.agent.call('GET', `history/${written.body.id}`)).body).toEqual(written.body);
+  const seen = (await staff.customer.call('GET', `tickets/${id}?include=history`)).body;
+  expect([seen.version, seen.history.length]).toEqual([version, 1]);
+  expect((await staff.customer.call('POST', at, { notes })).status).toBe(403);
+  expect((await staff.agent.call('POST', at, { notes: ' ' })).status).toBe(400);
+  expect((await staff.agent.call('POST', at, { notes }, { 'if-match': '"1"' })).status).toBe(412);
+  await staff.admin.call('DELETE', `tickets/${id}`);
+});
+
 test('tells what was said, as it reads now, by author and audience', async () => {
   const [latest, note, reply] = await items('comments');
   expect([latest?.content, note?.content, reply?.content]).toEqual(['And me?', 'Careful', 'On it']);

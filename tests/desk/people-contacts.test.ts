@@ -189,6 +189,23 @@ describe('contacts', () => {
     expect(await requesterOf(key)).toMatchObject({ id: from });
   });
 
+  test('erased at one company are not taken out of what was written to another', async () => {
+    const id = await addContact('Paula Vandermeer', 'paula@vandermeer.example');
+    const log = openLog('silent');
+    const payload = { from: 'Paula Vandermeer <paula@vandermeer.example>' };
+    receive('letter', async () => undefined);
+    await take(log, 'letter', 'ours', payload, { company: FIRST_COMPANY });
+    await take(log, 'letter', 'theirs', payload, { company: 'c'.repeat(24) });
+    await settleInbox();
+    await staff.admin.call('POST', `contacts/${id}/erase`, {});
+    const rows = await mongoose.connection.collection('inbox').find({ kind: 'letter' }).toArray();
+    expect(Object.fromEntries(rows.map((row) => [String(row._id), row.payload]))).toMatchObject({
+      'letter:ours': null,
+      'letter:theirs': payload,
+    });
+    await mongoose.connection.collection('inbox').deleteMany({ kind: 'letter' });
+  });
+
   test('erased are gone from tickets, history and search; the tickets stay, and are still what their history says', async () => {
     const id = await addContact('Quentin Zauberberg', 'quentin@zauberberg.example', {
       phone_number: '+49 89 998877',
@@ -220,8 +237,9 @@ describe('contacts', () => {
     await staff.agent.call('POST', 'tickets', asked, again);
     const log = openLog('silent');
     receive('letter', async () => undefined);
-    await take(log, 'letter', 'a', { from: 'Quentin Zauberberg <quentin@zauberberg.example>' });
-    await take(log, 'letter', 'b', { from: 'Somebody Else <else@example.com>' });
+    const ours = { company: FIRST_COMPANY };
+    await take(log, 'letter', 'a', { from: 'Quentin Zauberberg <quentin@zauberberg.example>' }, ours);
+    await take(log, 'letter', 'b', { from: 'Somebody Else <else@example.com>' }, ours);
     await settleInbox();
     expect((await staff.agent.call('POST', `contacts/${id}/erase`, {})).status).toBe(403);
     const erased = await staff.admin.call('POST', `contacts/${id}/erase`, {});
@@ -246,7 +264,7 @@ describe('contacts', () => {
         room,
       });
     }
-    expect(await take(log, 'letter', 'a', {})).toBe(false);
+    expect(await take(log, 'letter', 'a', {}, ours)).toBe(false);
     const inbox = JSON.stringify(await db.collection('inbox').find().toArray());
     expect(inbox).toContain('else@example.com');
     const replayed = await staff.agent.call('POST', 'tickets', asked, again);

@@ -33,7 +33,7 @@ describe('what happens inside', () => {
     const before = await read();
     await say(staff.agent, id, 'they are wrong', true);
     await staff.manager.call('PUT', `tickets/${id}/watchers/${staff.otherAgent.id}`);
-    await staff.agent.call('POST', `tickets/${id}/links`, { kind: 'related', ticket: (await filed()).id });
+    await staff.agent.call('POST', `tickets/${id}/links`, { kind: 'related', ticket_id: (await filed()).id });
     const after = await read();
     expect(after.body).toEqual(before.body);
     expect(after.headers.get('etag')).toBe(before.headers.get('etag'));
@@ -105,6 +105,45 @@ describe('a reply', () => {
   test.each(['', '   \n'])('of nothing (%j) is refused', async (content) => {
     const { id } = await filed();
     expect((await say(staff.agent, id, content)).status).toBe(400);
+  });
+});
+
+describe('the type of a comment', () => {
+  test.each([
+    [{ comment_type: 'COMMENT', is_internal: false }, 'reply'],
+    [{ comment_type: 'comment' }, 'reply'],
+    [{ comment_type: 'Reply' }, 'reply'],
+    [{ comment_type: 'comment', is_internal: true }, 'note'],
+    [{ comment_type: 'INTERNAL NOTE' }, 'note'],
+    [{ comment_type: 'note', is_internal: true }, 'note'],
+    [{ is_internal: true }, 'note'],
+  ])('%j makes a %s', async (more, comment_type) => {
+    const { id } = await filed();
+    const { status: code, body } = await staff.agent.call('POST', `tickets/${id}/comments`, {
+      content: 'hello',
+      ...more,
+    });
+    expect([code, body.comment_type, body.is_internal]).toEqual([201, comment_type, comment_type === 'note']);
+  });
+
+  test.each([
+    [{ comment_type: 'note', is_internal: false }, 'contradicts is_internal'],
+    [{ comment_type: 'reply', is_internal: true }, 'contradicts is_internal'],
+    [{ comment_type: 'shout' }, 'must be one of comment, reply, note, internal_note'],
+  ])('%j is refused', async (more, message) => {
+    const { id } = await filed();
+    const refused = await staff.agent.call('POST', `tickets/${id}/comments`, { content: 'hello', ...more });
+    expect([refused.status, refused.body.details]).toEqual([400, [{ path: 'comment_type', message }]]);
+    const bulk = { ids: [id], action: 'comment', content: 'hello', ...more };
+    const { body } = await staff.agent.call('POST', 'tickets/bulk', bulk);
+    expect([body.status ?? body.results[0].status]).toEqual([400]);
+    expect(await thread(staff.agent, id)).toEqual([]);
+  });
+
+  test('note is not for customers to write', async () => {
+    const { id } = await filed();
+    const note = { content: 'psst', comment_type: 'note' };
+    expect((await staff.customer.call('POST', `tickets/${id}/comments`, note)).status).toBe(403);
   });
 });
 

@@ -104,6 +104,25 @@ describe('changing a ticket', () => {
   );
 });
 
+describe('who filed a ticket', () => {
+  const by = (who: { created_by: { id: string; name: string }; created_by_id: string }) => {
+    expect(who.created_by_id).toBe(who.created_by.id);
+    return who.created_by.name;
+  };
+
+  test('is its requester, or the agent who filed it on their behalf, whoever asks', async () => {
+    const own = (await staff.customer.call('POST', 'tickets', { title: 'Mine' })).body;
+    expect(own.created_by).toEqual({ kind: 'user', id: staff.customer.id, name: 'Carla' });
+    const theirs = { title: 'Theirs', requester: staff.customer.id };
+    const filed = (await staff.agent.call('POST', 'tickets', theirs)).body;
+    expect([by(filed), filed.requester.name]).toEqual(['Anna', 'Carla']);
+    expect(by((await staff.customer.call('GET', `tickets/${filed.id}`)).body)).toBe('Anna');
+    await staff.agent.call('PATCH', `tickets/${own.id}`, { requester: staff.otherCustomer.id });
+    const given = (await staff.agent.call('GET', `tickets/${own.id}`)).body;
+    expect([by(given), given.requester.name]).toEqual(['Carla', 'Cyrus']);
+  });
+});
+
 describe('custom fields', () => {
   test('are typed, required per category, and internal ones are not for customers', async () => {
     await mongoose.connection.collection('desks').updateOne(

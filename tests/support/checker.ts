@@ -79,6 +79,8 @@ function onesided(ticket: StoredTicket, known: ReadonlyMap<string, StoredTicket>
     problems.push(`${ticket.key} was merged into ${root?.key ?? 'nothing'}, which does not have it once`);
   for (const link of ticket.links) {
     const other = known.get(link.ticket);
+    if (other && other.key !== link.key)
+      problems.push(`${ticket.key} is linked (${link.kind}) with ${link.key}, which is ${other.key} now`);
     if (!other?.links.some((one) => one.ticket === ticket._id && one.kind === INVERSE[link.kind]))
       problems.push(`${ticket.key} is linked (${link.kind}) with ${link.key}, which does not know`);
   }
