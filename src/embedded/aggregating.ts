@@ -3,7 +3,7 @@ import type { Collection } from './catalogue.ts';
 import { FIRST_BATCH } from './cursors.ts';
 import { type Doc, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
-import { fault, unsupported } from './errors.ts';
+import { fault } from './errors.ts';
 import { count, type Query } from './finding.ts';
 import { leading } from './leading.ts';
 import type { Scope } from './operators.ts';
@@ -83,8 +83,7 @@ export function aggregate(
     const query = { filter: wanted, env: { ...around, scope }, collation: around.collation, tick };
     return other ? documentsOf(side, other, query, null) : [];
   };
-  const special = (stage: string): Iterable<Doc> => describe(stage, database, c, body);
-  const env = { ...around, source, special };
+  const env = { ...around, source };
   const { filter, sort, skip, limit, rest } = leading(stages);
   const query: Query = {
     filter,
@@ -106,21 +105,4 @@ export function aggregate(
     return group ? [{ _id: group.id, [group.name]: n }] : [{ [named as string]: n }];
   }
   return runPipeline(c ? documentsOf(side, c, query, neededFields(rest) ?? null) : [], rest, env);
-}
-
-function describe(stage: string, database: string, c: Collection | undefined, body: Doc): Doc[] {
-  if (stage === '$listLocalSessions' || stage === '$listSessions')
-    return body.lsid ? [{ _id: body.lsid, lastUse: new Date() }] : [];
-  if (stage === '$indexStats')
-    return (c?.indexes ?? []).map(({ spec }) => ({
-      name: spec.name,
-      key: spec.key,
-      host: 'embedded',
-      accesses: { ops: 0n, since: new Date(0) },
-      spec,
-    }));
-  if (stage !== '$collStats') unsupported(`the stage ${stage}`);
-  const counted = c?.count ?? 0;
-  const ns = `${database}.${c?.name}`;
-  return [{ ns, host: 'embedded', localTime: new Date(), count: counted, storageStats: { count: counted } }];
 }

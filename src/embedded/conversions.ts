@@ -1,26 +1,18 @@
-// $convert and its short forms, $type, and the sizes of values.
-import { Binary, Decimal128, ObjectId, Timestamp } from 'bson';
+// $convert and its short forms, and $type.
+import { Decimal128, ObjectId } from 'bson';
 import { fitsLong, isInteger } from './arithmetic.ts';
-import { parseDate } from './dates.ts';
-import { toDecimal } from './decimals.ts';
-import { encode } from './encoding.ts';
+import { parse } from './dates.ts';
 import { fault, MongoFault } from './errors.ts';
-import { any, date, type Form, type Kind, missing, named, object, takes } from './operators.ts';
+import { toDate as dateOf, type Form, missing, named, op, truthy } from './operators.ts';
 import { aliases } from './typetests.ts';
-import { double, isInt32, isNumber, isObject, toNumber, typeName } from './values.ts';
+import { double, isInt32, isNumber, toNumber, typeName } from './values.ts';
 
-function failed(message: string): never {
-  fault(241, `${message} in $convert with no onError value`);
-}
-function refused(value: unknown, to: string): never {
+const failed = (message: string): never => fault(241, `${message} in $convert with no onError value`);
+const refused = (value: unknown, to: string): never =>
   failed(`Unsupported conversion from ${typeName(value)} to ${to}`);
-}
-function unparsed(value: string, why: string): never {
-  failed(`Failed to parse number '${value}' (${why})`);
-}
-function overflow(value: unknown): never {
+const unparsed = (value: string, why: string): never => failed(`Failed to parse number '${value}' (${why})`);
+const overflow = (value: unknown): never =>
   failed(`Conversion of ${String(value)} would overflow target type`);
-}
 
 function toLong(value: unknown, to = 'long'): bigint {
   if (typeof value === 'boolean') return value ? 1n : 0n;
@@ -35,45 +27,35 @@ function toLong(value: unknown, to = 'long'): bigint {
   return fitsLong(long) ? long : overflow(value);
 }
 
-function toInt(value: unknown): unknown {
-  const number = Number(toLong(value, 'int'));
-  return isInt32(number) ? number : overflow(value);
-}
-
 const NUMERIC = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$|^[+-]?(?:inf|infinity|nan)$/i;
 
-function toDouble(value: unknown): unknown {
-  if (typeof value === 'string') {
-    if (!NUMERIC.test(value)) unparsed(value, 'Did not consume whole string.');
-    if (/nan/i.test(value)) return Number.NaN;
-    return double(Number(value.replace(/inf(inity)?$/i, 'Infinity')));
-  }
-  const plain = typeof value === 'boolean' || value instanceof Date;
-  return plain || isNumber(value)
-    ? double(plain ? Number(value) : toNumber(value))
-    : refused(value, 'double');
+/** A number, or the text of one as JavaScript writes it. */
+function toReal(value: unknown, to: string): number {
+  if (typeof value === 'boolean' || value instanceof Date) return Number(value);
+  if (typeof value !== 'string') return isNumber(value) ? toNumber(value) : refused(value, to);
+  if (!NUMERIC.test(value)) unparsed(value, 'Did not consume whole string.');
+  return Number(value.replace(/inf(inity)?$/i, 'Infinity').replace(/.*nan$/i, 'NaN'));
 }
 
-function toDecimal128(value: unknown): unknown {
-  if (typeof value === 'string')
-    return NUMERIC.test(value)
-      ? Decimal128.fromString(value)
-      : unparsed(value, 'Failed to parse string to decimal');
-  if (value instanceof Decimal128 || typeof value === 'bigint') return toDecimal(value);
-  if (typeof value === 'boolean' || value instanceof Date) return toDecimal(Number(value));
-  return isNumber(value) ? toDecimal(toNumber(value)) : refused(value, 'decimal');
+function toDecimal(value: unknown): Decimal128 {
+  if (value instanceof Decimal128) return value;
+  if (typeof value === 'string' && NUMERIC.test(value)) return Decimal128.fromString(value);
+  const number = typeof value === 'bigint' ? value : toReal(value, 'decimal');
+  // MongoDB turns a double into a decimal by its fifteen significant digits.
+  const isWhole = typeof number === 'bigint' || !Number.isFinite(number) || Number.isSafeInteger(number);
+  return Decimal128.fromString(isWhole ? String(number) : number.toPrecision(15));
 }
 
 function toDate(value: unknown): unknown {
-  if (typeof value === 'string') return parseDate(value);
-  if (isNumber(value) && !(isInteger(value) && typeof value === 'number'))
+  if (typeof value === 'string') return parse(value);
+  if (isNumber(value) && !(typeof value === 'number' && isInteger(value)))
     return new Date(Math.trunc(toNumber(value)));
-  return date.read(value) ?? refused(value, 'date');
+  return dateOf(value) ?? refused(value, 'date');
 }
 
 function toObjectId(value: unknown): unknown {
   if (value instanceof ObjectId) return value;
-  if (typeof value !== 'string') refused(value, 'objectId');
+  if (typeof value !== 'string') return refused(value, 'objectId');
   return /^[0-9a-f]{24}$/i.test(value) ? new ObjectId(value) : failed(`Failed to parse objectId '${value}'`);
 }
 
@@ -85,22 +67,22 @@ function toText(value: unknown): unknown {
 }
 
 const TO: Record<string, (value: unknown) => unknown> = {
-  int: toInt,
+  int(value) {
+    const number = Number(toLong(value, 'int'));
+    return isInt32(number) ? number : overflow(value);
+  },
   long: (value) => toLong(value),
-  double: toDouble,
-  decimal: toDecimal128,
-  bool: (value) => (isNumber(value) ? toNumber(value) !== 0 : typeof value === 'boolean' ? value : true),
+  double: (value) => double(toReal(value, 'double')),
+  decimal: toDecimal,
+  bool: truthy,
   date: toDate,
   objectId: toObjectId,
   string: toText,
 };
 
-const CONVERT = ['input', 'to', 'onError', 'onNull', 'format', 'base'];
-
 const converting: Form = (argument, scope, compile, operator) => {
-  const spec = named(operator, argument, CONVERT, ['input', 'to']);
-  const input = compile(spec.input, scope);
-  const to = compile(isObject(spec.to) && 'type' in spec.to ? spec.to.type : spec.to, scope);
+  const spec = named(operator, argument, ['input', 'to', 'onError', 'onNull'], ['input', 'to']);
+  const [input, to] = [compile(spec.input, scope), compile(spec.to, scope)];
   const onNull = compile(spec.onNull ?? null, scope);
   const onError = 'onError' in spec ? compile(spec.onError, scope) : undefined;
   return (root) => {
@@ -117,18 +99,7 @@ const converting: Form = (argument, scope, compile, operator) => {
   };
 };
 
-const short = (name: string): Form => takes([any], (value) => (missing(value) ? null : TO[name]?.(value)));
-
-const timestamp: Kind<Timestamp> = {
-  wants: 'timestamps',
-  read: (value) => (value instanceof Timestamp ? value : undefined),
-  nulls: 'null',
-};
-const bytes: Kind<string | Binary> = {
-  wants: 'strings and BinData',
-  read: (value) => (typeof value === 'string' || value instanceof Binary ? value : undefined),
-  nulls: 'null',
-};
+const short = (name: string): Form => op('any', (value) => (missing(value) ? null : TO[name]?.(value)));
 
 export const CONVERSIONS: Record<string, Form> = {
   $convert: converting,
@@ -140,12 +111,6 @@ export const CONVERSIONS: Record<string, Form> = {
   $toDate: short('date'),
   $toObjectId: short('objectId'),
   $toString: short('string'),
-  $type: takes([any], typeName),
-  $isNumber: takes([any], isNumber),
-  $binarySize: takes([bytes], (value) =>
-    typeof value === 'string' ? Buffer.byteLength(value) : value.length(),
-  ),
-  $bsonSize: takes([object], (value) => encode(value).length),
-  $tsSecond: takes([timestamp], (value) => BigInt(value.getHighBitsUnsigned())),
-  $tsIncrement: takes([timestamp], (value) => BigInt(value.getLowBitsUnsigned())),
+  $type: op('any', typeName),
+  $isNumber: op('any', isNumber),
 };

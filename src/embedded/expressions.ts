@@ -3,23 +3,39 @@ import { ARITHMETIC } from './arithmetic-expressions.ts';
 import { ARRAYS } from './array-expressions.ts';
 import { CONVERSIONS } from './conversions.ts';
 import { DATES } from './date-expressions.ts';
-import { type Doc, setField } from './documents.ts';
+import { type Doc, isDoc, setField } from './documents.ts';
 import { fault, unsupported } from './errors.ts';
-import { LOGIC } from './logic-expressions.ts';
-import { OBJECTS } from './object-expressions.ts';
-import type { Expression, Form, Scope } from './operators.ts';
+import { checkVariable, LOGIC } from './logic-expressions.ts';
+import { type Expression, type Form, type Scope, scopeOf } from './operators.ts';
 import { checkFieldPath } from './paths.ts';
 import { show } from './showing.ts';
 import { STRINGS } from './string-expressions.ts';
 import { field, isObject } from './values.ts';
+import { words } from './words.ts';
 
 const OPERATORS = new Map<string, Form>(
-  Object.entries({ ...ARITHMETIC, ...ARRAYS, ...CONVERSIONS, ...DATES, ...LOGIC, ...OBJECTS, ...STRINGS }),
+  Object.entries({ ...ARITHMETIC, ...ARRAYS, ...CONVERSIONS, ...DATES, ...LOGIC, ...STRINGS }),
 );
-const REFUSED = new Set(['$function', '$accumulator', '$where']);
 
-export function scopeOf(variables: Doc): Scope {
-  return new Map(Object.keys(variables).map((name) => [name, { value: variables[name] }]));
+/** What MongoDB has and this engine has not. */
+const ABSENT = new Set(
+  words(`$accumulator $acos $acosh $asin $asinh $atan $atan2 $atanh $binarySize $bitAnd $bitNot $bitOr $bitXor $bsonSize
+  $cos $cosh $degreesToRadians $encStrContains $encStrEndsWith $encStrStartsWith $firstN $function $lastN $maxN $median
+  $minN $percentile $radiansToDegrees $sigmoid $sin $sinh $stdDevPop $stdDevSamp $tan $tanh $toHashedIndexKey $toUUID
+  $tsIncrement $tsSecond $where`),
+);
+
+/** The variables that a command brings: its `let`, and NOW. */
+export function constants(given: unknown, now: Date): Scope {
+  const base = scopeOf({ NOW: now });
+  if (given === undefined || given === null) return base;
+  if (!isDoc(given)) fault(14, "BSON field 'let' is the wrong type, expected type 'object'");
+  const values: Doc = { NOW: now };
+  for (const name of Object.keys(given)) {
+    checkVariable(name);
+    values[name] = compileExpression(given[name], base)({});
+  }
+  return scopeOf(values);
 }
 
 export function compileExpression(expression: unknown, scope: Scope): Expression {
@@ -59,7 +75,7 @@ function literalObject(expression: Doc, names: string[], scope: Scope): Expressi
 }
 
 function call(operator: string, argument: unknown, scope: Scope): Expression {
-  if (REFUSED.has(operator)) unsupported(operator);
+  if (ABSENT.has(operator)) unsupported(operator);
   const form = OPERATORS.get(operator) ?? fault(168, `Unrecognized expression '${operator}'`);
   return form(argument, scope, compileExpression, operator);
 }

@@ -4,7 +4,6 @@ import { type Doc, setField } from './documents.ts';
 import { fault } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { identity } from './keys.ts';
-import { compareValues } from './logic-expressions.ts';
 import type { Expression } from './operators.ts';
 import type { PipelineEnv, Stage, StageForm } from './stages.ts';
 import { isObject } from './values.ts';
@@ -101,37 +100,3 @@ export const bucket: StageForm = (spec, env, compile) => {
     env,
   );
 };
-
-export const bucketAuto: StageForm = (spec, env) => {
-  if (!isObject(spec)) fault(40240, 'The argument to $bucketAuto must be an object');
-  const { groupBy, buckets, output: fields = COUNT, granularity } = spec;
-  if (granularity !== undefined)
-    fault(40260, "$bucketAuto's granularity is not supported by the embedded engine");
-  if (typeof buckets !== 'number' || buckets < 1)
-    fault(40243, "The $bucketAuto 'buckets' field must be greater than 0");
-  if (!isObject(fields)) fault(40244, "The $bucketAuto 'output' field must be an object");
-  const names = Object.keys(fields);
-  const accumulators = output(names, fields, env);
-  const by = compileExpression(groupBy, env.scope);
-  return function* (docs) {
-    const entries = sortedBy(docs, by);
-    const size = Math.max(1, Math.round(entries.length / buckets));
-    for (let from = 0, made = 1; from < entries.length; made++) {
-      let to = made === buckets ? entries.length : Math.min(from + size, entries.length);
-      while (to < entries.length && compareValues(entries[to]?.value, entries[to - 1]?.value) === 0) to++;
-      const totals = accumulators.map((create) => create());
-      for (const { doc } of entries.slice(from, to)) for (const total of totals) total.add(doc);
-      const max = entries[to < entries.length ? to : to - 1]?.value;
-      const result: Doc = { _id: { min: entries[from]?.value ?? null, max: max ?? null } };
-      names.forEach((name, i) => {
-        setField(result, name, totals[i]?.result() ?? null);
-      });
-      yield result;
-      from = to;
-    }
-  };
-};
-
-function sortedBy(docs: Iterable<Doc>, by: Expression): { doc: Doc; value: unknown }[] {
-  return [...docs].map((doc) => ({ doc, value: by(doc) })).sort((a, b) => compareValues(a.value, b.value));
-}

@@ -65,7 +65,7 @@ function variableValue(reference: unknown, scope: Scope): unknown {
 
 /** Runs a pipeline over another collection; its leading matches go to the source. */
 function joined(
-  from: string | undefined,
+  from: string,
   stages: unknown,
   env: PipelineEnv,
   compile: CompilePipeline,
@@ -75,7 +75,6 @@ function joined(
   const run = compile(rest, env);
   compileFilter(filter, env);
   return (extra) => {
-    if (from === undefined) return run([]);
     const narrow = substituted(filter, env.scope);
     const whole = extra ? (Object.keys(narrow).length > 0 ? { $and: [extra, narrow] } : extra) : narrow;
     return run(env.source(from, whole, env.scope));
@@ -88,14 +87,13 @@ export const lookup: StageForm = (spec, env, compile) => {
   const [other] = Object.keys(others);
   if (other) fault(9, `unknown argument to $lookup: ${other}`);
   if (typeof as !== 'string') fault(9, "must specify 'as' field for a $lookup");
-  if (from !== undefined && typeof from !== 'string')
+  if (from === undefined) fault(9, "must specify 'from' field for a $lookup");
+  if (typeof from !== 'string')
     fault(9, `$lookup argument 'from' must be a string, is type ${typeName(from)}`);
   if (typeof localField !== typeof foreignField)
     fault(9, "$lookup requires both or neither of 'localField' and 'foreignField' to be specified");
   if (pipeline === undefined && typeof localField !== 'string')
     fault(9, "$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified");
-  if (from === undefined && !startsWithDocuments(pipeline))
-    fault(9, "must specify 'from' field for a $lookup");
   const bindings = bind(variables, env.scope);
   const scope = bound(env.scope, Object.fromEntries(bindings.map(({ name, cell }) => [name, cell])));
   const search = joined(from, pipeline ?? [], { ...env, scope, textFields: undefined }, compile);
@@ -116,10 +114,6 @@ export const lookup: StageForm = (spec, env, compile) => {
   };
 };
 
-function startsWithDocuments(pipeline: unknown): boolean {
-  return Array.isArray(pipeline) && isObject(pipeline[0]) && '$documents' in pipeline[0];
-}
-
 function bind(variables: unknown, scope: Scope): { name: string; cell: Cell; value: Expression }[] {
   if (!isObject(variables)) fault(9, "$lookup argument 'let' must be an object");
   return Object.keys(variables).map((name) => ({
@@ -131,12 +125,7 @@ function bind(variables: unknown, scope: Scope): { name: string; cell: Cell; val
 
 export const unionWith: StageForm = (spec, env, compile) => {
   const { coll, pipeline = [] } = typeof spec === 'string' ? { coll: spec } : isObject(spec) ? spec : {};
-  if (coll !== undefined && typeof coll !== 'string') fault(9, "$unionWith 'coll' must be a string");
-  if (coll === undefined && !startsWithDocuments(pipeline))
-    fault(
-      9,
-      '$unionWith stage without explicit collection must have a pipeline with $documents as first stage',
-    );
+  if (typeof coll !== 'string') fault(9, "$unionWith 'coll' must be a string");
   const search = joined(coll, pipeline, { ...env, textFields: undefined }, compile);
   return function* (docs) {
     yield* docs;

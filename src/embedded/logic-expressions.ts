@@ -1,60 +1,51 @@
-// Comparisons, booleans and the operators that choose which of their arguments to evaluate.
+// Comparisons, booleans, documents, and the operators that choose which of their arguments to evaluate.
+import { type Doc, setField } from './documents.ts';
 import { fault } from './errors.ts';
 import {
-  any,
   bound,
   type Cell,
   type Expression,
   type Form,
+  listed,
   missing,
   named,
-  takes,
+  op,
   truthy,
 } from './operators.ts';
-import { compare, isObject, ORDER, typeOf } from './values.ts';
+import { scoreOf } from './text.ts';
+import { compare, field, isObject, ORDER, typeName, typeOf } from './values.ts';
 
 /** The order of values in expressions, where missing comes before null. */
 export function compareValues(a: unknown, b: unknown): number {
-  if (a === undefined || b === undefined) {
-    if (a === b) return 0;
-    const other = a === undefined ? b : a;
-    const first = typeOf(other) === ORDER.MIN_KEY ? 1 : -1;
-    return a === undefined ? first : -first;
-  }
-  return Math.sign(compare(a, b));
+  if (a !== undefined && b !== undefined) return Math.sign(compare(a, b));
+  if (a === b) return 0;
+  const first = typeOf(a ?? b) === ORDER.MIN_KEY ? 1 : -1;
+  return a === undefined ? first : -first;
 }
 
 const comparing = (holds: (difference: number) => boolean): Form =>
-  takes([any, any], (a, b) => {
+  op('any any', (a, b) => {
     const plain = typeof a === 'number' && typeof b === 'number' && a !== b && Number.isFinite(a - b);
     return holds(plain ? a - b : compareValues(a, b));
   });
 
-const each = (argument: unknown): unknown[] => (Array.isArray(argument) ? argument : [argument]);
+const compiling =
+  (build: (parts: Expression[]) => Expression): Form =>
+  (argument, scope, compile) =>
+    build(listed(argument).map((part) => compile(part, scope)));
 
 // biome-ignore lint/suspicious/noThenProperty: so $cond is written
 const BRANCHES = { if: 17080, then: 17081, else: 17082 };
 
-function branchesOf(argument: unknown): unknown[] {
-  const given = each(argument);
-  if (isObject(argument)) {
-    for (const name of Object.keys(argument))
-      if (!(name in BRANCHES)) fault(17083, `Unrecognized parameter to $cond: ${name}`);
-    for (const [name, code] of Object.entries(BRANCHES))
-      if (!(name in argument)) fault(code, `Missing '${name}' parameter to $cond`);
-    return Object.keys(BRANCHES).map((name) => argument[name]);
-  }
+const choosing: Form = (argument, scope, compile) => {
+  const given = isObject(argument) ? Object.keys(BRANCHES).map((name) => argument[name]) : listed(argument);
+  for (const name of isObject(argument) ? Object.keys(argument) : [])
+    if (!(name in BRANCHES)) fault(17083, `Unrecognized parameter to $cond: ${name}`);
+  for (const [name, code] of Object.entries(isObject(argument) ? BRANCHES : {}))
+    if (!(name in (argument as Doc))) fault(code, `Missing '${name}' parameter to $cond`);
   if (given.length !== 3)
     fault(16020, `Expression $cond takes exactly 3 arguments. ${given.length} were passed in.`);
-  return given;
-}
-
-const choosing: Form = (argument, scope, compile) => {
-  const [test, yes, no] = branchesOf(argument).map((part) => compile(part, scope)) as [
-    Expression,
-    Expression,
-    Expression,
-  ];
+  const [test, yes, no] = given.map((part) => compile(part, scope)) as [Expression, Expression, Expression];
   return (root) => (truthy(test(root)) ? yes(root) : no(root));
 };
 
@@ -64,22 +55,18 @@ const switching: Form = (argument, scope, compile) => {
   if (!Array.isArray(branches)) fault(40061, '$switch expected an array for "branches"');
   if (branches.length === 0) fault(40068, '$switch requires at least one branch.');
   const cases = branches.map((branch) => {
-    if (!isObject(branch)) fault(40062, '$switch expected each branch to be an object');
-    if (!('case' in branch)) fault(40064, '$switch requires each branch have a "case" expression');
-    if (!('then' in branch)) fault(40065, '$switch requires each branch have a "then" expression');
-    return { when: compile(branch.case, scope), result: compile(branch.then, scope) };
+    const { case: when, then: result } = named('$switch', branch, ['case', 'then']);
+    return { when: compile(when, scope), result: compile(result, scope) };
   });
   const otherwise = 'default' in argument ? compile(fallback, scope) : undefined;
   return (root) => {
     for (const { when, result } of cases) if (truthy(when(root))) return result(root);
-    return otherwise
-      ? otherwise(root)
-      : fault(40066, '$switch could not find a matching branch, and has no default');
+    if (!otherwise) fault(40066, '$switch could not find a matching branch, and has no default');
+    return otherwise(root);
   };
 };
 
-const ifNull: Form = (argument, scope, compile) => {
-  const parts = each(argument).map((part) => compile(part, scope));
+const ifNull = compiling((parts) => {
   if (parts.length < 2) fault(1257300, `$ifNull needs at least two arguments, had: ${parts.length}`);
   return (root) => {
     let value: unknown;
@@ -89,18 +76,16 @@ const ifNull: Form = (argument, scope, compile) => {
     }
     return value;
   };
-};
+});
 
 const letting: Form = (argument, scope, compile) => {
-  const { vars, in: body } = named('$let', argument, ['vars', 'in'], ['vars', 'in']);
+  const { vars, in: body } = named('$let', argument, ['vars', 'in']);
   if (!isObject(vars)) fault(10065, 'invalid parameter: expected an object (vars)');
   const cells: Record<string, Cell> = Object.create(null);
   const values = Object.keys(vars).map((name) => {
-    if (!/^[a-z\u0080-\uffff]/.test(name) && name !== 'CURRENT')
-      fault(16867, `'${name}' starts with an invalid character for a user variable name`);
-    const cell: Cell = { value: undefined };
-    cells[name] = cell;
-    return { cell, value: compile(vars[name], scope) };
+    checkVariable(name);
+    cells[name] = { value: undefined };
+    return { cell: cells[name], value: compile(vars[name], scope) };
   });
   const inside = compile(body, bound(scope, cells));
   return (root) => {
@@ -112,6 +97,55 @@ const letting: Form = (argument, scope, compile) => {
   };
 };
 
+export function checkVariable(name: string): void {
+  if (/^[a-z\u0080-\uffff][\w\u0080-\uffff]*$/.test(name) || name === 'CURRENT') return;
+  fault(16867, `'${name}' starts with an invalid character for a user variable name`);
+}
+
+/** Writes the fields of one document over those of another. */
+export function mergeFields(result: Doc, value: unknown): Doc {
+  if (missing(value)) return result;
+  if (!isObject(value))
+    fault(40400, `$mergeObjects requires object inputs, but one is of type ${typeName(value)}`);
+  for (const name of Object.keys(value)) setField(result, name, value[name]);
+  return result;
+}
+
+function fieldName(operator: string, argument: unknown): string {
+  const name = isObject(argument) && '$literal' in argument ? argument.$literal : argument;
+  return typeof name === 'string' ? name : fault(5654602, `${operator} requires 'field' to be a string`);
+}
+
+const getField: Form = (argument, scope, compile, operator) => {
+  const whole = isObject(argument) && 'field' in argument;
+  const spec = whole ? named(operator, argument, ['field', 'input'], ['field']) : { field: argument };
+  const name = isObject(spec.field) ? compile(spec.field, scope) : () => spec.field;
+  const input = compile('input' in spec ? spec.input : '$$CURRENT', scope);
+  return (root) => {
+    const from = input(root);
+    if (isObject(from)) return field(from, fieldName(operator, name(root)));
+    return missing(from) ? from : undefined;
+  };
+};
+
+const writing =
+  (names: string[]): Form =>
+  (argument, scope, compile, operator) => {
+    const spec = named(operator, argument, names);
+    const name = fieldName(operator, spec.field);
+    const write = op(
+      'object any',
+      (from, written) => {
+        const result: Doc = { ...from };
+        if (written === undefined) delete result[name];
+        else setField(result, name, written);
+        return result;
+      },
+      4161105,
+    );
+    return write([spec.input, 'value' in spec ? spec.value : '$$REMOVE'], scope, compile, operator);
+  };
+
 export const LOGIC: Record<string, Form> = {
   $literal: (argument) => () => argument,
   $expr: (argument, scope, compile) => compile(argument, scope),
@@ -119,20 +153,27 @@ export const LOGIC: Record<string, Form> = {
   $switch: switching,
   $ifNull: ifNull,
   $let: letting,
-  $and: (argument, scope, compile) => {
-    const parts = each(argument).map((part) => compile(part, scope));
-    return (root) => parts.every((part) => truthy(part(root)));
-  },
-  $or: (argument, scope, compile) => {
-    const parts = each(argument).map((part) => compile(part, scope));
-    return (root) => parts.some((part) => truthy(part(root)));
-  },
-  $not: takes([any], (value) => !truthy(value)),
-  $cmp: takes([any, any], compareValues),
+  $and: compiling((parts) => (root) => parts.every((part) => truthy(part(root)))),
+  $or: compiling((parts) => (root) => parts.some((part) => truthy(part(root)))),
+  $not: op('any', (value) => !truthy(value)),
+  $cmp: op('any any', compareValues),
   $eq: comparing((difference) => difference === 0),
   $ne: comparing((difference) => difference !== 0),
   $gt: comparing((difference) => difference > 0),
   $gte: comparing((difference) => difference >= 0),
   $lt: comparing((difference) => difference < 0),
   $lte: comparing((difference) => difference <= 0),
+  $mergeObjects: op('any*', (...values) => {
+    const [only] = values;
+    return (values.length === 1 && Array.isArray(only) ? only : values).reduce<Doc>(mergeFields, {});
+  }),
+  $objectToArray: op('object', (doc) => Object.keys(doc).map((k) => ({ k, v: doc[k] })), 40390),
+  $getField: getField,
+  $setField: writing(['field', 'input', 'value']),
+  $unsetField: writing(['field', 'input']),
+  $meta(argument) {
+    if (argument === 'indexKey' || argument === 'recordId') return () => undefined;
+    if (argument !== 'textScore') fault(17308, `Unsupported argument to $meta: ${String(argument)}`);
+    return (root) => (isObject(root) ? scoreOf(root) : undefined);
+  },
 };

@@ -3,13 +3,12 @@
 import { comparison, type Leaf, matchesAny, matchesEqual } from './comparing.ts';
 import type { Doc } from './documents.ts';
 import { bad, fault, unsupported } from './errors.ts';
-import { compileExpression, scopeOf } from './expressions.ts';
-import { type Scope, truthy } from './operators.ts';
+import { compileExpression } from './expressions.ts';
+import { type Scope, scopeOf, truthy } from './operators.ts';
 import { REFERENCE, reader } from './paths.ts';
 import { isRegex, toRegExp } from './regexes.ts';
-import { compileSchema } from './schema.ts';
 import { compileText } from './text.ts';
-import { aliases, bitTest, exactInteger } from './typetests.ts';
+import { aliases, exactInteger } from './typetests.ts';
 import { type Collation, equal, isNumber, isObject, toNumber, typeName } from './values.ts';
 
 export interface MatchEnv {
@@ -132,10 +131,6 @@ const comparing =
   (name: '$gt' | '$gte' | '$lt' | '$lte'): Operator =>
   (spec, { collation }) =>
     some(comparison(name, spec, collation));
-const bits =
-  (name: '$bitsAllSet' | '$bitsAnySet' | '$bitsAllClear' | '$bitsAnyClear'): Operator =>
-  (spec) =>
-    some(bitTest(name, spec));
 const refused: Operator = (_spec, _env, _whole, name) => unsupported(name);
 
 const OPERATORS: Record<string, Operator> = {
@@ -164,10 +159,10 @@ const OPERATORS: Record<string, Operator> = {
   $not: negation,
   $all: everyOf,
   $elemMatch: elementMatch,
-  $bitsAllSet: bits('$bitsAllSet'),
-  $bitsAnySet: bits('$bitsAnySet'),
-  $bitsAllClear: bits('$bitsAllClear'),
-  $bitsAnyClear: bits('$bitsAnyClear'),
+  $bitsAllSet: refused,
+  $bitsAnySet: refused,
+  $bitsAllClear: refused,
+  $bitsAnyClear: refused,
   $comment: () => undefined,
   $near: refused,
   $nearSphere: refused,
@@ -220,7 +215,7 @@ const TOP: Record<string, (spec: unknown, env: MatchEnv) => Predicate | undefine
     const evaluate = compileExpression(spec, env.scope ?? scopeOf({ NOW: new Date() }));
     return (doc) => truthy(evaluate(doc));
   },
-  $jsonSchema: compileSchema,
+  $jsonSchema: () => unsupported('$jsonSchema'),
   $text: (spec, { textFields }) =>
     compileText(spec, textFields ?? fault(27, 'text index required for $text query')),
   $comment: () => undefined,

@@ -1,7 +1,7 @@
-// What each update operator makes of the value at a path: undefined in is missing, undefined out removes.
+// What each update operator makes of the value at a path: undefined in is missing, undefined out leaves it or removes it.
 // Arguments are checked when the update is compiled, so that a wrong one is refused even if no document matches.
-import { Decimal128, Timestamp } from 'bson';
-import { exactly, isInteger, type Numeric } from './arithmetic.ts';
+import { Timestamp } from 'bson';
+import { exactly, isInteger, numeric } from './arithmetic.ts';
 import type { Doc } from './documents.ts';
 import type { Modifier } from './drafts.ts';
 import { bad, fault } from './errors.ts';
@@ -9,30 +9,29 @@ import { compileFilter, isOperatorDoc, type MatchEnv } from './matching.ts';
 import { pushing } from './pushing.ts';
 import { isRegex } from './regexes.ts';
 import { show } from './showing.ts';
-import { clone, compare, equal, isNumber, isObject, toNumber, typeName } from './values.ts';
+import { clone, compare, equal, isObject, toNumber, typeName } from './values.ts';
 
 export type ModifierEnv = MatchEnv & { now: Date };
 type Making = (spec: unknown, env: ModifierEnv, path: string, operator: string) => Modifier;
 
-const last = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
-const shellType = (value: Numeric): string =>
-  typeof value === 'bigint' ? 'NumberLong' : value instanceof Decimal128 ? 'NumberDecimal' : 'NumberInt';
-
 const calculating =
   (operation: 'add' | 'multiply', verb: string): Making =>
-  (by, _env, path, operator) => {
-    if (!isNumber(by)) fault(14, `Cannot ${verb} with non-numeric argument: {${path}: ${show(by)}}`);
-    return (old, site) => {
-      if (old === undefined) return operation === 'add' ? by : exactly('multiply', by, 0);
-      if (!isNumber(old))
-        fault(
-          14,
-          `Cannot apply ${operator} to a value of non-numeric type. {_id: ${show(site.id)}} has the field '${last(site.path)}' of non-numeric type ${typeName(old)}`,
-        );
-      const value = `((${shellType(old)})${show(old)}) for document {_id: ${show(site.id)}}`;
-      return (
-        exactly(operation, old, by) ?? bad(`Failed to apply ${operator} operations to current value ${value}`)
-      );
+  (spec, _env, path, operator) => {
+    const by =
+      numeric(spec) ?? fault(14, `Cannot ${verb} with non-numeric argument: {${path}: ${show(spec)}}`);
+    return (before, site) => {
+      const old = numeric(before ?? 0);
+      if (old === undefined) {
+        const name = site.path.slice(site.path.lastIndexOf('.') + 1);
+        const where = `{_id: ${show(site.id)}} has the field '${name}' of non-numeric type ${typeName(before)}`;
+        fault(14, `Cannot apply ${operator} to a value of non-numeric type. ${where}`);
+      }
+      if (before === undefined && operation === 'add') return by;
+      const result = exactly(operation, old, by);
+      if (result !== undefined) return result;
+      const type = typeof old === 'bigint' ? 'NumberLong' : 'NumberInt';
+      const value = `((${type})${show(old)}) for document {_id: ${show(site.id)}}`;
+      return bad(`Failed to apply ${operator} operations to current value ${value}`);
     };
   };
 
@@ -42,19 +41,22 @@ const BITS: Record<string, (a: bigint, b: bigint) => bigint> = {
   xor: (a, b) => a ^ b,
 };
 
+const whole = (value: unknown): value is number | bigint => {
+  const number = numeric(value);
+  return number !== undefined && isInteger(number);
+};
+
 const bits: Making = (spec, _env, path) => {
   if (!isObject(spec) || Object.keys(spec).length === 0)
     bad(`$bit needs an embedded document, not ${typeName(spec)}: {$bit: {field: {and/or/xor: #}}`);
   const operations = Object.entries(spec).map(([name, by]) => {
     const apply = BITS[name] ?? bad(`The $bit modifier only supports 'and', 'or', and 'xor', not '${name}'`);
-    if (!isNumber(by) || !isInteger(by))
-      bad(
-        `The $bit modifier field must be an Integer(32/64 bit), not ${typeName(by)}: {${name}: ${show(by)}}`,
-      );
+    if (!whole(by))
+      bad(`The $bit modifier field must be an Integer(32/64 bit), not ${typeName(by)}: ${show(by)}`);
     return { apply, by };
   });
   return (old = 0, site) => {
-    if (!isNumber(old) || !isInteger(old))
+    if (!whole(old))
       bad(`Cannot apply $bit to ${path} of _id: ${show(site.id)}, of non-integer type ${typeName(old)}`);
     return operations.reduce<number | bigint>((value, { apply, by }) => {
       const result = apply(BigInt(value), BigInt(by));
@@ -75,7 +77,7 @@ const currentDate: Making = (spec, { now }) => {
 };
 
 const popping: Making = (spec) => {
-  const end = isNumber(spec) ? toNumber(spec) : undefined;
+  const end = toNumber(spec);
   if (end !== 1 && end !== -1) fault(9, `$pop expects 1 or -1, found: ${show(spec)}`);
   return (old, site) => {
     if (old === undefined) return undefined;
@@ -99,14 +101,16 @@ function pulled(spec: unknown, env: ModifierEnv): (element: unknown) => boolean 
   return (element) => test({ element });
 }
 
-const removing = (operator: string, remove: (element: unknown) => boolean): Modifier => {
-  return (old) => {
-    if (old === undefined) return undefined;
-    return Array.isArray(old)
-      ? old.filter((element) => !remove(element))
-      : bad(`Cannot apply ${operator} to a non-array value`);
+const removing =
+  (tester: (spec: unknown, env: ModifierEnv) => (element: unknown) => boolean): Making =>
+  (spec, env, _path, operator) => {
+    const isRemoved = tester(spec, env);
+    return (old) => {
+      if (old === undefined) return undefined;
+      if (!Array.isArray(old)) bad(`Cannot apply ${operator} to a non-array value`);
+      return old.filter((element) => !isRemoved(element));
+    };
   };
-};
 
 const bounded =
   (way: 1 | -1): Making =>
@@ -126,35 +130,30 @@ const MODIFIERS: Record<string, Making> = {
   $max: bounded(1),
   $bit: bits,
   $currentDate: currentDate,
-  $push: (spec, { collation }) => pushing('$push', spec, collation),
-  $addToSet: (spec, { collation }) => pushing('$addToSet', spec, collation),
+  $push: pushing,
+  $addToSet: pushing,
   $pop: popping,
-  $pull: (spec, env, _path, operator) => removing(operator, pulled(spec, env)),
-  $pullAll(spec, { collation }, _path, operator) {
+  $pull: removing(pulled),
+  $pullAll: removing((spec, { collation }) => {
     if (!Array.isArray(spec)) bad(`$pullAll requires an array argument but was given a ${typeName(spec)}`);
-    return removing(operator, (element) => spec.some((one) => equal(element, one, collation)));
-  },
+    return (element) => spec.some((one) => equal(element, one, collation));
+  }),
 };
 
 /** The fields of an operator's argument, each with what is to be made of it. */
 export function modifiersOf(operator: string, spec: unknown, env: ModifierEnv): [path: string, Modifier][] {
   const make = Object.hasOwn(MODIFIERS, operator) ? MODIFIERS[operator] : undefined;
-  if (!make)
-    fault(
-      9,
-      `Unknown modifier: ${operator}. Expected a valid update modifier or pipeline-style update specified as an array`,
-    );
-  return Object.entries(fieldsOfModifier(operator, spec)).map(([path, value]) => [
-    path,
-    make(value, env, path, operator),
-  ]);
+  if (!make) {
+    const expected = 'a valid update modifier or pipeline-style update specified as an array';
+    fault(9, `Unknown modifier: ${operator}. Expected ${expected}`);
+  }
+  const fields = fieldsOfModifier(operator, spec);
+  return Object.keys(fields).map((path) => [path, make(fields[path], env, path, operator)]);
 }
 
 /** Fields of an operator's argument, checked to be fields. */
 export function fieldsOfModifier(operator: string, spec: unknown): Doc {
   if (isObject(spec)) return spec;
-  return fault(
-    9,
-    `Modifiers operate on fields but we found type ${typeName(spec)} instead. For example: {$mod: {<field>: ...}} not {${operator}: ${show(spec)}}`,
-  );
+  const example = `For example: {$mod: {<field>: ...}} not {${operator}: ${show(spec)}}`;
+  return fault(9, `Modifiers operate on fields but we found type ${typeName(spec)} instead. ${example}`);
 }

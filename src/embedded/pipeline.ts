@@ -3,8 +3,7 @@
 
 import type { Doc } from './documents.ts';
 import { fault } from './errors.ts';
-import { compileExpression } from './expressions.ts';
-import { bucket, bucketAuto, group, sortByCount } from './grouping.ts';
+import { bucket, group, sortByCount } from './grouping.ts';
 import { lookup, unionWith, withValue } from './joining.ts';
 import { compileFilter } from './matching.ts';
 import { compileSort, sortDocs } from './ordering.ts';
@@ -12,7 +11,6 @@ import { getAt } from './paths.ts';
 import { compileReshaping, RESHAPING } from './reshaping.ts';
 import { type PipelineEnv, refuseStage, type Stage, type StageForm, type Stream } from './stages.ts';
 import { isNumber, isObject, toNumber, typeName } from './values.ts';
-import { words } from './words.ts';
 
 function whole(name: string, spec: unknown, least: number): number {
   const number = toNumber(spec);
@@ -127,7 +125,7 @@ const facet: StageForm = (spec, env, compile) => {
       fault(40170, `arguments to $facet must be arrays, ${name} is type ${typeName(stages)}`);
     for (const stage of stages) {
       const [inner = ''] = isObject(stage) ? Object.keys(stage) : [];
-      if (['$facet', '$out', '$merge', '$collStats', '$indexStats', '$documents'].includes(inner))
+      if (['$facet', '$out', '$merge'].includes(inner))
         fault(40600, `${inner} is not allowed to be used within a $facet stage`);
     }
     return [name, compile(stages, env)] as const;
@@ -164,18 +162,6 @@ const sample: StageForm = (spec) => {
   };
 };
 
-const documents: StageForm = (spec, env) => {
-  const made = compileExpression(spec, env.scope)({});
-  if (!Array.isArray(made) || !made.every(isObject))
-    fault(5858203, 'an array is expected, of objects, as the argument of $documents');
-  return () => made;
-};
-
-const special: StageForm = (spec, env, _compile, name) => {
-  const ask = env.special ?? (() => refuseStage(name));
-  return () => ask(name, spec);
-};
-
 const elsewhere: StageForm = (_spec, _env, _compile, name) =>
   fault(40601, `${name} can only be the final stage in the pipeline`);
 
@@ -186,7 +172,6 @@ const STAGES = new Map<string, StageForm>([
   ['$sort', (spec, env) => sorting(spec, env)],
   ['$group', group],
   ['$bucket', bucket],
-  ['$bucketAuto', bucketAuto],
   ['$sortByCount', sortByCount],
   ['$count', count],
   ['$unwind', unwind],
@@ -194,24 +179,18 @@ const STAGES = new Map<string, StageForm>([
   ['$sample', sample],
   ['$lookup', lookup],
   ['$unionWith', unionWith],
-  ['$documents', documents],
   ['$out', elsewhere],
   ['$merge', elsewhere],
   ...RESHAPING.map((name): [string, StageForm] => [name, reshape]),
 ]);
 
-/** Stages about the storage or the server: they make their own documents, and only stand first. */
-const FIRST = words('$collStats $indexStats $currentOp $listSessions $listLocalSessions $documents');
-for (const name of FIRST) if (!STAGES.has(name)) STAGES.set(name, special);
-
-/** The name of a stage, which must be known, and may stand where it stands. */
-function nameOf(stage: unknown, at: number): string {
+/** The name of a stage, which must be known. */
+function nameOf(stage: unknown): string {
   if (!isObject(stage)) fault(14, "Each element of the 'pipeline' array must be an object");
   const [name = '', ...others] = Object.keys(stage);
   if (name === '' || others.length > 0)
     fault(40323, 'A pipeline stage specification object must contain exactly one field.');
   if (!STAGES.has(name)) refuseStage(name);
-  if (at > 0 && FIRST.includes(name)) fault(40602, `${name} is only valid as the first stage in a pipeline.`);
   return name;
 }
 
@@ -219,7 +198,7 @@ function compile(stages: unknown, env: PipelineEnv): Stage {
   if (!Array.isArray(stages)) fault(14, "'pipeline' option must be specified as an array");
   const steps: Stage[] = [];
   for (let i = 0; i < stages.length; i++) {
-    const name = nameOf(stages[i], i);
+    const name = nameOf(stages[i]);
     const form = STAGES.get(name) as StageForm;
     const spec = (stages[i] as Doc)[name];
     steps.push(name === '$sort' ? sorting(spec, env, keptAfter(stages, i)) : form(spec, env, compile, name));
@@ -246,7 +225,7 @@ export function runPipeline(docs: Stream, stages: readonly unknown[], env: Pipel
 /** Refuses what no pipeline may be, before any document is read; $out and $merge may stand last. */
 export function validatePipeline(stages: readonly unknown[]): void {
   stages.forEach((stage, i) => {
-    const name = nameOf(stage, i);
+    const name = nameOf(stage);
     if (i < stages.length - 1 && STAGES.get(name) === elsewhere)
       fault(40601, `${name} can only be the final stage in the pipeline`);
   });

@@ -1,9 +1,9 @@
 // Projections of find and of $project: inclusion or exclusion, computed fields, and find's $slice, $elemMatch and `.$`.
 import type { Doc } from './documents.ts';
 import { fault } from './errors.ts';
-import { compileExpression, scopeOf } from './expressions.ts';
+import { compileExpression } from './expressions.ts';
 import { compileFilter, type MatchEnv } from './matching.ts';
-import { truthy } from './operators.ts';
+import { scopeOf, truthy } from './operators.ts';
 import { checkFieldPath, getAt } from './paths.ts';
 import { matchedPosition } from './positions.ts';
 import { addLeaf, computed, excluded, included, type Leaf, newShape, type Shape } from './shapes.ts';

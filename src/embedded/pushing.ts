@@ -1,23 +1,22 @@
 // $push with its clauses and $addToSet: what becomes of an array.
 import type { Modifier } from './drafts.ts';
 import { bad, fault } from './errors.ts';
+import type { MatchEnv } from './matching.ts';
 import { getAt } from './paths.ts';
 import { show } from './showing.ts';
-import { type Collation, clone, compare, equal, isNumber, isObject, toNumber, typeName } from './values.ts';
+import { type Collation, clone, compare, equal, isObject, toNumber, typeName } from './values.ts';
 
 type Order = (a: unknown, b: unknown) => number;
 
 function whole(clause: string, value: unknown): number {
   const number = toNumber(value);
-  return isNumber(value) && Number.isInteger(number)
-    ? number
-    : bad(`The value for ${clause} must be an integer value, not of type: ${typeName(value)}`);
+  if (Number.isInteger(number)) return number;
+  return bad(`The value for ${clause} must be an integer value, not of type: ${typeName(value)}`);
 }
 
 function ordering(spec: unknown, collation?: Collation): Order {
-  const keys = isObject(spec) ? Object.keys(spec) : [];
   const sorts = isObject(spec)
-    ? keys.map((path) => ({ parts: path.split('.'), way: toNumber(spec[path]) }))
+    ? Object.keys(spec).map((path) => ({ parts: path.split('.'), way: toNumber(spec[path]) }))
     : [{ parts: [], way: toNumber(spec) }];
   if (sorts.length === 0 || sorts.some(({ way }) => way !== 1 && way !== -1))
     bad('The $sort is invalid: use 1/-1 to sort the whole element, or {field:1/-1} to sort embedded fields');
@@ -30,22 +29,15 @@ function ordering(spec: unknown, collation?: Collation): Order {
   };
 }
 
-function itemsOf(operator: string, each: unknown): unknown[] {
-  if (Array.isArray(each)) return each;
-  const code = operator === '$addToSet' ? 14 : 2;
-  return fault(
-    code,
-    `The argument to $each in ${operator} must be an array but it was of type: ${typeName(each)}`,
-  );
-}
+const CLAUSES: Record<string, string[]> = { $push: ['$position', '$slice', '$sort'], $addToSet: [] };
 
-const CLAUSES = ['$position', '$slice', '$sort'];
-
-export function pushing(operator: '$push' | '$addToSet', spec: unknown, collation?: Collation): Modifier {
-  const { $each: each, ...clauses } = isObject(spec) && '$each' in spec ? spec : { $each: [spec] };
-  const items = itemsOf(operator, each);
-  const known = operator === '$push' ? CLAUSES : [];
-  const unknown = Object.keys(clauses).find((name) => !known.includes(name));
+export function pushing(spec: unknown, { collation }: MatchEnv, _path: string, operator: string): Modifier {
+  const { $each: items, ...clauses } = isObject(spec) && '$each' in spec ? spec : { $each: [spec] };
+  if (!Array.isArray(items)) {
+    const message = `The argument to $each in ${operator} must be an array but it was of type: ${typeName(items)}`;
+    fault(operator === '$addToSet' ? 14 : 2, message);
+  }
+  const unknown = Object.keys(clauses).find((name) => !CLAUSES[operator]?.includes(name));
   if (unknown) bad(`Unrecognized clause in ${operator}: ${unknown}`);
   const position = '$position' in clauses ? whole('$position', clauses.$position) : undefined;
   const slice = '$slice' in clauses ? whole('$slice', clauses.$slice) : undefined;
@@ -53,20 +45,18 @@ export function pushing(operator: '$push' | '$addToSet', spec: unknown, collatio
   return (old = [], { path, id }) => {
     if (!Array.isArray(old)) {
       const what = `is of type ${typeName(old)} in document {_id: ${show(id)}}`;
-      bad(
-        operator === '$push'
-          ? `The field '${path}' must be an array but ${what}`
-          : `Cannot apply $addToSet to a non-array field. Field named '${path.slice(path.lastIndexOf('.') + 1)}' ${what}`,
-      );
+      if (operator === '$push') bad(`The field '${path}' must be an array but ${what}`);
+      const name = path.slice(path.lastIndexOf('.') + 1);
+      bad(`Cannot apply $addToSet to a non-array field. Field named '${name}' ${what}`);
     }
     const array: unknown[] = [...old];
-    const added = items.map(clone);
     if (operator === '$addToSet') {
-      for (const item of added) if (!array.some((one) => equal(one, item, collation))) array.push(item);
+      for (const item of items)
+        if (!array.some((one) => equal(one, item, collation))) array.push(clone(item));
       return array;
     }
     const at = position === undefined ? array.length : position < 0 ? array.length + position : position;
-    array.splice(Math.max(0, at), 0, ...added);
+    array.splice(Math.max(0, at), 0, ...items.map(clone));
     if (order) array.sort(order);
     if (slice === undefined) return array;
     return slice >= 0 ? array.slice(0, slice) : array.slice(slice);

@@ -6,12 +6,12 @@ import { collator } from './collation.ts';
 import type { Cursors } from './cursors.ts';
 import { type Doc, isDoc, MalformedBson } from './documents.ts';
 import { bad, fault, MongoFault, unsupported } from './errors.ts';
+import { constants } from './expressions.ts';
 import type { MatchEnv } from './matching.ts';
 import type { Scope } from './operators.ts';
 import type { Readers } from './readers.ts';
 import type { Storage } from './storage.ts';
 import { type Collation, isNumber, toNumber, typeName } from './values.ts';
-import { constants } from './variables.ts';
 import { words } from './words.ts';
 import type { Writer } from './writing.ts';
 

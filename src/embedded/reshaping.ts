@@ -1,8 +1,9 @@
 // The stages that make one document of one document: $project, $set, $unset and $replaceRoot by their several names.
 import { type Doc, isDoc } from './documents.ts';
 import { bad, fault, MongoFault } from './errors.ts';
-import { compileExpression, scopeOf } from './expressions.ts';
+import { compileExpression } from './expressions.ts';
 import type { MatchEnv } from './matching.ts';
+import { scopeOf } from './operators.ts';
 import { checkFieldPath } from './paths.ts';
 import { compileProjection } from './projecting.ts';
 import { addLeaf, computed, newShape, type Shape } from './shapes.ts';

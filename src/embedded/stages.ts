@@ -10,8 +10,6 @@ export interface PipelineEnv extends MatchEnv {
   scope: Scope;
   /** The documents of another collection, by its indexes where the filter lets it. */
   source(collection: string, filter: Doc, scope: Scope): Iterable<Doc>;
-  /** The stages that ask the storage: $collStats, $indexStats and their kind. */
-  special?(stage: string, spec: unknown): Iterable<Doc>;
 }
 
 export type Stream = Iterable<Doc>;
@@ -21,8 +19,9 @@ export type StageForm = (spec: unknown, env: PipelineEnv, compile: CompilePipeli
 
 /** Stages that MongoDB has and this engine has not. */
 const ABSENT = new Set(
-  words(`$densify $fill $geoNear $graphLookup $redact $setWindowFields $search $searchMeta $vectorSearch
-  $planCacheStats $shardedDataDistribution $listSearchIndexes $changeStreamSplitLargeEvent $rankFusion`),
+  words(`$bucketAuto $changeStreamSplitLargeEvent $collStats $currentOp $densify $documents $fill $geoNear $graphLookup
+  $indexStats $listLocalSessions $listSearchIndexes $listSessions $planCacheStats $rankFusion $redact $search $searchMeta
+  $setWindowFields $shardedDataDistribution $vectorSearch`),
 );
 
 export function refuseStage(name: string): never {

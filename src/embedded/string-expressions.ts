@@ -1,38 +1,13 @@
 // Operators over strings. Positions count code points or UTF-8 bytes, never UTF-16 units.
-import { BSONRegExp } from 'bson';
 import { fault } from './errors.ts';
-import {
-  any,
-  type Form,
-  integer,
-  type Kind,
-  missing,
-  number,
-  optional,
-  strict,
-  takes,
-  takesAll,
-  takesNamed,
-  text,
-} from './operators.ts';
+import { type Form, missing, op } from './operators.ts';
 import { guarded, isRegex, toRegExp } from './regexes.ts';
-import { compareStrings, isNumber, toNumber } from './values.ts';
-
-/** What operators that want a string make of numbers, dates and null. */
-const textual: Kind<string> = {
-  wants: 'strings, numbers and dates',
-  read(value) {
-    if (missing(value)) return '';
-    if (value instanceof Date) return value.toISOString();
-    return typeof value === 'string' || isNumber(value) ? String(value) : undefined;
-  },
-  nulls: 'refused',
-};
+import { compareStrings, toNumber } from './values.ts';
 
 const isInside = (bytes: Buffer, at: number): boolean => ((bytes[at] ?? 0) & 0xc0) === 0x80;
 
-const substringBytes = takes(
-  [textual, number, number],
+const substringBytes = op(
+  'textual number number',
   (value, start, size) => {
     const bytes = Buffer.from(value);
     const [from, length] = [toNumber(start), toNumber(size)];
@@ -46,8 +21,8 @@ const substringBytes = takes(
   16034,
 );
 
-const substringPoints = takes(
-  [textual, number, number],
+const substringPoints = op(
+  'textual number number',
   (value, start, size) => {
     const [from, length] = [toNumber(start), toNumber(size)];
     if (from < 0) fault(34451, '$substrCP: the starting index must be nonnegative integer.');
@@ -58,12 +33,12 @@ const substringPoints = takes(
 );
 
 const indexOf = (units: (value: string) => readonly unknown[]): Form =>
-  takes(
-    [text, strict(text), optional(integer), optional(integer)],
-    (value, wanted, from = 0, end?: number) => {
+  op(
+    'text text! integer? integer?',
+    (value, wanted, from = 0, end = Number.POSITIVE_INFINITY) => {
       if (from < 0) fault(40097, `a starting index must not be negative: ${from}`);
       const [all, part] = [units(value), units(wanted)];
-      const last = Math.min(end ?? all.length, all.length);
+      const last = Math.min(end, all.length);
       for (let i = from; i + part.length <= last; i++)
         if (part.every((unit, j) => all[i + j] === unit)) return i;
       return -1;
@@ -75,8 +50,8 @@ const WHITESPACE =
   '\0 \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a';
 
 const trimming = (left: boolean, right: boolean): Form =>
-  takesNamed(
-    { input: text, chars: optional(text) },
+  op(
+    'input:text chars:text?',
     ({ input, chars = WHITESPACE }) => {
       const cut = new Set(chars);
       const points = [...input];
@@ -88,26 +63,14 @@ const trimming = (left: boolean, right: boolean): Form =>
     50699,
   );
 
-const replacing = (replace: (input: string, find: string, by: string) => string): Form =>
-  takesNamed(
-    { input: text, find: text, replacement: text },
-    ({ input, find, replacement }) => replace(input, find, replacement),
+const replacing = (method: 'replace' | 'replaceAll'): Form =>
+  op(
+    'input:text find:text replacement:text',
+    ({ input, find, replacement }) => input[method](find, () => replacement),
     51746,
   );
 
-const regex: Kind<string | BSONRegExp> = {
-  wants: 'strings and regular expressions',
-  read: (value) => (typeof value === 'string' || isRegex(value) ? value : undefined),
-  nulls: 'taken',
-};
-
-interface Found {
-  match: string;
-  idx: number;
-  captures: (string | null)[];
-}
-
-function* matches(input: string, expression: RegExp): Generator<Found> {
+function* matches(input: string, expression: RegExp): Generator<object> {
   for (const match of input.matchAll(expression)) {
     const idx = [...input.slice(0, match.index)].length;
     yield { match: match[0], idx, captures: match.slice(1).map((capture) => capture ?? null) };
@@ -115,48 +78,43 @@ function* matches(input: string, expression: RegExp): Generator<Found> {
 }
 
 /** `none` is the result where input or regex is null. */
-function searching(none: unknown, answer: (found: Generator<Found>) => unknown): Form {
+function searching(none: unknown, answer: (found: Generator<object>) => unknown): Form {
   let last: { source: unknown; flags: unknown; wide: string; expression: RegExp } | undefined;
-  return takesNamed(
-    { input: { ...text, nulls: 'taken' }, regex, options: optional(any) },
-    ({ input, regex: source, options }, operator) => {
-      if (missing(input) || missing(source)) return none;
-      if (typeof input !== 'string') fault(51104, `${operator} needs 'input' to be of type string`);
-      if (regex.read(source) === undefined)
-        fault(51105, `${operator} needs 'regex' to be of type string or regex`);
-      const flags = typeof options === 'string' && options !== '' ? options : undefined;
-      if (flags && source instanceof BSONRegExp && source.options)
-        fault(51107, `${operator}: found regex option(s) specified in both 'regex' and 'option' fields`);
-      // A character beyond 16 bits is one, to the dot too.
-      const wide = /[\ud800-\udfff]/.test(input) ? 'u' : '';
-      if (last?.source !== source || last.flags !== flags || last.wide !== wide) {
-        const plain = toRegExp(source, flags);
-        const expression = guarded(plain.source, `${plain.flags.replace('u', wide)}g`);
-        last = { source, flags, wide, expression };
-      }
-      return answer(matches(input, last.expression));
-    },
-  );
+  return op('input:any regex:any options:any?', ({ input, regex: source, options }) => {
+    if (missing(input) || missing(source)) return none;
+    if (typeof input !== 'string') fault(51104, "a search needs 'input' to be of type string");
+    if (typeof source !== 'string' && !isRegex(source))
+      fault(51105, "a search needs 'regex' to be of type string or regex");
+    const flags = typeof options === 'string' && options !== '' ? options : undefined;
+    if (flags && isRegex(source) && source.options)
+      fault(51107, "found regex option(s) specified in both 'regex' and 'option' fields");
+    // A character beyond 16 bits is one, to the dot too.
+    const wide = /[\ud800-\udfff]/.test(input) ? 'u' : '';
+    if (last?.source !== source || last.flags !== flags || last.wide !== wide) {
+      const plain = toRegExp(source, flags);
+      const expression = guarded(plain.source, `${plain.flags.replace('u', wide)}g`);
+      last = { source, flags, wide, expression };
+    }
+    return answer(matches(input, last.expression));
+  });
 }
 
-const lengthOf = (code: number, units: (value: string) => number): Form => takes([strict(text)], units, code);
-
 export const STRINGS: Record<string, Form> = {
-  $concat: takesAll(text, (parts) => parts.join(''), 16702),
-  $toUpper: takes([textual], (value) => value.toUpperCase(), 16007),
-  $toLower: takes([textual], (value) => value.toLowerCase(), 16007),
+  $concat: op('text*', (...parts) => parts.join(''), 16702),
+  $toUpper: op('textual', (value) => value.toUpperCase(), 16007),
+  $toLower: op('textual', (value) => value.toLowerCase(), 16007),
   $substr: substringBytes,
   $substrBytes: substringBytes,
   $substrCP: substringPoints,
-  $strLenBytes: lengthOf(34473, (value) => Buffer.byteLength(value)),
-  $strLenCP: lengthOf(34471, (value) => [...value].length),
-  $strcasecmp: takes(
-    [textual, textual],
+  $strLenBytes: op('text!', (value) => Buffer.byteLength(value), 34473),
+  $strLenCP: op('text!', (value) => [...value].length, 34471),
+  $strcasecmp: op(
+    'textual textual',
     (a, b) => Math.sign(compareStrings(a.toUpperCase(), b.toUpperCase())),
     16007,
   ),
-  $split: takes(
-    [text, text],
+  $split: op(
+    'text text',
     (value, by) => (by === '' ? fault(40087, '$split requires a non-empty separator') : value.split(by)),
     40085,
   ),
@@ -165,8 +123,8 @@ export const STRINGS: Record<string, Form> = {
   $trim: trimming(true, true),
   $ltrim: trimming(true, false),
   $rtrim: trimming(false, true),
-  $replaceOne: replacing((input, find, by) => input.replace(find, () => by)),
-  $replaceAll: replacing((input, find, by) => input.replaceAll(find, () => by)),
+  $replaceOne: replacing('replace'),
+  $replaceAll: replacing('replaceAll'),
   $regexMatch: searching(false, (found) => !found.next().done),
   $regexFind: searching(null, (found) => found.next().value ?? null),
   $regexFindAll: searching([], (found) => [...found]),

@@ -1,8 +1,7 @@
-// The arguments of $type and the bit tests.
-import { Binary } from 'bson';
+// The arguments of $type and of operators that want a whole number.
 import { bad, fault } from './errors.ts';
 import { show } from './showing.ts';
-import { isNumber, toNumber, typeName } from './values.ts';
+import { isNumber, toNumber } from './values.ts';
 import { words } from './words.ts';
 
 /** The types by their numbers, from 1 on. */
@@ -39,48 +38,4 @@ export function exactInteger(spec: unknown, operator: string): number {
   if (!Number.isInteger(number))
     bad(`Failed to parse ${operator}. Expected an integer: ${operator}: ${show(spec)}`);
   return number;
-}
-
-type BitOperator = '$bitsAllSet' | '$bitsAnySet' | '$bitsAllClear' | '$bitsAnyClear';
-
-export function bitTest(operator: BitOperator, spec: unknown): (value: unknown) => boolean {
-  const mask = bitMask(operator, spec);
-  return (value) => {
-    const bits = bitsOf(value);
-    if (bits === undefined) return false;
-    const shared = bits & mask;
-    if (operator === '$bitsAllSet') return shared === mask;
-    if (operator === '$bitsAnySet') return shared !== 0n;
-    return operator === '$bitsAllClear' ? shared === 0n : shared !== mask;
-  };
-}
-
-const HIGHEST_BIT = 8 * 1024 * 1024;
-
-function bitMask(operator: string, spec: unknown): bigint {
-  if (Array.isArray(spec))
-    return spec.reduce((mask: bigint, position) => {
-      const bit = toNumber(position);
-      if (!Number.isInteger(bit) || bit < 0)
-        bad(`Failed to parse bit position. Expected a non-negative number in: ${show(position)}`);
-      if (bit > HIGHEST_BIT)
-        bad(`bit positions cannot be represented as a mask beyond ${HIGHEST_BIT}: ${bit}`);
-      return mask | (1n << BigInt(bit));
-    }, 0n);
-  if (isNumber(spec) && toNumber(spec) < 0)
-    fault(9, `Expected a non-negative number in: ${operator}: ${show(spec)}`);
-  return (
-    bitsOf(spec) ??
-    bad(`${operator} takes an Array, a number, or a BinData but received: ${operator}: ${typeName(spec)}`)
-  );
-}
-
-function bitsOf(value: unknown): bigint | undefined {
-  if (value instanceof Binary)
-    return [...value.value()].reduceRight((bits, byte) => (bits << 8n) | BigInt(byte), 0n);
-  if (!isNumber(value)) return undefined;
-  if (typeof value === 'bigint') return BigInt.asUintN(64, value);
-  const number = toNumber(value);
-  if (!Number.isInteger(number) || Math.abs(number) >= 2 ** 63) return undefined;
-  return BigInt.asUintN(64, BigInt(number));
 }

@@ -4,10 +4,10 @@ import { ObjectId } from 'bson';
 import type { Doc } from './documents.ts';
 import { Draft, type Modifier } from './drafts.ts';
 import { bad, fault } from './errors.ts';
-import { scopeOf } from './expressions.ts';
 import type { MatchEnv } from './matching.ts';
 import { fieldsOfModifier, modifiersOf } from './modifiers.ts';
 import type { Scope } from './operators.ts';
+import { scopeOf } from './operators.ts';
 import {
   type ArrayFilters,
   compileArrayFilters,

@@ -15,7 +15,7 @@ import {
   ObjectId,
   Timestamp,
 } from 'bson';
-import { compareDecimals, compareWithDecimal } from './decimals.ts';
+import { compareDecimals } from './decimals.ts';
 import { type Doc, setField } from './documents.ts';
 
 export interface Collation {
@@ -152,9 +152,7 @@ export function compareStrings(a: string, b: string): number {
 export function compareNumbers(left: unknown, right: unknown): number {
   const a = typeof left === 'number' || typeof left === 'bigint' ? left : plain(left);
   const b = typeof right === 'number' || typeof right === 'bigint' ? right : plain(right);
-  if (a instanceof Decimal128)
-    return b instanceof Decimal128 ? compareDecimals(a, b) : compareWithDecimal(a, b);
-  if (b instanceof Decimal128) return 0 - compareWithDecimal(b, a);
+  if (a instanceof Decimal128 || b instanceof Decimal128) return compareDecimals(a, b);
   if (a < b) return -1;
   if (a > b) return 1;
   // biome-ignore lint/suspicious/noSelfCompare: NaN is the one value that differs from itself

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { Decimal128, Double } from 'bson';
 import type { Doc } from '../../src/embedded/documents.ts';
-import { scopeOf } from '../../src/embedded/expressions.ts';
 import { leading } from '../../src/embedded/leading.ts';
 import { compileFilter } from '../../src/embedded/matching.ts';
 import type { Scope } from '../../src/embedded/operators.ts';
+import { scopeOf } from '../../src/embedded/operators.ts';
 import { runPipeline, validatePipeline } from '../../src/embedded/pipeline.ts';
 import { neededFields } from '../../src/embedded/reading.ts';
 
@@ -86,11 +86,6 @@ describe('a pipeline', () => {
       [{ _id: { d: 'it' }, n: 2 }],
     ],
     [
-      'ranks',
-      [{ $group: { _id: null, top: { $topN: { n: 2, sortBy: { hours: -1 }, output: '$_id' } } } }],
-      [{ _id: null, top: [3, 1] }],
-    ],
-    [
       'unwinds',
       [{ $unwind: '$tags' }, { $project: { tags: 1 } }],
       [
@@ -128,14 +123,6 @@ describe('a pipeline', () => {
         { _id: 0, count: 1 },
         { _id: 2, count: 1 },
         { _id: 'other', count: 2 },
-      ],
-    ],
-    [
-      'fills buckets evenly',
-      [{ $bucketAuto: { groupBy: '$_id', buckets: 2 } }],
-      [
-        { _id: { min: 1, max: 3 }, count: 2 },
-        { _id: { min: 3, max: 4 }, count: 2 },
       ],
     ],
     [
@@ -244,7 +231,8 @@ describe('a pipeline', () => {
     expect(total(new Array(10).fill(0.1))).toEqual(new Double(1));
     expect(total([2147483647, 1])).toBe(2147483648n);
     expect(total([1, 'x', null, 2])).toBe(3);
-    expect(total([Decimal128.fromString('0.1'), 1])).toEqual(Decimal128.fromString('1.1'));
+    expect(total([9007199254740993n, 1])).toBe(9007199254740994n);
+    expect(() => total([Decimal128.fromString('0.1'), 1])).toThrow(/Decimal128 is not supported/);
     expect(total([])).toBeUndefined();
   });
 
@@ -289,12 +277,19 @@ describe('a pipeline', () => {
   test.each<[Doc[], number, string]>([
     [[{ $foo: 1 }], 40324, "Unrecognized pipeline stage name: '$foo'"],
     [[{ $densify: {} }], 40324, 'the embedded engine does not have it'],
+    [[{ $bucketAuto: { groupBy: '$a', buckets: 2 } }], 40324, 'the embedded engine does not have it'],
+    [[{ $documents: [] }], 40324, 'the embedded engine does not have it'],
+    [[{ $group: { _id: null, n: { $topN: {} } } }], 115, 'the accumulator $topN is not supported'],
     [[{ $changeStream: {} }], 40573, 'only supported on replica sets'],
     [[{ $match: {}, $limit: 1 }], 40323, 'exactly one field'],
     [[{ $limit: 0 }], 15958, 'the limit must be positive'],
     [[{ $group: { n: { $sum: 1 } } }], 15955, 'a group specification must include an _id'],
     [[{ $group: { _id: null, n: { $foo: 1 } } }], 15952, "unknown group operator '$foo'"],
-    [[{ $group: { _id: null, n: { $accumulator: {} } } }], 115, '$accumulator is not supported'],
+    [
+      [{ $group: { _id: null, n: { $accumulator: {} } } }],
+      115,
+      'the accumulator $accumulator is not supported',
+    ],
     [[{ $unwind: 'a' }], 28818, "should be prefixed with a '$'"],
     [[{ $project: {} }], 51272, 'Invalid $project :: caused by ::'],
     [[{ $sort: {} }], 15976, 'at least one sort key'],
