@@ -35,7 +35,8 @@ import {
   readMacro,
   removeMacro,
 } from '../../src/desks/macros.ts';
-import { type PageQuery, pageOf, pageQuery } from '../../src/lists.ts';
+import { pageOf, pageQuery } from '../../src/lists.ts';
+import { pageOver } from '../../src/tickets/story.ts';
 import { workflowShape } from '../../src/tickets/workflow.ts';
 import { byId } from './params.ts';
 import { type Route, route } from './route.ts';
@@ -126,13 +127,6 @@ const deskOnly: Route[] = [
   }),
 ];
 
-/** A few hundred at most, and they live in their desks. */
-function page<T>(items: T[], { page: number, pageSize }: PageQuery) {
-  const shown = items.slice((number - 1) * pageSize, number * pageSize);
-  return { items: shown, total: items.length, page: number, pageSize, nextCursor: null };
-}
-const { cursor: _, ...byNumber } = pageQuery;
-
 const categories: Route[] = [
   route({
     method: 'get',
@@ -140,7 +134,7 @@ const categories: Route[] = [
     tag: 'Categories',
     summary: 'The categories of a desk, or of all',
     deed: 'desk.read',
-    query: z.strictObject({ ...byNumber, desk: z.string().max(40).optional() }),
+    query: z.strictObject({ ...pageQuery, desk: z.string().max(40).optional() }),
     answer: pageOf(categoryShape),
     run: async ({ ctx, query }) => {
       const { company } = ctx.actor;
@@ -148,7 +142,7 @@ const categories: Route[] = [
         query.desk === undefined
           ? (await desksOf(company)).filter((desk) => desk.active)
           : [await findDesk(company, query.desk)];
-      return page(from.flatMap(categoriesOf), query);
+      return pageOver(from.flatMap(categoriesOf), query);
     },
   }),
   route({

@@ -11,9 +11,9 @@ import type { Logger } from '../../src/log.ts';
 import { findNotification, notificationsSince } from '../../src/notify/notifications.ts';
 import { maySee, maySeeNotes } from '../../src/people/access.ts';
 import { listen, type Signals } from '../../src/signals.ts';
-import { find } from '../../src/tickets/find.ts';
+import { load } from '../../src/tickets/find.ts';
 import { eventOf } from '../../src/tickets/story.ts';
-import type { Ticket } from '../../src/tickets/ticket.ts';
+import { asTicket, type Ticket } from '../../src/tickets/ticket.ts';
 import { type Route, route } from './route.ts';
 import { toWire } from './wire.ts';
 
@@ -153,8 +153,9 @@ async function entryOf(ticket: string, id: string): Promise<Entry | null> {
   return entry?._id === id ? entry : null;
 }
 
+/** The very ticket of the entry: whoever may see the one that it became part of has not seen this one. */
 const ticketOf = (log: Logger, { company, ticket }: Entry): Promise<Ticket | null> =>
-  find(systemCtx({ log }, company), ticket).catch(() => null);
+  load(systemCtx({ log }, company), ticket, { follow: false }).then(asTicket, () => null);
 
 /** Looks again who they are; lets go whom we no longer know. */
 async function isStill(listener: Listener): Promise<boolean> {

@@ -36,7 +36,15 @@ const leads = remembered(
   },
   LIFETIME_MS,
 );
-const managers = remembered('user', (company: string) => ids({ company, role: 'manager' }), LIFETIME_MS);
+/** Where there are no managers, the administrators do what managers do. */
+const managers = remembered(
+  'user',
+  async (company: string) => {
+    const found = await ids({ company, role: 'manager' });
+    return found.length ? found : ids({ company, role: 'admin' });
+  },
+  LIFETIME_MS,
+);
 const named = remembered(
   'user',
   async (key) => {
@@ -55,7 +63,7 @@ const teamNames = remembered(
 
 export const teamName = (id: string): Promise<string | null> => teamNames(id);
 export const membersOf = (company: string, team: string): Promise<string[]> => members(`${company}/${team}`);
-/** Those who answer for a team; without a lead, the managers. */
+/** Those who answer for a team; without a lead, the managers; without any, the administrators. */
 export async function answerable(company: string, team: string | null): Promise<string[]> {
   const found = team ? await leads(`${company}/${team}`) : [];
   return found.length ? found : managers(company);

@@ -8,9 +8,9 @@ import { filedPage } from '../history/history.ts';
 import { type Page, pageQuery, repeated, yesOrNo } from '../lists.ts';
 import { may } from '../people/access.ts';
 import { change } from './change.ts';
-import { type Placed, placedComment } from './comments.ts';
+import { type Placed, placedComment, threadFor } from './comments.ts';
 import { entriesOf, load } from './find.ts';
-import { actions, type Event, eventOf, storyFor } from './story.ts';
+import { actions, type Event, eventOf, pageOver, storyFor } from './story.ts';
 import type { Ticket } from './ticket.ts';
 
 const span = {
@@ -94,10 +94,11 @@ export async function happening(ctx: Ctx, id: string): Promise<Event> {
   return entry;
 }
 
-/** Comments as they are now, by when they were written; of tickets that are gone none. */
+/** Comments as they are now, by when they were written, each where it stands now; of tickets that are gone none. */
 export async function said(ctx: Ctx, query: z.output<typeof commentsQuery>): Promise<Page<Placed>> {
+  if (query.ticketId !== undefined) return saidOn(ctx, query.ticketId, query);
   const filter = await filterOf(ctx, query, query.authorId);
-  filter.action = 'comment_added';
+  Object.assign(filter, { action: 'comment_added', 'facts.carried': { $ne: true } });
   if (query.isInternal !== undefined) filter['comment.audience'] = query.isInternal ? 'internal' : 'public';
   const page = await filedPage(ctx.actor.company, filter, query);
   const placed = await Promise.all(
@@ -111,4 +112,20 @@ export async function said(ctx: Ctx, query: z.output<typeof commentsQuery>): Pro
     }),
   );
   return { ...page, items: placed.flat() };
+}
+
+async function saidOn(ctx: Ctx, ref: string, query: z.output<typeof commentsQuery>): Promise<Page<Placed>> {
+  const { since, until, isInternal, authorId } = query;
+  const people = authorId?.map((one) => (one === 'me' ? ctx.actor.id : one));
+  const ticket = await load(ctx, ref, { follow: false });
+  const wanted = (await threadFor(ctx, ticket)).filter(
+    ({ author, audience, createdAt }) =>
+      (people?.includes(author.id) ?? true) &&
+      (isInternal ?? audience === 'internal') === (audience === 'internal') &&
+      !(since && createdAt < since) &&
+      !(until && createdAt >= until),
+  );
+  if (query.order === 'desc') wanted.reverse();
+  const page = pageOver(wanted, query);
+  return { ...page, items: page.items.map((comment) => ({ ticket, comment })) };
 }

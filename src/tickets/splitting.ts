@@ -69,7 +69,7 @@ const carried = ({
   action: 'comment_added',
   silent: true,
   comment: { id, audience, text, attachments, author, writtenAt: createdAt, ...(origin ? { origin } : {}) },
-  ...(mentions.length ? { facts: { mentions } } : {}),
+  facts: { carried: true, ...(mentions.length ? { mentions } : {}) },
 });
 
 /** The second half: idempotent, for the verb itself and for the relay. */

@@ -88,6 +88,22 @@ test('tells what was said, as it reads now, by author and audience', async () =>
   expect((await staff.customer.call('GET', 'comments')).status).toBe(403);
 });
 
+test('a comment that was carried to another ticket is told once, where it stands now', async () => {
+  const whole = (await staff.customer.call('POST', 'tickets', { title: 'Two in one' })).body;
+  const say = async (content: string) =>
+    (await staff.agent.call('POST', `tickets/${whole.id}/comments`, { content })).body.id;
+  const [, leaves] = [await say('Stays'), await say('Leaves')];
+  const part = (await staff.agent.call('POST', `tickets/${whole.id}/split`, { comment_ids: [leaves] })).body;
+  await world.drain();
+  const words = async (path: string) => (await items(path)).map((one) => [one.content, one.ticket_key]);
+  expect((await words('comments')).filter(([content]) => content === 'Leaves')).toEqual([
+    ['Leaves', part.key],
+  ]);
+  expect(await words(`comments?ticket_id=${part.key}`)).toEqual([['Leaves', part.key]]);
+  expect(await words(`comments?ticket_id=${whole.key}`)).toEqual([['Stays', whole.key]]);
+  expect(await items(`comments?ticket_id=${part.key}&author_id=${staff.customer.id}`)).toEqual([]);
+});
+
 test('of a ticket that was deleted nothing is told but that it was', async () => {
   const gone = (await staff.customer.call('POST', 'tickets', { title: 'Gone' })).body;
   await staff.agent.call('POST', `tickets/${gone.id}/comments`, { content: 'Secret', is_internal: true });

@@ -77,6 +77,17 @@ test('several things on one ticket become one letter, that threads and can be le
   expect(body).toMatchObject({ unsubscribed: true, events: { assigned: { email: false, in_app: true } } });
 }, 40_000);
 
+test('an escalation that no lead and no manager can hear is heard by the administrators', async () => {
+  const asks = await person('ulf');
+  const { body } = await world.call('POST', `${api}/tickets`, { as: asks.token, body: { title: 'Up' } });
+  await world.call('POST', `${api}/tickets/${body.id}/escalate`, { as: asks.token, body: {} });
+  const heard = async () => {
+    const { items } = await list({ token: admin, id: '', email: '' });
+    return items.find((one: { ticket_id: string }) => one.ticket_id === body.id);
+  };
+  expect(await until(heard, 10_000)).toMatchObject({ event: 'escalated' });
+});
+
 test('what is read in the list is not sent any more', async () => {
   const ben = await person('ben');
   await file(world, 'Read me', { assignee_id: ben.id });

@@ -84,6 +84,23 @@ test('an agent is told of a change at once, a customer only of what is theirs an
   expect(about(agents, mine.body)[0]?.data.ticket).toMatchObject({ key: mine.body.key, status: 'new' });
 });
 
+test('of a ticket that became part of theirs a customer is told nothing from before', async () => {
+  const [ada, bo] = [await customer('ada'), await customer('bo')];
+  const { body: mine } = await world.call('POST', '/api/v1/tickets', { as: ada, body: { title: 'Mine' } });
+  const { body: other } = await world.call('POST', '/api/v1/tickets', {
+    as: bo,
+    body: { title: 'Marker-7 of Bo' },
+  });
+  await world.drain();
+  await world.call('POST', `/api/v1/tickets/${other.id}/merge`, { as: admin, body: { into: mine.id } });
+  await world.drain();
+  await say(world, mine, 'Seen to');
+  const again = await listenAs(ada, `${Date.now() - 5_000}-none`);
+  await until(() => about(again, mine).some((one) => one.data.action === 'comment_added'));
+  expect(JSON.stringify(again.told)).not.toContain('Marker-7');
+  expect(about(again, other)).toEqual([]);
+});
+
 test('a role that is taken away counts for the very next event, and for what was told before', async () => {
   const email = 'former@stream.example';
   const password = 'correct horse battery';
