@@ -41,7 +41,7 @@ export const bulkInput = z
     until: instant.nullish(),
     into: z.string().min(1).max(64).optional(),
     macroId: z.string().max(120).optional(),
-    ...commentInput.pick({ content: true, isInternal: true }).partial().shape,
+    ...commentInput.omit({ attachmentIds: true }).partial().shape,
   })
   .meta({
     example: {
