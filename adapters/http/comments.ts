@@ -135,13 +135,14 @@ export const commentRoutes: Route[] = [
     path: '/api/v1/comments/{id}/revisions',
     tag: 'Comments',
     summary: 'All that a comment ever said',
-    description: 'Of a deleted comment only agents read them.',
+    description: 'For agents. Others read how it reads now, and nothing of what was deleted.',
     deed: 'ticket.read',
     params: ofComment,
     answer: z.object({ items: z.array(revisionShape), total: z.int() }),
     run: async ({ ctx, params }) => {
       const { comment } = await placedComment(ctx, params.id);
-      const shown = comment.deletedAt && !maySeeNotes(ctx.actor) ? [] : comment.revisions;
+      const present = comment.deletedAt ? [] : comment.revisions.slice(-1);
+      const shown = maySeeNotes(ctx.actor) ? comment.revisions : present;
       const items = shown.map(({ text, at, by }) => ({
         content: text,
         html: toHtml(text),

@@ -5,7 +5,7 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { type Actor, type Ctx, systemCtx } from '../../src/context.ts';
 import { busy } from '../../src/errors.ts';
-import { type Entry, isPublic } from '../../src/history/entry.ts';
+import { type Entry, isPublic, shownNumber } from '../../src/history/entry.ts';
 import { filed, filedSince } from '../../src/history/history.ts';
 import type { Logger } from '../../src/log.ts';
 import { findNotification, notificationsSince } from '../../src/notify/notifications.ts';
@@ -176,8 +176,9 @@ async function tell(listener: Listener, entry: Entry, ticket: Ticket): Promise<v
   if (!mayHear() || !(await isStill(listener)) || !mayHear()) return;
   const { actor } = listener.ctx;
   const { _id, key, deskKey, title, status, statusKind, priority, assignee, team } = ticket;
-  send(listener, 'ticket', entry.at, entry._id, {
-    ...eventOf(actor, entry),
+  const event = eventOf(actor, entry);
+  send(listener, 'ticket', entry.at, event.id, {
+    ...event,
     ticket: {
       id: _id,
       key,
@@ -231,9 +232,11 @@ async function resume(listener: Listener, last: string): Promise<void> {
   if (entries.length === MOST_RESUMED || notes.length === MOST_RESUMED)
     return send(listener, 'reset', new Date(), 'reset', {});
   const tickets = new Map<string, Ticket | null>();
-  const [lastTicket, lastSeq] = [id.slice(0, id.lastIndexOf('-')), Number(id.slice(id.lastIndexOf('-') + 1))];
+  const [lastTicket = '', number = ''] = id.split('-');
+  const isKnown = (entry: Entry) =>
+    number.startsWith('p') ? shownNumber(entry) <= Number(number.slice(1)) : entry.seq <= Number(number);
   for (const entry of entries) {
-    const before = entry.ticket === lastTicket && entry.seq <= lastSeq;
+    const before = entry.ticket === lastTicket && isKnown(entry);
     if (before || (entry.ticket !== lastTicket && isOld(entry, at))) continue;
     if (!tickets.has(entry.ticket)) tickets.set(entry.ticket, await ticketOf(ctx.log, entry));
     const ticket = tickets.get(entry.ticket);

@@ -76,6 +76,8 @@ export interface Entry {
   silent?: boolean;
   /** Of nothing that a customer may see: they must not even notice that there was a change. */
   inside?: boolean;
+  /** Its number among those that are not inside, where that is another: customers see no gaps between theirs. */
+  shown?: number;
   /** The trace that it belongs to (W3C traceparent). */
   trace?: string;
 }
@@ -132,7 +134,8 @@ export function applied<F extends { seq: number; updatedAt: Date }>(
   for (const [name, [, after]] of Object.entries(entry.fields)) next[name] = after;
   next.seq = entry.seq;
   next.updatedAt = entry.at;
-  if (!entry.inside) Object.assign(next, { shownSeq: entry.seq, shownAt: entry.at });
+  const { shownSeq = thing.seq } = thing as { shownSeq?: number };
+  if (!entry.inside) Object.assign(next, { shownSeq: shownSeq + 1, shownAt: entry.at });
   return next as F;
 }
 
@@ -178,6 +181,11 @@ export function commentsAsTheyAre(entries: readonly Entry[]): Entry[] {
   }
   return [...last.values()];
 }
+
+/** What a customer calls it: neither id nor number tell of what is not shown to them. */
+export const shownNumber = ({ shown, seq }: Pick<Entry, 'shown' | 'seq'>): number => shown ?? seq;
+export const shownId = (entry: Pick<Entry, 'ticket' | 'shown' | 'seq'>): string =>
+  `${entry.ticket}-p${shownNumber(entry)}`;
 
 /** A customer sees neither notes nor the desk's inner workings. */
 export function isPublic(entry: Pick<Entry, 'action' | 'comment' | 'fields' | 'facts'>): boolean {

@@ -154,6 +154,7 @@ function write(
     if (!isBirth && isInside(entry, desk)) entry.inside = true;
     entries.push(entry);
     ticket = applied(ticket, entry);
+    if (!entry.inside && ticket.shownSeq !== seq) entry.shown = ticket.shownSeq;
   }
   return { ticket, entries };
 }

@@ -4,13 +4,14 @@ import { z } from 'zod';
 import type { Ctx } from '../context.ts';
 import { instant } from '../dates.ts';
 import { forbidden, Refusal, unknown } from '../errors.ts';
+import { isPublic, shownId } from '../history/entry.ts';
 import { filedPage } from '../history/history.ts';
 import { type Page, pageQuery, repeated, yesOrNo } from '../lists.ts';
-import { may } from '../people/access.ts';
+import { may, maySeeNotes } from '../people/access.ts';
 import { change } from './change.ts';
 import { type Placed, placedComment, threadFor } from './comments.ts';
 import { entriesOf, load } from './find.ts';
-import { actions, type Event, eventOf, pageOver, storyFor } from './story.ts';
+import { actions, type Event, eventOf, pageOver } from './story.ts';
 import type { Ticket } from './ticket.ts';
 
 const span = {
@@ -83,15 +84,18 @@ export async function happenings(ctx: Ctx, query: z.output<typeof logQuery>): Pr
   return { ...page, items: page.items.map((entry) => eventOf(ctx.actor, entry)) };
 }
 
-/** One entry, by the id that it has in every history. */
+/** One entry, by the id that it has in every history; agents find it by what its customer calls it as well. */
 export async function happening(ctx: Ctx, id: string): Promise<Event> {
   const [ticket = ''] = id.split('-', 1);
   const stored = await load(ctx, ticket, { follow: false }).catch(() => {
     throw unknown('history_entry');
   });
-  const entry = (await storyFor(ctx, stored)).find((one) => one.id === id);
+  const isAgent = maySeeNotes(ctx.actor);
+  const entry = (await entriesOf(stored)).find(
+    (one) => (isAgent && one._id === id) || (isPublic(one) && shownId(one) === id),
+  );
   if (!entry) throw unknown('history_entry');
-  return entry;
+  return eventOf(ctx.actor, entry);
 }
 
 /** Comments as they are now, by when they were written, each where it stands now; of tickets that are gone none. */

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { type Actor, type Ctx, VIAS } from '../context.ts';
 import { invalid } from '../errors.ts';
-import { ACTIONS, type Entry, isPublic, QUIET_FIELDS } from '../history/entry.ts';
+import { ACTIONS, type Entry, isPublic, QUIET_FIELDS, shownId, shownNumber } from '../history/entry.ts';
 import { type Page, pageQuery } from '../lists.ts';
 import { maySeeNotes } from '../people/access.ts';
 import { entriesOf, load } from './find.ts';
@@ -56,8 +56,8 @@ export function eventOf(actor: Actor, entry: Entry): Event {
   const isAgent = maySeeNotes(actor);
   const shown = (field: string) => (isAgent ? !QUIET_FIELDS.has(field) : PUBLIC_FIELDS.has(field));
   return {
-    id: entry._id,
-    seq: entry.seq,
+    id: isAgent ? entry._id : shownId(entry),
+    seq: isAgent ? entry.seq : shownNumber(entry),
     ticketId: entry.ticket,
     action: entry.action,
     at: entry.at,

@@ -95,7 +95,7 @@ export interface Ticket {
   deletedAt: Date | null;
   createdAt: Date;
   updatedAt: Date;
-  /** The last change of something that its customer may see: to them, that is its version and its age. */
+  /** How many changes of what its customer may see, and the last of them: to them, its version and its age. */
   shownSeq: number;
   shownAt: Date;
 }

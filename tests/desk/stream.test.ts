@@ -139,6 +139,23 @@ test('whoever comes back is told what they missed, and nothing again', async () 
   expect(about(again, before)).toEqual([]);
 });
 
+test('nor is a customer, to whom nothing tells of what happened inside', async () => {
+  const cy = await customer('cyd');
+  const first = await listenAs(cy);
+  const { body } = await world.call('POST', '/api/v1/tickets', { as: cy, body: { title: 'Mine' } });
+  await say(world, body, 'psst', true);
+  await say(world, body, 'We are looking');
+  const seen = await until(() => about(first, body)[1]);
+  first.close();
+  expect([seen.data.seq, seen.id]).toEqual([2, expect.stringMatching(/^\d+-[0-9a-f]+-p2$/)]);
+  await say(world, body, 'psst again', true);
+  await say(world, body, 'It is done');
+  await world.drain();
+  const again = await listenAs(cy, seen.id);
+  await until(() => about(again, body).length === 1);
+  expect(about(again, body)[0]?.data).toMatchObject({ action: 'comment_added', seq: 3 });
+});
+
 test('a notification comes to its reader alone', async () => {
   const made = await world.call('POST', '/api/v1/users', {
     as: admin,
