@@ -1,7 +1,7 @@
 // What a delivery says. Pure. The only way from an entry to a public destination is `publicly`: what it does not let
 // through has no type with which a public message could be made.
 import type { Entry } from '../history/entry.ts';
-import { isPublic } from '../history/entry.ts';
+import { isPublic, shownId } from '../history/entry.ts';
 import type { Ticket } from '../tickets/ticket.ts';
 import type { DeliveryKind, Message, News, TicketName } from './channel.ts';
 
@@ -42,13 +42,13 @@ const OPEN_FIELDS = ['title', 'description', 'status', 'statusKind', 'priority',
 
 export function publicly(entry: Entry): PublicEntry | null {
   if (!isPublic(entry)) return null;
-  const { _id, seq, action, at, by, comment } = entry;
+  const { seq, action, at, by, comment } = entry;
   const fields = Object.fromEntries(
     Object.entries(entry.fields).filter(([name]) => OPEN_FIELDS.includes(name)),
   );
   const file = fileOf(entry);
   const more = { ...(comment ? { comment } : {}), ...(file ? { file } : {}) };
-  return { _id, seq, action, at, by, fields, ...more } as PublicEntry;
+  return { _id: shownId(entry), seq, action, at, by, fields, ...more } as PublicEntry;
 }
 
 /** A file that came without words is news itself; others go along with theirs. */

@@ -75,6 +75,12 @@ describe('what happens inside', () => {
     expect((await staff.customer.call('GET', `history/${entry}`)).body).toEqual(read.body.history[1]);
     for (const probe of [2, 4])
       expect((await staff.customer.call('GET', `history/${id}-${probe}`)).status).toBe(404);
+    await world.drain();
+    const news = (await staff.customer.call('GET', 'notifications')).body.items;
+    const told = news.find(
+      (one: { ticket_id: string; event: string }) => one.ticket_id === id && one.event === 'reply',
+    );
+    expect(told.entry_id).toBe(entry);
     const theirs = (await staff.agent.call('GET', `history/${entry}`)).body;
     expect(theirs).toMatchObject({ id: `${id}-4`, seq: 4, comment_id });
   });
