@@ -77,6 +77,7 @@ export const priorityInput = z
 /** What counts of a category's name: `Bug Report` is `bug_report`. */
 export const categoryWord = (text: string): string =>
   text
+    .normalize('NFC')
     .trim()
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]+/gu, '_')

@@ -3,12 +3,14 @@
 import { Liquid } from 'liquidjs';
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
-import { conflict, invalid, unknown } from '../errors.ts';
+import { conflict, type Detail, invalid, Refusal, unknown } from '../errors.ts';
 import { idFrom, newId } from '../id.ts';
 import { list, type Page, pageQuery } from '../lists.ts';
+import { findMember, teamOf } from '../people/members.ts';
 import { isDuplicate } from '../store.ts';
-import type { Desk } from './desk.ts';
-import { findDesk } from './desks.ts';
+import { readStatus } from '../tickets/workflow.ts';
+import { categoryWord, type Desk, readPriority } from './desk.ts';
+import { desksOf, findDesk } from './desks.ts';
 import { macroCollection, type StoredMacro } from './model.ts';
 
 export const MACRO_DEEDS = [
@@ -23,10 +25,10 @@ export const MACRO_DEEDS = [
 ] as const;
 const macroAction = z.strictObject({
   do: z.enum(MACRO_DEEDS),
-  value: z
-    .string()
-    .max(10_000)
-    .meta({ description: 'The status, priority, user id, tag or text; empty for none.' }),
+  value: z.string().max(10_000).meta({
+    description:
+      'The status, priority, category, tag, text, team id or user id (`me`: who uses it); empty for none.',
+  }),
 });
 export const macroInput = z.strictObject({
   name: z.string().trim().min(1).max(120),
@@ -84,6 +86,56 @@ function checkBody(body: string | undefined): void {
     ]);
 }
 
+/** What it names must be there, on its desk or, without one, on some desk; told all at once. */
+async function checkActions(ctx: Ctx, actions: Macro['actions'], desk: Desk | null): Promise<void> {
+  const desks = desk ? [desk] : (await desksOf(ctx.actor.company)).filter((one) => one.active);
+  const details: Detail[] = [];
+  for (const [at, action] of actions.entries()) {
+    const message = await problemOf(ctx, action, desks);
+    if (message !== null) details.push({ path: `actions.${at}.value`, message });
+  }
+  if (details.length) throw invalid('macro.names', 'The macro names what is not there.', details);
+}
+
+async function problemOf(
+  ctx: Ctx,
+  { do: deed, value }: Macro['actions'][number],
+  desks: readonly Desk[],
+): Promise<string | null> {
+  switch (deed) {
+    case 'status':
+      return desks.some((desk) => readStatus(desk.workflow, value)) ? null : `"${value}" is no status here`;
+    case 'priority':
+      return readPriority(value) ? null : 'must be critical, urgent, high, medium or low (or P1 to P4)';
+    case 'category': {
+      const isIts = (name: string) => categoryWord(name) === categoryWord(value);
+      return !value || desks.some((desk) => desk.categories.some(isIts))
+        ? null
+        : `"${value}" is no category here`;
+    }
+    case 'assignee':
+      return !value || value === 'me' ? null : refusal(findMember(ctx, value));
+    case 'team':
+      return value ? refusal(teamOf(ctx, value)) : null;
+    case 'add_tag':
+    case 'remove_tag':
+      return value.trim() ? null : 'must not be empty';
+    case 'note':
+      return checkTemplate(value);
+    default:
+      return deed satisfies never;
+  }
+}
+
+const refusal = (looking: Promise<unknown>): Promise<string | null> =>
+  looking.then(
+    () => null,
+    (error) => {
+      if (error instanceof Refusal) return error.message;
+      throw error;
+    },
+  );
+
 /** The text for this ticket. What it names and is not there is left out. */
 export async function fillIn({ body }: Pick<Macro, 'body'>, words: Record<string, unknown>): Promise<string> {
   try {
@@ -124,6 +176,8 @@ const taken = () =>
 export async function addMacro(ctx: Ctx, given: z.output<typeof macroInput>): Promise<Macro> {
   checkBody(given.body);
   const { company } = ctx.actor;
+  const desk = given.desk == null ? null : await findDesk(company, given.desk);
+  await checkActions(ctx, given.actions, desk);
   const at = ctx.now();
   const stored: StoredMacro = {
     _id: ctx.cause ? idFrom('macro', company, ctx.cause) : newId(at),
@@ -131,7 +185,7 @@ export async function addMacro(ctx: Ctx, given: z.output<typeof macroInput>): Pr
     name: given.name,
     body: given.body,
     actions: given.actions,
-    desk: given.desk == null ? null : (await findDesk(company, given.desk)).id,
+    desk: desk?.id ?? null,
     createdAt: at,
     updatedAt: at,
   };
@@ -155,6 +209,12 @@ export async function changeMacro(
   for (const [name, value] of Object.entries(plain))
     if (value !== undefined) Object.assign(set, { [name]: value });
   if (desk !== undefined) set.desk = desk === null ? null : (await findDesk(company, desk)).id;
+  if (plain.actions || set.desk) {
+    const before = await macroCollection().findOne({ _id: id, company });
+    if (!before) throw unknown('macro');
+    const { actions, desk: at } = { ...before, ...set };
+    await checkActions(ctx, actions, at === null ? null : await findDesk(company, at));
+  }
   const after = await macroCollection()
     .findOneAndUpdate({ _id: id, company }, { $set: set }, { returnDocument: 'after' })
     .catch((error) => {

@@ -2,7 +2,7 @@
 
 import type { Ctx } from '../context.ts';
 import { findDesk } from '../desks/desks.ts';
-import { conflict, invalid, unknown } from '../errors.ts';
+import { conflict, invalid, Refusal, unknown } from '../errors.ts';
 import { newId } from '../id.ts';
 import { findMember, teamOf } from '../people/members.ts';
 import { workspaces } from '../places/workspaces.ts';
@@ -93,12 +93,29 @@ const ROLES = ['assignee', 'team', 'lead', 'on_call', 'managers'];
 async function checked<T extends PolicyPatch>(ctx: Ctx, given: T): Promise<T> {
   need(ctx, 'sla.manage');
   const { escalation } = given;
-  for (const step of escalation ?? []) {
-    if (typeof step.reassign === 'object' && step.reassign) await teamOf(ctx, step.reassign.team);
-    for (const who of step.notify) if (!ROLES.includes(who)) await findMember(ctx, who);
+  for (const [at, step] of (escalation ?? []).entries()) {
+    const { reassign } = step;
+    if (typeof reassign === 'object' && reassign)
+      await named(`escalation.${at}.reassign.team`, 'an active team', () => teamOf(ctx, reassign.team));
+    for (const [nth, who] of step.notify.entries())
+      if (!ROLES.includes(who))
+        await named(`escalation.${at}.notify.${nth}`, `one of ${ROLES.join(', ')}, or an active agent`, () =>
+          findMember(ctx, who),
+        );
     if (step.page) step.page = await pageOf(ctx, step.page);
   }
   return given.desk ? { ...given, desk: (await findDesk(ctx.actor.company, given.desk)).id } : given;
+}
+
+async function named(path: string, what: string, looking: () => Promise<unknown>): Promise<void> {
+  try {
+    await looking();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw invalid('sla_policy.escalation', 'The escalation names what is not there.', [
+      { path, message: `must be ${what} of this company` },
+    ]);
+  }
 }
 
 /** `slack:C1` in the only workspace of that surface, or `slack:T1:C1`. */

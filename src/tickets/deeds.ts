@@ -9,7 +9,7 @@ import type { TicketDraft } from './change.ts';
 import { newCommentId, spoken } from './comments.ts';
 import { checkMayEdit } from './editing.ts';
 import { movedTo, readState } from './moving.ts';
-import { consequences, type Ticket } from './ticket.ts';
+import { consequences, type Ticket, tagWord } from './ticket.ts';
 
 /** Null: there is nothing to do. */
 export type Deed = (ticket: Ticket, desk: Desk) => TicketDraft | null;
@@ -82,7 +82,7 @@ export interface Edits {
 export const editing =
   (ctx: Ctx, { addTags = [], removeTags = [], category, set: more }: Edits): Deed =>
   (ticket, desk) => {
-    const clean = (tags: readonly string[]) => tags.map((tag) => tag.trim().toLowerCase()).filter(Boolean);
+    const clean = (tags: readonly string[]) => tags.map(tagWord).filter(Boolean);
     const drop = clean(removeTags);
     const wanted: Partial<Ticket> = {
       tags: [...new Set([...ticket.tags.filter((tag) => !drop.includes(tag)), ...clean(addTags)])],

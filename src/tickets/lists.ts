@@ -1,7 +1,7 @@
 // Lists of tickets: filters, orders, pages. Every list is served by an index that begins with the company; a page is
 // found by where the one before it ended, so that the thousandth costs what the first does.
 import { z } from 'zod';
-import type { Ctx } from '../context.ts';
+import { type Ctx, VIAS } from '../context.ts';
 import { instant } from '../dates.ts';
 import { categoryWord, PRIORITIES, PRIORITY_RANK, priorityInput } from '../desks/desk.ts';
 import { desksOf, findDesk } from '../desks/desks.ts';
@@ -12,7 +12,7 @@ import { idsOf } from '../people/requesters.ts';
 import { BY_WORDS, ticketCollection } from './model.ts';
 import { byRelevance, countMatches, MOST_COUNTED } from './ranking.ts';
 import { matching, type Search, UNSHOWN } from './search.ts';
-import type { StoredTicket, Ticket } from './ticket.ts';
+import { type StoredTicket, type Ticket, tagWord } from './ticket.ts';
 import { KINDS, readStatus, type StatusKind } from './workflow.ts';
 
 const word = (most = 100) => z.string().trim().min(1).max(most);
@@ -20,6 +20,8 @@ const word = (most = 100) => z.string().trim().min(1).max(most);
 export const SORTS = ['created_at', 'updated_at', 'priority', 'due_at', 'number', 'relevance'] as const;
 
 const person = repeated(word(320)).meta({ description: 'Id or address; `me` is oneself.' });
+/** How a filter says that nobody, or no team, has it. */
+const NONE = 'none';
 
 export const listInput = z.strictObject({
   ...pageQuery,
@@ -29,10 +31,12 @@ export const listInput = z.strictObject({
   category: repeated(word(60)).optional(),
   desk: repeated(word(40)).optional(),
   company: word(40).optional(),
-  team: repeated(word(40)).optional(),
-  assignee: person.optional(),
+  team: repeated(word(40)).meta({ description: 'Id; `none` is no team.' }).optional(),
+  assignee: repeated(word(320))
+    .meta({ description: 'Id or address; `me` is oneself, `none` is nobody.' })
+    .optional(),
   requester: person.optional(),
-  channel: repeated(word(40)).optional(),
+  channel: repeated(z.enum(VIAS)).optional(),
   tag: repeated(word(60)).optional(),
   environment: repeated(word()).optional(),
   externalRef: repeated(word(200)).optional(),
@@ -90,7 +94,7 @@ export async function list(ctx: Ctx, input: ListInput): Promise<Page<Ticket>> {
 async function searched(filter: Filter, search: Search) {
   const narrowed = { ...filter, ...(await search.narrow(filter)) };
   const total = await countMatches(narrowed);
-  const isFew = total < MOST_COUNTED && !('key' in narrowed);
+  const isFew = total < MOST_COUNTED && !('key' in narrowed || 'formerKeys' in narrowed);
   return { filter: narrowed, total: async () => total, ...(isFew ? { hint: BY_WORDS } : {}) };
 }
 
@@ -114,11 +118,15 @@ export async function filterOf(
   if (input.statusKind) filter.statusKind = oneOf(input.statusKind);
   if (input.priority) filter.priorityRank = oneOf(input.priority.map((name) => PRIORITY_RANK[name]));
   if (input.category) filter.category = oneOf(await categories(actor.company, input.category));
-  if (input.team) filter.team = oneOf(input.team);
-  if (input.assignee) filter.assignee = oneOf(await idsOf(actor, input.assignee));
+  if (input.team) filter.team = oneOf(input.team.map((id) => (id === NONE ? null : id)));
+  if (input.assignee) {
+    const some = input.assignee.filter((one) => one !== NONE);
+    const ids = some.length ? await idsOf(actor, some) : [];
+    filter.assignee = oneOf([...ids, ...(some.length < input.assignee.length ? [null] : [])]);
+  }
   if (input.requester) filter['requester.id'] = oneOf(await idsOf(actor, input.requester));
-  if (input.channel) filter.channel = oneOf(input.channel.map((name) => name.toLowerCase()));
-  if (input.tag) filter.tags = oneOf(input.tag.map((name) => name.toLowerCase()));
+  if (input.channel) filter.channel = oneOf(input.channel);
+  if (input.tag) filter.tags = oneOf(input.tag.map(tagWord));
   if (input.environment) filter.environment = oneOf(input.environment.map((name) => name.toLowerCase()));
   if (input.externalRef) filter.externalRef = oneOf(input.externalRef);
   if (input.my) Object.assign(filter, isCustomer ? { 'requester.id': actor.id } : { assignee: actor.id });

@@ -66,7 +66,12 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
   return {
     async narrow(base) {
       if (key && (await desksOf(ctx.actor.company)).some((desk) => key.startsWith(`${desk.key}-`)))
-        return { key };
+        return (await ticketCollection().findOne(
+          { company: ctx.actor.company, key },
+          { projection: { _id: 1 } },
+        ))
+          ? { key }
+          : { formerKeys: key };
       if (!terms.length) return { words: '' };
       const [counts, begun] = await Promise.all([
         rarity(ctx.actor.company, terms, whole),
@@ -99,7 +104,7 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
     },
 
     score(ticket) {
-      if (key && ticket.key === key) return 1_000;
+      if (key && (ticket.key === key || ticket.formerKeys?.includes(key))) return 1_000;
       const title = new Set(searchWords([ticket.title, ...ticket.tags, ticket.externalRef]));
       const own = new Set(searchWords([ticket.description, ticket.requester.name]));
       let score = 0;
@@ -113,7 +118,7 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
   };
 
   function hasAll(ticket: StoredTicket): boolean {
-    if (key && ticket.key === key) return true;
+    if (key && (ticket.key === key || ticket.formerKeys?.includes(key))) return true;
     const words = wordsOf(
       ticket,
       ticket.pending.filter((entry) => withNotes || entry.comment?.audience !== 'internal'),

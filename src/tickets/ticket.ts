@@ -138,6 +138,9 @@ export const asTicket = ({
   ...ticket
 }: StoredTicket): Ticket => ticket;
 
+/** A tag as it is kept: two that look the same are the same. */
+export const tagWord = (tag: string): string => tag.normalize('NFC').trim().toLowerCase();
+
 /** How a ticket of the desk begins, where nothing else is said. */
 export const beginning = (desk: Desk): Partial<Ticket> => ({
   description: '',
@@ -213,6 +216,19 @@ export function consequences(
   return out;
 }
 
+/** Letters that have no parts to take apart, as people write them who lack them. */
+const FOLDED: Record<string, string> = {
+  ß: 'ss',
+  æ: 'ae',
+  œ: 'oe',
+  ø: 'o',
+  ł: 'l',
+  đ: 'd',
+  ð: 'd',
+  þ: 'th',
+  ı: 'i',
+};
+const FOLDS = /[ßæœøłđðþı]/g;
 const WORD = /[\p{L}\p{N}]+/gu;
 /** The words by which a text is found: lower case, without accents, each once. */
 export function searchWords(texts: readonly (string | null | undefined)[], most = 400): string[] {
@@ -223,6 +239,7 @@ export function searchWords(texts: readonly (string | null | undefined)[], most 
       .normalize('NFKD')
       .replace(/\p{M}/gu, '')
       .toLowerCase()
+      .replace(FOLDS, (one) => FOLDED[one] ?? one)
       .matchAll(WORD)) {
       words.add(word.slice(0, 40));
       if (words.size >= most) return [...words];

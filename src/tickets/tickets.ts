@@ -10,14 +10,17 @@ import { requesterFor } from '../people/requesters.ts';
 import { preparedHandover } from './assigning.ts';
 import { change, open } from './change.ts';
 import { find } from './find.ts';
-import type { Ticket } from './ticket.ts';
+import { type Ticket, tagWord } from './ticket.ts';
 
-export const line = (most: number) => z.string().trim().min(1).max(most);
+/** One line of words: breaks and control characters are spaces; what shows nothing is empty. */
+const asLine = (text: string): string =>
+  /[^\p{Z}\p{C}]/u.test(text) ? text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim() : '';
+export const line = (most: number) => z.string().overwrite(asLine).min(1).max(most);
 export const word = (most = 100) => z.string().trim().max(most).nullable();
 export const tagList = z
   .array(line(60))
   .max(50)
-  .transform((tags) => [...new Set(tags.map((tag) => tag.toLowerCase()))]);
+  .transform((tags) => [...new Set(tags.map(tagWord))]);
 
 export const createInput = z.strictObject({
   title: line(300),

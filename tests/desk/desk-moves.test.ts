@@ -58,6 +58,11 @@ describe('a ticket that moves to another desk', () => {
     expect((await staff.agent.call('GET', `tickets/${before.key}/comments`)).body.items).toHaveLength(1);
     const listed = (await staff.agent.call('GET', 'tickets?desk=OPS')).body.items;
     expect(listed.map((one: { id: string }) => one.id)).toContain(before.id);
+    for (const q of [before.key, there.body.key, before.key.toLowerCase()]) {
+      const found = (await staff.agent.call('GET', `tickets?q=${q}`)).body;
+      expect([q, found.total, found.items[0]?.id]).toEqual([q, 1, before.id]);
+      expect((await staff.otherCustomer.call('GET', `tickets?q=${q}`)).body.total).toBe(0);
+    }
   });
 
   test('is known by its new key to the tickets that are linked with it', async () => {

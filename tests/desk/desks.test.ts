@@ -191,6 +191,17 @@ describe('macros', () => {
     expect(broken).toMatchObject({ status: 400, body: { details: [{ path: 'body' }] } });
     for (const odd of [[{ do: 'explode', value: '' }], [{ do: 'status' }], 'status'])
       expect((await staff.lead.call('PATCH', `macros/${made.body.id}`, { actions: odd })).status).toBe(400);
+    const gone = ['priority', 'status', 'category', 'assignee', 'team'].map((one) => ({
+      do: one,
+      value: 'nowhere',
+    }));
+    const named = await staff.lead.call('POST', 'macros', { name: 'Lost', actions: gone });
+    expect([named.status, named.body.details.map((one: { path: string }) => one.path)]).toEqual([
+      400,
+      gone.map((_, nth) => `actions.${nth}.value`),
+    ]);
+    const onDesk = { desk: 'TKT', actions: [{ do: 'status', value: 'blocked' }] };
+    expect((await staff.lead.call('PATCH', `macros/${made.body.id}`, onDesk)).status).toBe(400);
     expect(await fillIn(macro, { requester: { name: 'Mei' }, ticket: { key: 'TKT-1' } })).toBe(
       'Hello Mei, TKT-1.',
     );

@@ -58,6 +58,10 @@ describe('a list of tickets', () => {
     expect(titles(await list('?assignee=admin@company.com'))).toEqual(['Hers']);
     expect(titles(await list('?assignee=admin@company.com&requester=else@example.com'))).toEqual([]);
     expect(titles(await list('?requester=nobody@example.com'))).toEqual([]);
+    expect(titles(await list('?assignee=none'))).toEqual(titles(await list('?unassigned=true')));
+    expect((await list('?assignee=none&assignee=me')).total).toBe((await list('')).total);
+    expect((await list('?team=none')).total).toBe((await list('')).total);
+    expect((await list('?channel=fax')).details).toMatchObject([{ path: 'channel' }]);
   });
 
   test.each([
@@ -98,6 +102,15 @@ describe('a search', () => {
     ['nothing of that kind', []],
   ])('for "%s" finds %j', async (q, expected) => {
     expect(titles(await list(`?q=${encodeURIComponent(q)}`)).sort()).toEqual([...expected].sort());
+  });
+
+  test('finds what is written another way: composed, in capitals, with letters that somebody lacks', async () => {
+    const { body } = await file({ title: 'Łódź', tags: ['Caf\u00e9', 'Cafe\u0301', 'CAF\u00c9', 'Straße'] });
+    expect(body.tags).toEqual(['caf\u00e9', 'straße']);
+    await world.drain();
+    for (const q of ['tag=cafe%CC%81', 'q=lodz', 'q=strasse', 'q=STRASS', 'q=straße'])
+      expect([q, titles(await list(`?${q}`))]).toEqual([q, ['Łódź']]);
+    await world.call('DELETE', `/api/v1/tickets/${body.id}`, { as: admin });
   });
 
   test('finds what was written a moment ago, before the relay has seen it', async () => {

@@ -18,6 +18,13 @@ afterAll(() => world.close());
 const filed = async (by: Person, more: Record<string, unknown> = {}) =>
   (await by.call('POST', 'tickets', { title: 'The printer burns', ...more })).body;
 
+test('a title is one line that shows something, whatever was sent', async () => {
+  const { title } = await filed(staff.customer, { title: ' a\nb\r\nBcc: x\u0007\u001b[31m\u2028c ' });
+  expect(title).toBe('a b Bcc: x [31m c');
+  for (const nothing of ['\u200b\u2060', ' \n ', '\u0007'])
+    expect((await staff.customer.call('POST', 'tickets', { title: nothing })).status).toBe(400);
+});
+
 describe('who may correct a ticket', () => {
   test('its requester, in title, description and tags, as long as nobody works on it', async () => {
     const { id } = await filed(staff.customer);
