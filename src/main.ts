@@ -94,7 +94,8 @@ export async function run(
     if (patienceMs < Number.POSITIVE_INFINITY) await reachRedis(redis, REDIS_URL, patienceMs);
     await buildIndexes(log);
     await firstStart(config, log);
-    stops.push(carrySignals(redis, openRedis(REDIS_URL, log), prefix, log));
+    const relays = has('worker');
+    stops.push(carrySignals(redis, openRedis(REDIS_URL, log), prefix, log, { relays }));
     await finishMerges(log);
     await finishErasures(log);
     stops.push(settleInbox);

@@ -1,10 +1,13 @@
 // Rules that hear of what happens: the relay brings each entry, and the rules look at it in their order, each at the
 // ticket as the ones before have left it. An entry that comes again (a relay died, two relays at once) fires none twice.
+import { storeNow } from '../clock.ts';
+import { Refusal } from '../errors.ts';
 import type { Entry } from '../history/entry.ts';
 import type { Logger } from '../log.ts';
+import { entriesOf, load } from '../tickets/find.ts';
 import { asTicket, type StoredTicket, type Ticket } from '../tickets/ticket.ts';
 import { authorOf } from './authors.ts';
-import { type Fired, fire } from './firing.ts';
+import { automationCtx, type Fired, fire } from './firing.ts';
 import { calendarOf } from './hours.ts';
 import type { StoredRun } from './model.ts';
 import { eventsOf, isSetOffBy } from './rule.ts';
@@ -37,7 +40,8 @@ export const followRules =
       const by = events.size ? await authorOf(ticket, entry) : null;
       for (const rule of rules) {
         if (!isSetOffBy(rule, events) || entry.at.getTime() < rule.since.getTime() - SLACK_MS) continue;
-        const before = done.get(`rule:${rule._id}:${rule.runOnce ? 'once' : entry._id}/rule_applied`);
+        const cause = `rule:${rule._id}:${rule.runOnce ? 'once' : entry._id}/rule_applied`;
+        const before = done.get(cause);
         const fired: Fired =
           before?.facts?.trigger === entry._id
             ? again(ticket, entry, before)
@@ -46,13 +50,30 @@ export const followRules =
                 then: () => asLeftBy(entry, stored, entries),
                 nameOf: (id) => rules.find((one) => one._id === id)?.name ?? id,
               });
+        const others = fired.ticket.seq > stored.seq && fired.outcome !== 'fired';
         ticket = fired.ticket;
         lines.push(runOf(rule, ticket, { entry: entry._id, event: entry.action, at: entry.at }, fired));
-        if (fired.outcome === 'fired' && rule.stopHere) break;
+        if (!rule.stopHere) continue;
+        if (fired.outcome === 'fired') break;
+        // Another relay may be at the same entry, and this rule have fired there: then nothing was left to do here.
+        if (others && (await hasFired(log, ticket, cause))) break;
       }
     }
     await writeRuns(lines);
   };
+
+async function hasFired(log: Logger, { _id, company }: Ticket, cause: string): Promise<boolean> {
+  const ctx = automationCtx(log, company, storeNow());
+  const stored = await load(ctx, _id, { follow: false }).catch(unlessGone);
+  if (!stored) return false;
+  const entries = await entriesOf(stored);
+  return entries.some((entry) => entry.cause === cause && !entry.facts?.stopped);
+}
+
+const unlessGone = (error: unknown): null => {
+  if (!(error instanceof Refusal)) throw error;
+  return null;
+};
 
 /** The ticket as it was after an entry: what came later is undone. */
 function asLeftBy({ seq }: Entry, stored: StoredTicket, entries: readonly Entry[]): Ticket {

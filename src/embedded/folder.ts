@@ -142,10 +142,12 @@ async function holdLock(socket: string, folder: string, until: number): Promise<
       await pause(50);
       continue;
     }
-    if (owner !== undefined)
+    if (owner !== undefined) {
+      const name = owner || (await listenerOf(socket, 3_000));
       throw new CannotStart(
-        `DATA_DIR: ${folder} is in use by another Switchboard${owner && ` (process ${owner})`}. Stop that one, or set DATA_DIR (and PORT) to others.`,
+        `DATA_DIR: ${folder} is in use by another Switchboard${name ? ` (process ${name})` : ''}. Stop that one, or set DATA_DIR (and PORT) to others.`,
       );
+    }
     rmSync(socket, { force: true });
     cleared += 1;
   }

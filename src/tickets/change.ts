@@ -254,7 +254,7 @@ export async function changeRead(
 ): Promise<{ written: number; failed: { ticket: string; error: unknown }[] }> {
   const failed: { ticket: string; error: unknown }[] = [];
   const operations: { updateOne: ReturnType<typeof commit> }[] = [];
-  const companies = new Set<string>();
+  const changed: { company: string; ticket: string }[] = [];
   for (const stored of tickets) {
     const { pending } = stored;
     const before = asTicket(stored);
@@ -274,14 +274,14 @@ export async function changeRead(
       if (!entries.length) continue;
       if (pending.length > MOST_PENDING) await file(pending);
       operations.push({ updateOne: commit(stored, ticket, entries) });
-      companies.add(before.company);
+      changed.push({ company: before.company, ticket: before._id });
     } catch (error) {
       failed.push({ ticket: stored._id, error });
     }
   }
   if (!operations.length) return { written: 0, failed };
   const { matchedCount } = await ticketCollection().bulkWrite(operations, { ordered: false });
-  for (const company of companies) signal('entry', { company });
+  for (const one of changed) signal('entry', one);
   return { written: matchedCount, failed };
 }
 

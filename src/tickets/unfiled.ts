@@ -8,9 +8,9 @@ import type { StoredTicket } from './ticket.ts';
 import { keptWords } from './words.ts';
 
 /** For the relay: tickets with entries that are not filed, oldest first. */
-export function unfiled(limit: number): Promise<StoredTicket[]> {
+export function unfiled(limit: number, after = new Date(0)): Promise<StoredTicket[]> {
   return ticketCollection()
-    .find({ pendingAt: { $type: 'date', $gt: new Date(0) } })
+    .find({ pendingAt: { $type: 'date', $gt: after } })
     .sort({ pendingAt: 1 })
     .limit(limit)
     .toArray();
@@ -82,5 +82,5 @@ export async function unstrike(ticket: string, from: number): Promise<void> {
     { _id: ticket },
     { $min: { untold: from }, $set: { pendingAt: new Date() } },
   );
-  signal('entry', { company: '' });
+  signal('entry', { company: '', ticket });
 }

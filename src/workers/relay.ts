@@ -1,6 +1,7 @@
 // The relay: entries that still travel with their tickets are filed into the history, what they set in motion is
 // planned, and only then are they struck off the ticket. Dying anywhere in between repeats steps that do nothing the
-// second time; two relays at once cost nothing but the work. What cannot be digested is set aside, and the rest flows.
+// second time; two relays at once cost nothing but the work, and share it (sharing.ts). What cannot be digested is set
+// aside, and the rest flows.
 import { setTimeout as pause } from 'node:timers/promises';
 import { storeNow } from '../clock.ts';
 import type { Entry } from '../history/entry.ts';
@@ -18,6 +19,7 @@ import type { StoredTicket } from '../tickets/ticket.ts';
 import { strike, unfiled, unfiledOf, unseen } from '../tickets/unfiled.ts';
 import { traced } from '../tracing.ts';
 import { breachesTotal, poisonedTotal, relayedTotal, relayLag } from './metrics.ts';
+import type { Share } from './sharing.ts';
 
 const BATCH = 200;
 const LOOK_EVERY_MS = 2_000;
@@ -25,7 +27,10 @@ const LOOK_EVERY_MS = 2_000;
 const GATHER_MS = 25;
 const MOST_BORN = 2_000;
 const MOST_GUESTS = 1_000;
+const MOST_HEARD = 2_000;
 const MOST_TRIES = 3;
+/** What was written so recently is seen to by whoever wrote it, or heard of it. */
+const FRESH_MS = 1_000;
 
 /** Somebody else who acts on entries (rules, knowledge, hooks). Must do nothing the second time. */
 export type Follower = (ticket: StoredTicket, entries: readonly Entry[]) => Promise<void>;
@@ -35,6 +40,8 @@ export interface RelayOptions {
   plan: PlanOptions;
   enqueue: (due: readonly Due[]) => Promise<unknown>;
   followers: readonly Follower[];
+  /** Of these, which are for this relay and no other. */
+  mine?: Share;
 }
 
 export interface Relay {
@@ -51,20 +58,36 @@ export function startRelay(options: RelayOptions): Relay {
   let running: Promise<void> | null = null;
   /** Born in this process, and in our hands: not asked for. Whatever is lost of them is found by looking. */
   const born: StoredTicket[] = [];
+  /** Changed in this process, which therefore sees to them, or in one that has no relay: whoever is first does. */
+  const ours = new Set<string>();
+  const heard = new Set<string>();
   let isDue = true;
+  let lookedAt = 0;
 
   /** A company with more news than one round takes; what others want seen to meanwhile does not wait behind it. */
   let crowd: string | null = null;
   const guests = new Set<string>();
   let guestsTurn = false;
 
-  const next = async (): Promise<StoredTicket[]> => {
+  const share: Share = async (tickets) => {
+    const tried = tickets.filter(({ _id }) => failures.has(_id));
+    const rest = tickets.filter(({ _id }) => !failures.has(_id));
+    return [...tried, ...((await options.mine?.(rest)) ?? rest)];
+  };
+  /** What we have had in our hands for long, others have found by now. */
+  const kept: Share = async (tickets) => {
+    const old = tickets.filter((one) => !isFresh(one));
+    return old.length ? [...tickets.filter(isFresh), ...(await share(old))] : [...tickets];
+  };
+
+  const next = async (all: boolean): Promise<StoredTicket[]> => {
+    if (all) return unfiled(BATCH);
     guestsTurn = !guestsTurn && guests.size > 0;
     if (guestsTurn) {
-      const ids = [...guests].slice(0, BATCH);
-      for (const id of ids) guests.delete(id);
+      const ids = takeOut(guests);
+      for (const id of ids) ours.delete(id);
       for (let at = born.length; at--; ) if (ids.includes(born[at]?._id ?? '')) born.splice(at, 1);
-      const tickets = await unfiledOf(ids);
+      const tickets = await kept(await unfiledOf(ids));
       if (tickets.length) return tickets;
     }
     const tickets = await fromTheCrowd();
@@ -72,18 +95,41 @@ export function startRelay(options: RelayOptions): Relay {
     return tickets;
   };
   const fromTheCrowd = async (): Promise<StoredTicket[]> => {
-    if (born.length) return born.splice(0, BATCH);
-    if (!isDue) return [];
+    // What a dead process left does not wait until we have nothing else to do.
+    const left = isDue && performance.now() - lookedAt > LOOK_EVERY_MS ? await find() : [];
+    if (left.length) return left;
+    for (; born.length; ) {
+      const tickets = await kept(born.splice(0, BATCH));
+      if (tickets.length) return tickets;
+    }
+    for (const [ids, which] of [
+      [ours, kept],
+      [heard, share],
+    ] as const)
+      for (; ids.size; ) {
+        const tickets = await which(await unfiledOf(takeOut(ids)));
+        if (tickets.length) return tickets;
+      }
+    return isDue ? find() : [];
+  };
+  const find = async (): Promise<StoredTicket[]> => {
     isDue = false;
-    const tickets = await unfiled(BATCH);
-    if (tickets.length === BATCH) isDue = true;
-    else for (const id of failures.keys()) if (!tickets.some(({ _id }) => _id === id)) failures.delete(id);
-    return tickets;
+    lookedAt = performance.now();
+    for (let after = new Date(0); ; ) {
+      const found = await unfiled(BATCH, after);
+      if (found.length < BATCH)
+        for (const id of failures.keys()) if (!found.some(({ _id }) => _id === id)) failures.delete(id);
+      const tickets = await share(found.filter((one) => !isFresh(one)));
+      const last = found.at(-1)?.pendingAt;
+      if (found.length === BATCH) isDue = true;
+      if (tickets.length || found.length < BATCH || !last) return tickets;
+      after = last;
+    }
   };
 
   /** One round. Returns how many tickets it settled. */
-  const round = async (): Promise<number> => {
-    const tickets = await next();
+  const round = async (all = false): Promise<number> => {
+    const tickets = await next(all);
     const oldest = tickets[0]?.pendingAt;
     relayLag.set(oldest ? Math.max(0, (storeNow().getTime() - oldest.getTime()) / 1_000) : 0);
     if (!tickets.length) return 0;
@@ -136,23 +182,31 @@ export function startRelay(options: RelayOptions): Relay {
     isDue = true;
     wake();
   };
-  const unlisten = listen('entry', ({ company, ticket: id, born: ticket }) => {
+  const unlisten = listen('entry', ({ company, ticket: id, born: ticket }, origin) => {
     const guest = ticket?._id ?? id;
     if (guest && crowd && company !== crowd && guests.size < MOST_GUESTS) guests.add(guest);
-    if (!ticket) isDue = true;
-    else if (born.length < MOST_BORN) born.push(ticket);
+    const ids = origin === 'here' ? ours : heard;
+    if (ticket && born.length < MOST_BORN) born.push(ticket);
+    else if (guest && ids.size < MOST_HEARD) ids.add(guest);
     else isDue = true;
     setImmediate(wake);
   });
   const timer = setInterval(look, LOOK_EVERY_MS);
   wake();
-  const settle = async (): Promise<boolean> => {
-    isDue = true;
-    return (await round()) > 0;
+  /** One round with all there is, fresh or not, while no other is under way. */
+  const settle = async (): Promise<number> => {
+    while (running) await running;
+    const settling = round(true);
+    const over = () => {
+      running = null;
+      if (again) wake();
+    };
+    running = settling.then(over, over);
+    return settling;
   };
   return {
     drain: async () => {
-      while (running || (await settle()) || failures.size) await running;
+      while ((await settle()) || running || failures.size) await running;
     },
     stop: async () => {
       stopped = true;
@@ -161,6 +215,17 @@ export function startRelay(options: RelayOptions): Relay {
       await running;
     },
   };
+}
+
+const isFresh = ({ pendingAt }: StoredTicket): boolean => {
+  const age = storeNow().getTime() - (pendingAt?.getTime() ?? 0);
+  return age >= 0 && age < FRESH_MS;
+};
+
+function takeOut(ids: Set<string>): string[] {
+  const taken = [...ids].slice(0, BATCH);
+  for (const id of taken) ids.delete(id);
+  return taken;
 }
 
 /** Of which company more than half of them are. */

@@ -5,6 +5,8 @@ import type { Logger } from '../log.ts';
 import { carry, listen, type Signals, signal } from '../signals.ts';
 
 const CARRIED = ['entry', 'change', 'stale', 'inbound'] as const satisfies (keyof Signals)[];
+/** What a process with a relay sees to itself. */
+const KEPT: readonly (keyof Signals)[] = ['entry'];
 /** The first word goes at once; what follows it closely goes together. */
 const GATHER_MS = 10;
 
@@ -20,6 +22,7 @@ export function carrySignals(
   subscriber: Redis,
   prefix: string,
   log: Logger,
+  { relays = false }: { relays?: boolean } = {},
 ): () => Promise<void> {
   const me = randomUUID();
   const channel = `${prefix}:signals`;
@@ -40,7 +43,7 @@ export function carrySignals(
     gathering = setTimeout(post, GATHER_MS);
     void publish(gathered);
   };
-  const stops = CARRIED.map((name) =>
+  const stops = CARRIED.filter((name) => !(relays && KEPT.includes(name))).map((name) =>
     listen(name, (facts, origin) => {
       if (origin !== 'here') return;
       if (name === 'stale') return carry(publish([[name, facts]]));

@@ -17,6 +17,7 @@ import { deadlineLag, queueDepth, waitingDeliveries } from './metrics.ts';
 import { type NewJob, type Queues, workOn } from './queues.ts';
 import { type Follower, startRelay } from './relay.ts';
 import { ROUNDS, type Round, startSchedule } from './schedule.ts';
+import { shareOut } from './sharing.ts';
 
 export interface Workers {
   /** Everything that is due has been done. */
@@ -92,6 +93,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     log,
     enqueue,
     followers,
+    mine: shareOut(redis, prefix),
     plan: { channels, now: storeNow, bundleMs, notifies, ...(isOnCall ? { isOnCall } : {}) },
   });
   const unlisten = listen('inbound', ({ kind }) => {

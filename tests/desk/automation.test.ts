@@ -179,6 +179,12 @@ describe('several rules', () => {
     expect(
       (await byRules(id)).filter((one) => one.action === 'rule_applied').map((one) => one.facts?.name),
     ).toEqual([...['first', 'second']]);
+    const twin = await rules.file();
+    const hand = (await inHand()).filter(({ ticket }) => ticket._id === twin);
+    // As two relays do that hold the same entry at once: the later one finds all done, and stops where the other did.
+    for (const { ticket, entries } of [...hand, ...hand]) await follow(ticket, entries);
+    expect((await rules.ticket(twin)).tags).toEqual(['one', 'two']);
+    await relayed();
     const other = await rules.make({
       position: 5,
       if: { field: 'title', op: 'equals', value: 'x' },

@@ -17,6 +17,8 @@ let admin: string;
 let client: mongoose.mongo.MongoClient;
 const desks: Desk[] = [];
 const api = '/api/v1';
+const CLOSE = { connection: 'close' };
+const urlOf = (desk?: Desk) => /^ready (\S+)$/m.exec(desk?.said() ?? '')?.[1] ?? '';
 const db = () => client.db(world.database);
 beforeAll(async () => {
   [peer, mail] = await Promise.all([openPeer(), openMailSink()]);
@@ -83,6 +85,35 @@ test('a hundred deadlines at one instant fire once each, and each is told once',
   expect(told().sort()).toEqual(Array.from({ length: 10 }, (_, n) => `asleep-${n}`));
 }, 90_000);
 
+test('what one of them has in hand, no other does again', async () => {
+  const relayed = async (): Promise<number> => {
+    const texts = await Promise.all(
+      desks.map(async (desk) => (await fetch(`${urlOf(desk)}/metrics`, { headers: CLOSE })).text()),
+    );
+    const count = (text: string) => Number(/^switchboard_relayed_entries_total (\d+)/m.exec(text)?.[1]);
+    return texts.map(count).reduce((sum, one) => sum + one, 0);
+  };
+  const before = await relayed();
+  const some = Array.from({ length: 5 }, (_, n) => n);
+  // At a process with a relay, and at one without: any of the others may see to those.
+  for (const round of some)
+    await Promise.all([
+      ...some.map((n) => file(world, `Shared ${round}-${n}`)),
+      ...some.map((n) =>
+        fetch(`${urlOf(desks[n % desks.length])}${api}/tickets`, {
+          method: 'POST',
+          headers: { ...CLOSE, 'content-type': 'application/json', authorization: `Bearer ${admin}` },
+          body: JSON.stringify({ title: `Own ${round}-${n}` }),
+        }),
+      ),
+    ]);
+  const waiting = { pendingAt: { $type: 'date' } } as const;
+  await until(async () => (await db().collection('tickets').countDocuments(waiting)) === 0, 20_000);
+  const done = (await relayed()) - before;
+  expect(done).toBeGreaterThanOrEqual(50);
+  expect(done).toBeLessThan(70);
+}, 60_000);
+
 test('what fell into quiet hours is one letter at their end, whoever of all sends it', async () => {
   const night = await Promise.all(['nora', 'nils', 'nele'].map(agent));
   const clock = (ms: number) => new Date(Date.now() + ms).toISOString().slice(11, 16);
@@ -148,7 +179,7 @@ async function listenAt(url: string, last?: string): Promise<Stream> {
 }
 
 test('who listens at one process hears what another did, and goes on at a third where it left off', async () => {
-  const [one, other] = desks.map((desk) => /^ready (\S+)$/m.exec(desk.said())?.[1] ?? '');
+  const [one, other] = desks.map(urlOf);
   const first = await listenAt(one ?? '');
   await file(world, 'Heard');
   await until(() => first.keys.includes('Heard'), 20_000);
@@ -170,7 +201,7 @@ test('who listens at one process hears what another did, and goes on at a third 
 }, 90_000);
 
 test('the same request at the same instant at all processes is one ticket, one reply, told once', async () => {
-  const urls = desks.map((desk) => /^ready (\S+)$/m.exec(desk.said())?.[1] ?? '');
+  const urls = desks.map(urlOf);
   const ask = async (url: string, at: string, key: string, body: object) => {
     for (;;) {
       const answer = await fetch(`${url}${api}${at}`, {
@@ -209,7 +240,7 @@ test('the same request at the same instant at all processes is one ticket, one r
 }, 90_000);
 
 test('who signed out, and whose role was taken away, at one process is so at the next request to another', async () => {
-  const other = `${/^ready (\S+)$/m.exec(desks[0]?.said() ?? '')?.[1]}${api}`;
+  const other = `${urlOf(desks[0])}${api}`;
   const elsewhere = async (path: string, token: string) => {
     const headers = { authorization: `Bearer ${token}`, connection: 'close' };
     return (await fetch(`${other}/${path}`, { headers })).status;
