@@ -10,6 +10,7 @@ import { list as listOf, type Order, type Page, pageQuery, repeated, yesOrNo } f
 import { atLeast, maySeeNotes } from '../people/access.ts';
 import { idsOf } from '../people/requesters.ts';
 import { BY_WORDS, ticketCollection } from './model.ts';
+import { anyOf, ownTickets } from './own.ts';
 import { byRelevance, countMatches, MOST_COUNTED } from './ranking.ts';
 import { matching, type Search, UNSHOWN } from './search.ts';
 import { type StoredTicket, type Ticket, tagWord } from './ticket.ts';
@@ -76,15 +77,20 @@ const fieldFor = ({ actor }: Ctx, sortBy: keyof typeof FIELD): Field =>
   sortBy === 'updated_at' && !maySeeNotes(actor) ? 'shownAt' : FIELD[sortBy];
 
 export async function list(ctx: Ctx, input: ListInput): Promise<Page<Ticket>> {
-  const { filter, search } = await filterOf(ctx, input);
+  const { filter, search, own } = await filterOf(ctx, input);
   const sortBy = input.sortBy ?? 'relevance';
   if (search && sortBy === 'relevance') return byRelevance(filter, search, input);
   const field = fieldFor(ctx, sortBy === 'relevance' ? 'created_at' : sortBy);
   const direction = input.order ?? NATURAL[field];
   const order: Order = { field, direction, nullable: field === 'dueAt', unique: field === 'key' };
+  const as = (ticket: Ticket) => ticket;
+  if (own.length > 1 && !search) {
+    const { $or: _, ...rest } = filter;
+    return listOf<StoredTicket, Ticket>(anyOf(own), rest, order, input, as, { projection: UNSHOWN });
+  }
   const options = search ? await searched(filter, search) : { filter, total: () => totalOf(ctx, filter) };
   const { filter: wanted, ...more } = options;
-  return listOf<StoredTicket, Ticket>(ticketCollection(), wanted, order, input, (ticket) => ticket, {
+  return listOf<StoredTicket, Ticket>(ticketCollection(), wanted, order, input, as, {
     projection: UNSHOWN,
     ...more,
   });
@@ -104,12 +110,11 @@ const oneOf = <T>(values: T[]): T | { $in: T[] } =>
 export async function filterOf(
   ctx: Ctx,
   input: Omit<ListInput, 'page' | 'pageSize'>,
-): Promise<{ filter: Filter; search: Search | null }> {
+): Promise<{ filter: Filter; search: Search | null; own: Filter[] }> {
   const { actor } = ctx;
   if (input.company !== undefined && input.company !== actor.company) throw unknown('company');
   const isCustomer = actor.kind !== 'system' && !atLeast(actor.role, 'agent');
   const filter: Filter = { company: actor.company };
-  if (isCustomer) filter.$or = [{ 'requester.id': actor.id }, { watchers: actor.id }];
   if (input.desk)
     filter.desk = oneOf(
       await Promise.all(input.desk.map(async (ref) => (await findDesk(actor.company, ref)).id)),
@@ -139,7 +144,11 @@ export async function filterOf(
       ...(input.createdBefore ? { $lt: input.createdBefore } : {}),
     };
   if (input.updatedAfter) filter[fieldFor(ctx, 'updated_at')] = { $gte: input.updatedAfter };
-  return { filter, search: input.q?.trim() ? matching(ctx, input.q, !isCustomer) : null };
+  const own = isCustomer ? await ownTickets(actor) : [];
+  const [mine] = own;
+  if (own.length === 1 && !('requester.id' in filter)) Object.assign(filter, mine);
+  else if (mine) filter.$or = own;
+  return { filter, search: input.q?.trim() ? matching(ctx, input.q, !isCustomer) : null, own };
 }
 
 /** As the desks write it: `Bug Report` is also found as `bug_report`, and what no desk has any more as it was. */

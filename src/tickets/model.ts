@@ -16,10 +16,10 @@ schema.index({ company: 1, desk: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, assignee: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, team: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, 'requester.id': 1, createdAt: -1, _id: -1 });
+schema.index({ company: 1, 'requester.id': 1, shownAt: -1, _id: -1 });
 schema.index({ company: 1, priorityRank: -1, _id: -1 });
 schema.index({ company: 1, category: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, tags: 1, createdAt: -1 });
-schema.index({ company: 1, watchers: 1, createdAt: -1 });
 schema.index({ company: 1, dueAt: 1, _id: 1 });
 schema.index({ company: 1, channel: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, environment: 1, createdAt: -1, _id: -1 });
@@ -28,6 +28,9 @@ export const BY_WORDS = 'company_1_words_1_createdAt_-1__id_-1';
 schema.index({ company: 1, formerKeys: 1 }, { partialFilterExpression: { formerKeys: { $gt: '' } } });
 // That a value is beyond '' is what an equality says as well, so that the index may answer it; a type is not.
 schema.index({ company: 1, externalRef: 1 }, { partialFilterExpression: { externalRef: { $gt: '' } } });
+const watched = { partialFilterExpression: { watchers: { $gt: '' } } };
+schema.index({ company: 1, watchers: 1, createdAt: -1, _id: -1 }, watched);
+schema.index({ company: 1, watchers: 1, shownAt: -1, _id: -1 }, watched);
 schema.index(
   { company: 1, 'conversations.id': 1 },
   { partialFilterExpression: { 'conversations.id': { $gt: '' } } },

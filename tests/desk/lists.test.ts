@@ -1,5 +1,6 @@
 // Lists and search, over the wire.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { hire } from '../support/staff.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -167,4 +168,55 @@ test('a ticket is shown others that speak of the same', async () => {
   expect(body.items.map((one: { ticket: { title: string } }) => one.ticket.title)).toEqual([
     'Badge reader rejects every card',
   ]);
+});
+
+describe('what a customer sees', () => {
+  test.each(['created_at', 'updated_at', 'priority', 'due_at', 'number'])(
+    'is theirs and what they were invited to, in order by %s, page by page',
+    async (sort) => {
+      const [customer, agent] = [
+        await hire(world, `Other_${sort}`, 'customer'),
+        await hire(world, `Agent_${sort}`, 'agent'),
+      ];
+      const guest = await hire(world, `Guest_${sort}`, 'customer');
+      const theirs: Record<string, unknown>[] = [];
+      for (const [nth, by] of [guest, customer, guest, agent, guest].entries()) {
+        const body = {
+          ...{ title: `No ${nth}`, priority: ['low', 'high', 'critical'][nth % 3] },
+          ...(nth % 2 ? {} : { due_date: `2030-01-0${1 + nth}T00:00:00Z` }),
+        };
+        const { id } = (await by.call('POST', 'tickets', body)).body;
+        if (by !== guest) await agent.call('PUT', `tickets/${id}/watchers/${guest.id}`);
+        theirs.push(id);
+      }
+      await agent.call('PUT', `tickets/${theirs[0]}/watchers/${guest.id}`);
+      // What is met has no deadline any more.
+      await agent.call('POST', `tickets/${theirs[1]}/resolve`, { resolution_notes: 'done' });
+      for (const order of ['asc', 'desc']) {
+        const query = `tickets?sort_by=${sort}&order=${order}`;
+        const whole = (await guest.call('GET', query)).body;
+        expect([whole.total, new Set(whole.items.map(({ id }: { id: string }) => id))]).toEqual([
+          5,
+          new Set(theirs),
+        ]);
+        const values = whole.items.map((one: Record<string, unknown>) => one[sort]);
+        const shown: string[] = values.map((one: unknown) => String(one ?? ''));
+        const risen = [...shown].sort();
+        if (sort !== 'priority') expect(shown).toEqual(order === 'asc' ? risen : risen.reverse());
+        if (sort === 'due_at') expect(shown).toContain('');
+        const paged: unknown[] = [];
+        for (let next = `${query}&page_size=2`; next; ) {
+          const { items, total, next_cursor: cursor } = (await guest.call('GET', next)).body;
+          expect(total).toBe(5);
+          paged.push(...items.map(({ id }: { id: string }) => id));
+          next = cursor ? `${query}&page_size=2&cursor=${cursor}` : '';
+        }
+        expect(paged).toEqual(whole.items.map(({ id }: { id: string }) => id));
+        const second = (await guest.call('GET', `${query}&page_size=2&page=2`)).body.items;
+        expect(second.map(({ id }: { id: string }) => id)).toEqual(paged.slice(2, 4));
+      }
+      expect((await guest.call('GET', `tickets?requester=${customer.id}`)).body.total).toBe(1);
+      expect((await guest.call('GET', 'tickets/statistics')).body.total_tickets).toBe(5);
+    },
+  );
 });
