@@ -5,7 +5,7 @@ import { startEmail } from '../adapters/email/index.ts';
 import { type HttpServer, startHttp } from '../adapters/http/index.ts';
 import { startSlack } from '../adapters/slack/index.ts';
 import { followRules } from './automation/following.ts';
-import { takeTurns } from './automation/turns.ts';
+import { hasTurns, takeTurns } from './automation/turns.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { systemCtx } from './context.ts';
 import { finishRenames } from './desks/renaming.ts';
@@ -61,7 +61,7 @@ export async function run(
   const { REDIS_URL, REDIS_PREFIX: prefix } = config;
   try {
     useSecretKey(config.SECRET_KEY);
-    useTicketSettings({ reopenWindowDays: config.TICKET_REOPEN_WINDOW_DAYS });
+    useTicketSettings({ reopenWindowDays: config.TICKET_REOPEN_WINDOW_DAYS, isFollowed: hasTurns });
     useSla(config.SLA_ENABLED);
     if (config.OTEL_EXPORTER_OTLP_ENDPOINT)
       stops.push(await startTracing(config.OTEL_EXPORTER_OTLP_ENDPOINT, config.version));

@@ -170,6 +170,10 @@ const DUPLICATE = 11_000;
 export const isDuplicate = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === DUPLICATE;
 
+/** Rows of a bulk write were written, but may not last. */
+export const isUnsafe = (error: unknown): boolean =>
+  error instanceof mongoose.mongo.MongoBulkWriteError && Boolean(error.result?.getWriteConcernError());
+
 /** An unordered bulk write of which some, and nothing worse, was there already. (A lost connection comes without any.) */
 export const onlyDuplicates = (error: unknown): boolean => {
   if (!(error instanceof mongoose.mongo.MongoBulkWriteError)) return isDuplicate(error);

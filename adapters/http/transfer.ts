@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { Ctx } from '../../src/context.ts';
 import { Refusal } from '../../src/errors.ts';
 import { EXPORT_FIELDS, exported, exportInput, rowOf } from '../../src/tickets/exporting.ts';
-import { openImport } from '../../src/tickets/importing.ts';
+import { type Given, openImport, type Taken } from '../../src/tickets/importing.ts';
 import { checkText } from './bodies.ts';
 import { formBody } from './forms.ts';
 import { fromZod, problemOf } from './problem.ts';
@@ -58,7 +58,9 @@ const KINDS = {
 };
 const LONGEST_LINE = 1_000_000;
 
-async function* lines(req: Request): AsyncGenerator<{ at: number; read: () => unknown }> {
+type Line = Given & { bytes: number };
+
+async function* lines(req: Request): AsyncGenerator<Line> {
   if (req.is('text/csv')) {
     const parser = (req as Readable).pipe(
       parse({
@@ -75,16 +77,18 @@ async function* lines(req: Request): AsyncGenerator<{ at: number; read: () => un
       const filled = Object.fromEntries(
         Object.entries(record as Record<string, string>)
           .filter(([, value]) => value !== '')
-          .map(([name, value]) => [name, unguarded(value)]),
+          .map(([name, value]) => [name, unguarded(value)] as const),
       );
-      yield { at, read: () => formBody(filled, KINDS) };
+      const bytes = Object.values(filled).reduce((sum, value) => sum + value.length, 0);
+      yield { at, bytes, read: () => fromWire(formBody(filled, KINDS)) };
     }
     return;
   }
   let at = 0;
   for await (const line of bytesOfLines(req)) {
     at++;
-    if (!line || line.some((byte) => byte > 0x20)) yield { at, read: () => readJson(line) };
+    if (!line || line.some((byte) => byte > 0x20))
+      yield { at, bytes: line?.length ?? 0, read: () => fromWire(readJson(line)) };
   }
 }
 
@@ -131,8 +135,13 @@ function readJson(line: Buffer | null): unknown {
   }
 }
 
-const ABREAST = 50;
 const TELL_EVERY = 1_000;
+/** Lines that are taken together: so many, so long together, or what there is when this time is over. */
+const BATCH = 200;
+const BATCH_BYTES = 2_000_000;
+const PATIENCE_MS = 250;
+/** While one batch is written, the next is read. */
+const ABREAST = 2;
 
 /** The answer is a report that grows while the file comes in: one line for each that was refused, one now and then. */
 async function takeTickets(ctx: Ctx, req: Request, res: Response): Promise<void> {
@@ -141,31 +150,58 @@ async function takeTickets(ctx: Ctx, req: Request, res: Response): Promise<void>
     throw new Refusal('media', 'import.media_type', 'Send text/csv or application/x-ndjson.');
   res.status(200).set({ 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
   const tally = { imported: 0, alreadyThere: 0, refused: 0 };
+  const sums = () => ({
+    ...{ imported: tally.imported, already_there: tally.alreadyThere, refused: tally.refused },
+  });
   const tell = (facts: Record<string, unknown>) => void res.write(`${JSON.stringify(facts)}\n`);
-  const underWay = new Set<Promise<void>>();
-  const take = async (at: number, read: () => unknown) => {
-    try {
-      const { isNew } = await importer.take(fromWire(read()), at);
-      if (isNew) tally.imported++;
-      else tally.alreadyThere++;
-    } catch (error) {
+  const report = (one: Taken) => {
+    if (!('error' in one)) tally[one.isNew ? 'imported' : 'alreadyThere']++;
+    else {
+      const { error } = one;
       const refusal = error instanceof Refusal ? error : error instanceof z.ZodError ? fromZod(error) : null;
       if (!refusal) throw error;
       tally.refused++;
       const { detail, error_code, details } = problemOf(refusal, ctx.request);
-      tell({ line: at, error_code, detail, details });
+      tell({ line: one.at, error_code, detail, details });
     }
     const done = tally.imported + tally.alreadyThere + tally.refused;
     if (done % TELL_EVERY === 0) tell({ progress: done });
   };
+  const underWay = new Set<Promise<void>>();
+  const room = async () => {
+    while (underWay.size >= ABREAST) await Promise.race(underWay);
+  };
+  let failure: { error: unknown } | undefined;
+  let batch: Line[] = [];
+  let bytes = 0;
+  const hand = () => {
+    const job = importer
+      .take(batch)
+      .then((taken) => taken.forEach(report))
+      .catch((error) => {
+        failure ??= { error };
+      })
+      .finally(() => underWay.delete(job));
+    underWay.add(job);
+    [batch, bytes] = [[], 0];
+  };
+  // Whoever sends slowly is answered all the same.
+  const timer = setInterval(() => {
+    if (batch.length && underWay.size < ABREAST) hand();
+  }, PATIENCE_MS);
   try {
-    for await (const { at, read } of lines(req)) {
-      const job = take(at, read).finally(() => underWay.delete(job));
-      underWay.add(job);
-      if (underWay.size >= ABREAST) await Promise.race(underWay);
+    for await (const line of lines(req)) {
+      batch.push(line);
+      bytes += line.bytes;
+      if (batch.length < BATCH && bytes < BATCH_BYTES) continue;
+      await room();
+      hand();
+      if (failure) throw failure.error;
     }
+    hand();
     await Promise.all(underWay);
-    tell({ done: true, imported: tally.imported, already_there: tally.alreadyThere, refused: tally.refused });
+    if (failure) throw failure.error;
+    tell({ done: true, ...sums() });
   } catch (error) {
     await Promise.allSettled(underWay);
     const isCsv = (error as { code?: string }).code?.startsWith('CSV_');
@@ -175,10 +211,10 @@ async function takeTickets(ctx: Ctx, req: Request, res: Response): Promise<void>
       detail: isCsv
         ? `The CSV cannot be read: ${(error as Error).message}`
         : `It broke off; send the same file again. Reference ${ctx.request}.`,
-      imported: tally.imported,
-      already_there: tally.alreadyThere,
-      refused: tally.refused,
+      ...sums(),
     });
+  } finally {
+    clearInterval(timer);
   }
   res.end();
 }

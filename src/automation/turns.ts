@@ -57,6 +57,9 @@ export async function retime(stored: StoredTicket, rules: readonly StoredRule[])
   await Promise.all((await writesFor(stored, timed)).map(write));
 }
 
+/** Rules of time are on: a ticket that is merely there may have its turn. */
+export const hasTurns = async (company: string): Promise<boolean> => (await rulesOn(company)).some(isOfTime);
+
 async function writesFor(stored: StoredTicket, rules: readonly StoredRule[]): Promise<Write<StoredTurn>[]> {
   const turns = await turnsOf(stored, rules);
   return rules.map((rule, nth) => {

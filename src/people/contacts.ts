@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Ctx } from '../context.ts';
 import { conflict, unknown } from '../errors.ts';
 import { idFrom, newId } from '../id.ts';
+import { insertRows } from '../inserts.ts';
 import { list, type Page, pageQuery } from '../lists.ts';
 import { isDuplicate } from '../store.ts';
 import { findContact } from './actors.ts';
@@ -89,6 +90,33 @@ export async function contactByAddress(ctx: Ctx, email: string, name?: string): 
   });
   if (!contact) throw unknown('contact');
   return contact;
+}
+
+/** The same for many addresses at once. */
+export async function contactsByAddress(
+  ctx: Ctx,
+  emails: readonly string[],
+): Promise<Map<string, StoredContact>> {
+  const { company } = ctx.actor;
+  const at = ctx.now();
+  const found = new Map<string, StoredContact>();
+  const look = async (some: readonly string[]) => {
+    if (!some.length) return;
+    const contacts = contactCollection().find({ company, emails: { $in: [...some] } });
+    for await (const contact of contacts) for (const email of contact.emails) found.set(email, contact);
+  };
+  await look(emails);
+  const fresh = emails
+    .filter((email) => !found.has(email))
+    .map((email) => ({ ...blank(newId(at), company, email.split('@')[0] ?? email, at), emails: [email] }));
+  const outcomes = await insertRows(contactCollection(), fresh);
+  for (const [nth, contact] of fresh.entries()) {
+    const outcome = outcomes[nth];
+    if (outcome === true) for (const email of contact.emails) found.set(email, contact);
+    else if (!isDuplicate(outcome)) throw outcome;
+  }
+  await look(emails.filter((email) => !found.has(email)));
+  return found;
 }
 
 /** The contact who stands for an account elsewhere of which nothing is proven. Always the same one. */

@@ -1,13 +1,13 @@
 // Who asks: the actor, or, when an agent files on behalf of somebody, the user or contact that is meant.
 import type { Ctx } from '../context.ts';
-import { forbidden, invalid } from '../errors.ts';
+import { forbidden, invalid, Refusal } from '../errors.ts';
 import { isId } from '../id.ts';
 import type { Requester } from '../tickets/ticket.ts';
 import { atLeast } from './access.ts';
 import { findContact } from './actors.ts';
-import { address, contactByAddress } from './contacts.ts';
+import { address, contactByAddress, contactsByAddress } from './contacts.ts';
 import { member } from './members.ts';
-import { contactCollection, userCollection } from './model.ts';
+import { contactCollection, type StoredUser, userCollection } from './model.ts';
 
 export async function requesterFor(ctx: Ctx, who?: string): Promise<Requester> {
   const { actor } = ctx;
@@ -49,6 +49,47 @@ async function byAddress(ctx: Ctx, email: string): Promise<Requester> {
   const contact = await contactByAddress(ctx, email);
   return { kind: 'contact', id: contact._id, name: contact.name, email };
 }
+
+/** The same for many at once, in as many trips; who cannot be found is refused, and holds up none of the others. */
+export async function requestersFor(
+  ctx: Ctx,
+  whos: readonly string[],
+): Promise<Map<string, Requester | Refusal>> {
+  const found = new Map<string, Requester | Refusal>();
+  const addresses = new Map<string, string>();
+  for (const who of new Set(whos)) {
+    const email = who.includes('@') ? address.safeParse(who) : null;
+    if (email?.success) addresses.set(who, email.data);
+    else found.set(who, await requesterFor(ctx, who).catch(refused));
+  }
+  const known = await byAddresses(ctx, [...new Set(addresses.values())]);
+  for (const [who, email] of addresses) found.set(who, known.get(email) ?? nobody());
+  return found;
+}
+
+const refused = (error: unknown): Refusal => {
+  if (error instanceof Refusal) return error;
+  throw error;
+};
+
+/** A user with the address, else the contact, who is made if nobody has it yet. */
+async function byAddresses(ctx: Ctx, emails: readonly string[]): Promise<Map<string, Requester>> {
+  const { company } = ctx.actor;
+  const users = emails.length
+    ? await userCollection()
+        .find({ company, email: { $in: [...emails] } })
+        .toArray()
+    : [];
+  const found = new Map(users.map((user) => [user.email, ofStored(user)]));
+  const others = emails.filter((email) => !found.has(email));
+  for (const [email, contact] of await contactsByAddress(ctx, others))
+    found.set(email, { kind: 'contact', id: contact._id, name: contact.name, email });
+  return found;
+}
+
+const ofStored = (user: StoredUser): Requester => ({
+  ...{ kind: 'user', id: user._id, name: user.fullName ?? user.username, email: user.email },
+});
 
 /** Those who are meant: ids as they are, `me`, and whoever has an address; an address that nobody has is nobody. */
 export async function idsOf({ company, id }: Ctx['actor'], whoever: readonly string[]): Promise<string[]> {

@@ -47,7 +47,16 @@ const insertTogether = insertsTogether(ticketCollection);
 /** What is known of a ticket when it is filed; the rest has its beginning. */
 export type NewTicket = Pick<Ticket, 'title' | 'requester'> & Partial<Ticket>;
 
-/** Files a new ticket. `more` are entries that belong to its birth (an assignment rule, a first comment). */
+/** What a ticket begins with. `more` are entries that belong to its birth (an assignment rule, a first comment). */
+export interface Birth {
+  ctx: Ctx;
+  desk: Desk;
+  given: NewTicket;
+  more?: TicketDraft[];
+  extra?: Partial<TicketDraft>;
+}
+
+/** Files a new ticket. */
 export async function open(
   ctx: Ctx,
   desk: Desk,
@@ -63,27 +72,12 @@ export async function open(
     const there = await ticketCollection().findOne({ _id });
     if (there) return asTicket(there);
   }
-  if (!desk.active) throw conflict('desk.closed', `The desk ${desk.key} is closed: it takes no new tickets.`);
   const rules = await rulesOf(ctx.actor.company);
-  const first = consequences(null, { ...beginning(desk), ...given }, desk.workflow, at);
-  const blank = { _id, seq: 0, updatedAt: at } as Ticket;
+  const birth = { ctx, desk, given, more, extra };
+  checkTaking(desk);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const number = await nextNumber(desk.id);
-    const born = {
-      ...first,
-      company: ctx.actor.company,
-      desk: desk.id,
-      deskKey: desk.key,
-      number,
-      key: ticketKey(desk, number),
-      channel: ctx.via,
-      createdBy: isRequester(ctx.actor, { requester: given.requester }) ? null : by(ctx),
-      createdAt: given.createdAt ?? at,
-    };
-    const drafts = [{ action: 'created' as const, ...extra, set: born }, ...more];
-    const { ticket, entries } = write(ctx, blank, desk, rules, drafts, at);
-    const words = wordsOf(ticket, commentsAsTheyAre(entries));
-    const stored = { ...ticket, pending: entries, pendingAt: at, words };
+    const stored = bornAs(birth, { _id, number, at, rules });
     try {
       await insertTogether(stored);
     } catch (error) {
@@ -93,10 +87,40 @@ export async function open(
       await passTaken(desk, number);
       continue;
     }
-    signal('entry', { company: ticket.company, born: stored });
-    return ticket;
+    signal('entry', { company: stored.company, born: stored });
+    return asTicket(stored);
   }
-  throw conflict('ticket.contended', 'Too many tickets are being filed at once. Try again.');
+  throw contended();
+}
+
+export const contended = () =>
+  conflict('ticket.contended', 'Too many tickets are being filed at once. Try again.');
+
+export function checkTaking(desk: Desk): void {
+  if (!desk.active) throw conflict('desk.closed', `The desk ${desk.key} is closed: it takes no new tickets.`);
+}
+
+/** The ticket as it is filed, with the entries that say so. */
+export function bornAs(
+  { ctx, desk, given, more = [], extra = {} }: Birth,
+  { _id, number, at, rules }: { _id: string; number: number; at: Date; rules: Rules },
+): StoredTicket {
+  const born = {
+    ...consequences(null, { ...beginning(desk), ...given }, desk.workflow, at),
+    company: ctx.actor.company,
+    desk: desk.id,
+    deskKey: desk.key,
+    number,
+    key: ticketKey(desk, number),
+    channel: ctx.via,
+    createdBy: isRequester(ctx.actor, { requester: given.requester }) ? null : by(ctx),
+    createdAt: given.createdAt ?? at,
+  };
+  const blank = { _id, seq: 0, updatedAt: at } as Ticket;
+  const drafts = [{ action: 'created' as const, ...extra, set: born }, ...more];
+  const { ticket, entries } = write(ctx, blank, desk, rules, drafts, at);
+  const words = wordsOf(ticket, commentsAsTheyAre(entries));
+  return { ...ticket, pending: entries, pendingAt: at, words };
 }
 
 /** Numbers the drafts and folds them into the ticket: pure but for the clock it is given. */

@@ -1,20 +1,21 @@
 // Tickets coming in from elsewhere, line by line, with what they were there: their status, their dates, their thread.
 // Nobody is told of them. A line with an external reference is taken once, however often the file is sent.
 import { z } from 'zod';
+import { takeBreath } from '../breath.ts';
 import { inWords } from '../complaints.ts';
 import type { Ctx } from '../context.ts';
 import { instant } from '../dates.ts';
 import { type Desk, priorityInput, readCategory, readCustomFields } from '../desks/desk.ts';
 import { findDesk } from '../desks/desks.ts';
-import { forbidden, invalid, Refusal } from '../errors.ts';
-import { idFrom } from '../id.ts';
+import { forbidden, invalid, Refusal, unknown } from '../errors.ts';
+import { idFrom, newId } from '../id.ts';
 import { may } from '../people/access.ts';
 import { findMember, teamOf } from '../people/members.ts';
-import { requesterFor } from '../people/requesters.ts';
-import { type NewTicket, open, type TicketDraft } from './change.ts';
-import { ticketCollection } from './model.ts';
-import type { Requester, Ticket } from './ticket.ts';
+import { requestersFor } from '../people/requesters.ts';
+import { checkTaking, type NewTicket, type TicketDraft } from './change.ts';
+import type { Requester } from './ticket.ts';
 import { line, lower, tagList, word } from './tickets.ts';
+import { type Named, numbersFor, openTogether, whichAreThere } from './together.ts';
 import { kindOf, readStatus } from './workflow.ts';
 
 const commentShape = z.strictObject({
@@ -55,49 +56,121 @@ export const importLine = z.object({
 });
 type Line = z.output<typeof importLine>;
 
+/** A line as it came: where it stood, and how to read it, which may be refused. */
+export interface Given {
+  at: number;
+  read: () => unknown;
+}
+/** Refused, or taken; what was taken before is not taken again. */
+export type Taken = { at: number; error: unknown } | { at: number; isNew: boolean };
+
 export interface Importer {
-  /** Takes one line; throws the Refusal that says why not. */
-  take: (given: unknown, line: number) => Promise<{ ticket: Ticket; isNew: boolean }>;
+  /** Takes some lines at once; numbers are given in the order of the lines. */
+  take: (lines: readonly Given[]) => Promise<Taken[]>;
 }
 
-/** Who asked is looked up once for each address. */
-const MOST_KNOWN = 5_000;
+interface Asked {
+  at: number;
+  _id: string;
+  cause: string;
+  line: Line;
+  desk: Desk;
+}
 
 export function openImport(ctx: Ctx): Importer {
   if (!may(ctx.actor, 'ticket.import')) throw forbidden('ticket.import', 'Only managers import tickets.');
-  const known = new Map<string, Promise<Requester>>();
-  const requester = (who: string): Promise<Requester> => {
-    const there = known.get(who);
-    if (there) return there;
-    if (known.size >= MOST_KNOWN) known.clear();
-    const found = requesterFor(ctx, who);
-    known.set(who, found);
-    found.catch(() => known.delete(who));
-    return found;
+  /** A line that has no name of its own is a new one each time. */
+  const nonce = newId();
+  const ask = async ({ at, read }: Given): Promise<Asked> => {
+    const line = importLine.parse(read(), { error: inWords });
+    const desk = await findDesk(ctx.actor.company, line.desk ?? undefined);
+    checkTaking(desk);
+    const ref = line.externalRef ?? (line.key ? `${line.key}` : null);
+    const cause = ref ? `import:${desk.id}:${ref}` : `import:${nonce}:${at}`;
+    return { at, _id: idFrom('ticket', ctx.actor.company, cause, 'created'), cause, line, desk };
   };
-  return {
-    async take(given, at) {
-      const read = importLine.parse(given, { error: inWords });
-      const who = read.requester ?? read.requesterEmail;
-      const asked = who ? await requester(who) : await requester(ctx.actor.id);
-      const desk = await findDesk(ctx.actor.company, read.desk ?? undefined);
-      const ref = read.externalRef ?? (read.key ? `${read.key}` : null);
-      const cause = ref ? `import:${desk.id}:${ref}` : `import:${ctx.request}:${at}`;
-      const _id = idFrom('ticket', ctx.actor.company, cause, 'created');
-      const there = ref
-        ? await ticketCollection().findOne({ _id }, { projection: { pending: 0, words: 0 } })
-        : null;
-      if (there) return { ticket: there, isNew: false };
-      const inner: Ctx = { ...ctx, via: 'import', cause };
-      const fields = await fieldsOf(ctx, desk, read, asked);
-      const comments = (read.comments ?? []).map((comment, place) => commentDraft(_id, comment, place));
-      const ticket = await open(inner, desk, fields, comments, { silent: true });
-      return { ticket, isNew: true };
-    },
+  let before: Promise<void> = Promise.resolve();
+  const take: Importer['take'] = async (lines) => {
+    const inTurn = before;
+    let next = () => {};
+    before = new Promise((resolve) => {
+      next = resolve;
+    });
+    try {
+      const taken: Taken[] = [];
+      const refuse = ({ at }: { at: number }, error: unknown) => void taken.push({ at, error });
+      const asked = new Map<string, Asked>();
+      const again: Given[] = [];
+      const breathe = takeBreath();
+      for (const line of lines) {
+        await breathe();
+        const one = await ask(line).catch((error) => refuse(line, error));
+        if (one && asked.has(one._id)) again.push(line);
+        else if (one) asked.set(one._id, one);
+      }
+      const there = await whichAreThere([...asked.keys()]);
+      const isThere = ({ _id }: Asked) => there.has(_id);
+      for (const { at } of [...asked.values()].filter(isThere)) taken.push({ at, isNew: false });
+      const left = [...asked.values()].filter((one) => !isThere(one));
+      const births = await birthsOf(ctx, left, refuse);
+      await inTurn;
+      const numbers = await numbersFor(births);
+      next();
+      for (const [birth, outcome] of await openTogether(births, numbers))
+        if (outcome instanceof Error) refuse(birth, outcome);
+        else taken.push({ at: birth.at, isNew: outcome });
+      return again.length ? [...taken, ...(await take(again))] : taken;
+    } finally {
+      next();
+    }
+  };
+  return { take };
+}
+
+/** What is asked of people, teams and desks is asked once for all of these. */
+async function birthsOf(
+  ctx: Ctx,
+  asked: readonly Asked[],
+  refuse: (asked: Asked, error: unknown) => void,
+): Promise<(Named & { at: number })[]> {
+  const whoOf = ({ line }: Asked) => line.requester ?? line.requesterEmail ?? ctx.actor.id;
+  const requesters = await requestersFor(ctx, asked.map(whoOf));
+  const staff = onceEach((id: string) => findMember(ctx, id));
+  const teams = onceEach((id: string) => teamOf(ctx, id));
+  const births: (Named & { at: number })[] = [];
+  const breathe = takeBreath();
+  for (const one of asked) {
+    await breathe();
+    const { at, _id, cause, line, desk } = one;
+    try {
+      const requester = requesters.get(whoOf(one));
+      if (!requester || requester instanceof Refusal) throw requester ?? unknown('requester');
+      if (line.assigneeId) await staff(line.assigneeId);
+      if (line.teamId) await teams(line.teamId);
+      births.push({
+        ...{ at, _id, desk },
+        ctx: { ...ctx, via: 'import', cause },
+        given: fieldsOf(ctx, desk, line, requester),
+        more: (line.comments ?? []).map((comment, place) => commentDraft(_id, comment, place)),
+        extra: { silent: true },
+      });
+    } catch (error) {
+      refuse(one, error);
+    }
+  }
+  return births;
+}
+
+function onceEach<T>(find: (id: string) => Promise<T>): (id: string) => Promise<T> {
+  const found = new Map<string, Promise<T>>();
+  return (id) => {
+    const known = found.get(id) ?? find(id);
+    found.set(id, known);
+    return known;
   };
 }
 
-async function fieldsOf(ctx: Ctx, desk: Desk, read: Line, requester: Requester): Promise<NewTicket> {
+function fieldsOf(ctx: Ctx, desk: Desk, read: Line, requester: Requester): NewTicket {
   const status = read.status ? readStatus(desk.workflow, read.status) : desk.workflow.initial;
   if (!status)
     throw invalid('import.status', `The desk ${desk.key} has no status "${read.status}".`, [
@@ -106,8 +179,6 @@ async function fieldsOf(ctx: Ctx, desk: Desk, read: Line, requester: Requester):
         message: `must be one of ${desk.workflow.states.map((state) => state.name).join(', ')}`,
       },
     ]);
-  if (read.assigneeId) await findMember(ctx, read.assigneeId);
-  if (read.teamId) await teamOf(ctx, read.teamId);
   const category = read.category ? readCategory(desk, read.category) : null;
   const kind = kindOf(desk.workflow, status);
   const isDone = kind === 'resolved' || kind === 'closed';

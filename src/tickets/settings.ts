@@ -3,6 +3,8 @@
 export interface TicketSettings {
   /** A closed ticket may be reopened for so many days. */
   reopenWindowDays: number;
+  /** Somebody acts on a ticket because it is there, not because something happens on it (rules of time). */
+  isFollowed?: (company: string) => Promise<boolean>;
 }
 
 let settings: TicketSettings = { reopenWindowDays: 7 };

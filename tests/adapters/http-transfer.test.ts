@@ -1,5 +1,7 @@
 // Tickets in bulk: out as CSV or NDJSON, in again, with a line for each that was refused.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import mongoose from 'mongoose';
+import { check } from '../support/checker.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -11,10 +13,10 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-async function bring(body: string, type = 'application/x-ndjson') {
+async function bring(body: string, type = 'application/x-ndjson', more: Record<string, string> = {}) {
   const answer = await fetch(`${world.url}/api/v1/tickets/import`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${admin}`, 'content-type': type, connection: 'close' },
+    headers: { authorization: `Bearer ${admin}`, 'content-type': type, connection: 'close', ...more },
     body,
   });
   const text = await answer.text();
@@ -163,6 +165,94 @@ test('a line without end costs no memory, one that says a name twice is refused,
   expect(after - before).toBeLessThan(50_000_000);
 });
 
+test('a line that says again what was refused before it is taken, and one that was taken is not taken twice', async () => {
+  const line = (more: object) =>
+    JSON.stringify({ title: 'Again', external_ref: 'Z-9', tags: ['again'], ...more });
+  const { lines } = await bring([line({ status: 'dancing' }), line({}), line({ title: 'Third' })].join('\n'));
+  expect((lines as unknown[]).at(-1)).toEqual({ done: true, imported: 1, already_there: 1, refused: 1 });
+  expect((await take('?tag=again')).trim().split('\n')).toHaveLength(1);
+});
+
+test('lines without a name of their own are new ones, whatever the request calls itself', async () => {
+  for (const title of ['First file', 'Second file']) {
+    const { lines } = await bring(JSON.stringify({ title, tags: ['nameless'] }), undefined, {
+      'x-request-id': 'always-the-same',
+    });
+    expect(lines).toEqual([{ done: true, imported: 1, already_there: 0, refused: 0 }]);
+  }
+  expect((await take('?tag=nameless')).trim().split('\n')).toHaveLength(2);
+});
+
+test('two who send the same file at once file it once', async () => {
+  const file = Array.from({ length: 500 }, (_, at) =>
+    JSON.stringify({
+      title: `Race ${at}`,
+      external_ref: `R-${at}`,
+      tags: ['race'],
+      requester: `r${at % 9}@example.com`,
+    }),
+  ).join('\n');
+  const both = await Promise.all([bring(file), bring(file)]);
+  const sums = both.map(({ lines }) => (lines as { imported: number; already_there: number }[]).at(-1));
+  expect(sums.reduce((sum, one) => sum + (one?.imported ?? 0), 0)).toBe(500);
+  expect(sums.map((one) => (one?.imported ?? 0) + (one?.already_there ?? 0))).toEqual([500, 500]);
+  expect((await take('?tag=race')).trim().split('\n')).toHaveLength(500);
+  expect((await check(world.config.MONGODB_URI, world.database, { settled: false })).problems).toEqual([]);
+  const contacts = await world.call('GET', '/api/v1/contacts?email=r3@example.com', { as: admin });
+  expect(contacts.body.total).toBe(1);
+});
+
+test('who sends line by line is answered line by line', async () => {
+  let send: (line: string | null) => void = () => {};
+  const body = new ReadableStream<Uint8Array>({
+    start: (to) => {
+      send = (line) => (line === null ? to.close() : to.enqueue(new TextEncoder().encode(`${line}\n`)));
+    },
+  });
+  send('nonsense');
+  const answer = await fetch(`${world.url}/api/v1/tickets/import`, {
+    ...{ method: 'POST', duplex: 'half', body },
+    headers: {
+      authorization: `Bearer ${admin}`,
+      'content-type': 'application/x-ndjson',
+      connection: 'close',
+    },
+  } as RequestInit);
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  const told = async () => JSON.parse((await reader?.read())?.value ?? 'null');
+  expect(await told()).toMatchObject({ line: 1, error_code: 'E_IMPORT_JSON' });
+  send(JSON.stringify({ title: 'Slowly', status: 'dancing' }));
+  expect(await told()).toMatchObject({ line: 2, error_code: 'E_IMPORT_STATUS' });
+  send(null);
+  expect(await told()).toMatchObject({ done: true, refused: 2 });
+});
+
+test('what comes in leaves nothing to the relay, unless a rule of time waits for it', async () => {
+  const pending = async (tag: string) => {
+    const client = await mongoose.mongo.MongoClient.connect(world.config.MONGODB_URI);
+    const db = client.db(world.database);
+    const count = await db.collection('tickets').countDocuments({ tags: tag, pendingAt: { $exists: true } });
+    const turns = await db.collection('automation_turns').countDocuments({});
+    await client.close();
+    return { count, turns };
+  };
+  await bring(JSON.stringify({ title: 'Quiet', tags: ['quiet'], comments: [{ content: 'hello' }] }));
+  expect(await pending('quiet')).toEqual({ count: 0, turns: 0 });
+  const rule = await world.call('POST', '/api/v1/workflows', {
+    as: admin,
+    body: {
+      name: 'Remind',
+      when: { idle_for: { minutes: 600 } },
+      then: [{ do: 'add_tags', tags: ['idle'] }],
+    },
+  });
+  expect(rule.body).toMatchObject({ name: 'Remind' });
+  await bring(JSON.stringify({ title: 'Timed', tags: ['timed'] }));
+  await world.drain();
+  expect((await pending('timed')).count).toBe(0);
+  expect((await pending('timed')).turns).toBeGreaterThan(0);
+});
+
 test('a thousand lines keep their order of numbers without a gap', async () => {
   const { lines } = await bring(
     Array.from({ length: 1_000 }, (_, at) => JSON.stringify({ title: `Bulk ${at}`, tags: ['bulk'] })).join(
@@ -170,11 +260,14 @@ test('a thousand lines keep their order of numbers without a gap', async () => {
     ),
   );
   expect((lines as unknown[]).at(-1)).toMatchObject({ done: true, imported: 1_000 });
-  const numbers = (await take('?tag=bulk'))
+  const rows = (await take('?tag=bulk'))
     .trim()
     .split('\n')
-    .map((line) => Number(JSON.parse(line).key.split('-')[1]))
-    .sort((a, b) => a - b);
+    .map((line) => JSON.parse(line))
+    .map(({ key, title }) => ({ number: Number(key.split('-')[1]), line: Number(title.split(' ')[1]) }))
+    .sort((a, b) => a.number - b.number);
+  expect(rows.map(({ line }) => line)).toEqual(rows.map((_, at) => at));
+  const numbers = rows.map(({ number }) => number);
   expect(new Set(numbers).size).toBe(1_000);
   expect((numbers.at(-1) ?? 0) - (numbers[0] ?? 0)).toBe(999);
 });

@@ -148,6 +148,51 @@ test(
   PATIENCE_MS + KILLS * 15_000,
 );
 
+test(
+  'a file that is sent again after each kill is filed once, line by line',
+  async () => {
+    const count = 3_000;
+    const line = (at: number) => ({
+      ...{ title: `Line ${at}`, external_ref: `F-${at}`, requester: `f${at % 40}@example.com` },
+      ...(at % 5 === 0 ? { comments: [{ content: 'as it was' }] } : {}),
+    });
+    const file = Array.from({ length: count }, (_, at) => JSON.stringify(line(at))).join('\n');
+    const send = async () => {
+      const answer = await fetch(`${child.url}/api/v1/tickets/import`, {
+        method: 'POST',
+        headers: {
+          ...{ connection: 'close', 'content-type': 'application/x-ndjson' },
+          authorization: `Bearer ${token}`,
+        },
+        body: file,
+      });
+      return JSON.parse((await answer.text()).trim().split('\n').at(-1) ?? '');
+    };
+    for (let kill = 0; kill < 2; kill++) {
+      const sent = send().catch(() => undefined);
+      await pause(100 + Math.random() * 500);
+      await child.kill();
+      await sent;
+      await child.start();
+      await insist('desks', { key: 'MOV', name: 'There already', preset: 'support' }, `up-${kill}`);
+    }
+    const told = await send();
+    expect(told).toMatchObject({ done: true, refused: 0 });
+    expect(told.imported + told.already_there).toBe(count);
+    await settled();
+    const findings = await check(uri, database);
+    expect(findings.problems).toEqual([]);
+    const client = await mongoose.mongo.MongoClient.connect(uri);
+    const db = client.db(database);
+    const refs = await db.collection('tickets').distinct('externalRef', { channel: 'import' });
+    expect(refs).toHaveLength(count);
+    expect(await db.collection('tickets').countDocuments({ channel: 'import' })).toBe(count);
+    expect(await db.collection('contacts').countDocuments({ emails: /^f\d+@/ })).toBe(40);
+    await client.close();
+  },
+  PATIENCE_MS,
+);
+
 /** Some deeds are done, some are under way. */
 async function progress(deeds: readonly Deed[]): Promise<void> {
   const enough = deeds.length + 1 + Math.random() * 12;
