@@ -65,7 +65,12 @@ const notTaken = (message: string) =>
 export function kindByName(name: string): Kind {
   const ending = name.includes('.') ? (name.split('.').at(-1) ?? '').toLowerCase() : '';
   const kind = Object.hasOwn(KINDS, ending) ? KINDS[ending] : undefined;
-  if (!kind) throw notTaken(`Files that end in "${ending.slice(0, 20)}" are not taken.`);
+  if (!kind)
+    throw notTaken(
+      ending
+        ? `Files that end in "${ending.slice(0, 20)}" are not taken.`
+        : 'A file needs a name with an ending, such as report.pdf.',
+    );
   return kind;
 }
 

@@ -5,7 +5,8 @@ import type { Ctx } from '../context.ts';
 import { findDesk } from '../desks/desks.ts';
 import { conflict, forbidden } from '../errors.ts';
 import { may } from '../people/access.ts';
-import { find, load } from '../tickets/find.ts';
+import { member } from '../people/members.ts';
+import { entriesOf, find, load } from '../tickets/find.ts';
 import type { StoredTicket, Ticket } from '../tickets/ticket.ts';
 import { declinedSince } from '../tickets/waiting.ts';
 import { DECLINED_MS, intentOf } from './batch.ts';
@@ -30,7 +31,16 @@ export const explanationShape = z
     userName: z.string().nullable(),
     teamId: z.string().nullable(),
     teamName: z.string().nullable(),
-    why: z.string(),
+    why: z.string().meta({ description: 'As if nobody had it.' }),
+    current: z
+      .object({
+        userId: z.string(),
+        userName: z.string().nullable(),
+        assignedAt: z.date().nullable(),
+        why: z.string().nullable(),
+      })
+      .nullable()
+      .meta({ description: 'Who has it now, and what was said when they got it; null: nobody.' }),
     candidates: z.array(
       z.object({
         userId: z.string(),
@@ -75,6 +85,7 @@ export async function explainRouting(ctx: Ctx, ref: string): Promise<Explanation
     teamId: choice.team,
     teamName: facts.teams.find(({ id }) => id === choice.team)?.name ?? null,
     why: choice.why,
+    current: await currently(stored),
     candidates: choice.pool.slice(0, 200).map((one) => ({
       userId: one.id,
       userName: one.name,
@@ -84,6 +95,15 @@ export async function explainRouting(ctx: Ctx, ref: string): Promise<Explanation
       capacity: limitOf(one, rule),
     })),
   };
+}
+
+async function currently(stored: StoredTicket): Promise<Explanation['current']> {
+  const { assignee, assignedAt } = stored;
+  if (assignee === null) return null;
+  const [user, entries] = await Promise.all([member(assignee), entriesOf(stored)]);
+  const given = entries.findLast(({ fields }) => fields.assignee?.[1] === assignee);
+  const userName = user ? (user.fullName ?? user.username) : null;
+  return { userId: assignee, userName, assignedAt, why: given?.notes ?? null };
 }
 
 const TRIES = 20;

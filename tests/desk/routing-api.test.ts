@@ -119,6 +119,7 @@ describe('a ticket', () => {
     const next = await file({ assignee_id: staff.lead.id }, staff.manager);
     const told = (await staff.agent.call('GET', `tickets/${next.key}/routing`)).body;
     expect(told).toMatchObject({ outcome: 'assign', user_id: staff.lead.id, team_name: 'First line' });
+    expect(told.current).toMatchObject({ user_id: staff.lead.id, user_name: 'Lena', why: null });
     expect(told.candidates).toContainEqual(
       expect.objectContaining({ user_name: 'Anna', able: false, because: 'away' }),
     );
@@ -135,6 +136,8 @@ describe('a ticket', () => {
     const answer = await staff.lead.call('POST', `tickets/${ticket.key}/route`, {});
     const routed = answer.status === 200 || answer.body.detail.startsWith('Somebody has');
     expect([routed, (await read(ticket)).assignee_id !== null]).toEqual([true, true]);
+    const { current } = (await staff.agent.call('GET', `tickets/${ticket.key}/routing`)).body;
+    expect(current.why).toMatch(/^Round robin:|turn/);
     expect((await staff.customer.call('POST', `tickets/${ticket.key}/route`, {})).status).toBe(403);
   });
 
