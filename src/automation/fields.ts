@@ -2,6 +2,7 @@
 import { DateTime } from 'luxon';
 import { PRIORITY_RANK, type Priority } from '../desks/desk.ts';
 import type { Entry } from '../history/entry.ts';
+import { rootOf } from '../history/parts.ts';
 import { type Calendar, WEEKDAYS, workingTime } from '../sla/calendar.ts';
 import type { Ticket } from '../tickets/ticket.ts';
 
@@ -82,6 +83,10 @@ const NAMES: Record<string, string> = Object.fromEntries(
 export const wireName = (name: string): string =>
   NAMES[name] ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
+const changedBy = (entry: Entry | null): string[] => [
+  ...new Set(Object.keys(entry?.fields ?? {}).map((name) => wireName(rootOf(name)))),
+];
+
 const FIELDS: Record<string, Field> = {
   status: of('word', (ticket) => ticket.status),
   status_kind: of('word', (ticket) => ticket.statusKind),
@@ -129,7 +134,7 @@ const FIELDS: Record<string, Field> = {
   by: { kind: 'word', read: ({ by }) => by },
   by_id: { kind: 'word', read: ({ entry }) => entry?.by.id ?? null },
   via: { kind: 'word', read: ({ entry }) => entry?.via ?? null },
-  changed: { kind: 'list', read: ({ entry }) => (entry ? Object.keys(entry.fields).map(wireName) : []) },
+  changed: { kind: 'list', read: ({ entry }) => changedBy(entry) },
   within_business_hours: {
     kind: 'flag',
     moves: true,

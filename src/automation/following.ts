@@ -2,7 +2,7 @@
 // ticket as the ones before have left it. An entry that comes again (a relay died, two relays at once) fires none twice.
 import { storeNow } from '../clock.ts';
 import { Refusal } from '../errors.ts';
-import type { Entry } from '../history/entry.ts';
+import { type Entry, undone } from '../history/entry.ts';
 import type { Logger } from '../log.ts';
 import { entriesOf, load } from '../tickets/find.ts';
 import { asTicket, type StoredTicket, type Ticket } from '../tickets/ticket.ts';
@@ -77,10 +77,9 @@ const unlessGone = (error: unknown): null => {
 
 /** The ticket as it was after an entry: what came later is undone. */
 function asLeftBy({ seq }: Entry, stored: StoredTicket, entries: readonly Entry[]): Ticket {
-  const then: Record<string, unknown> = { ...asTicket(stored) };
-  for (const later of entries.toReversed())
-    if (later.seq > seq) for (const [name, [before]] of Object.entries(later.fields)) then[name] = before;
-  return then as unknown as Ticket;
+  return entries
+    .toReversed()
+    .reduce((then, later) => (later.seq > seq ? undone(then, later) : then), asTicket(stored));
 }
 
 /** It fired before the relay came by again: the entry itself tells what was done. */

@@ -1,6 +1,7 @@
 // A history entry is the change: who, through what, when, which fields from what to what, and the comment if it is one.
 // A ticket is the fold of its entries; nothing about it is true that no entry says. Pure.
 import type { Actor, Via } from '../context.ts';
+import { type Fields, partsOf, same, setBack, setPart } from './parts.ts';
 
 export const ACTIONS = [
   'created',
@@ -66,8 +67,8 @@ export interface Entry {
   /** Which message caused it; the same cause has its effect once. */
   cause?: string;
   request: string;
-  /** Field by field: [before, after]. */
-  fields: Record<string, [unknown, unknown]>;
+  /** Field by field: [before, after]. Of the clocks, part by part. */
+  fields: Fields;
   comment?: EntryComment;
   notes?: string;
   /** What else the readers of this entry want to know (which clock, which rule, which delivery). */
@@ -108,19 +109,17 @@ export const QUIET_FIELDS: ReadonlySet<string> = new Set([
   'mergedFrom',
 ]);
 
-/** Large, and of no use once replaced: an entry says only what they are after it. */
-const WITHOUT_BEFORE: ReadonlySet<string> = new Set(['sla']);
+/** Large, and changing a little at a time: told by the parts that changed. */
+const BY_PARTS: ReadonlySet<string> = new Set(['sla']);
 
 /** The field-by-field difference that a draft makes to a thing. */
-export function differences<F extends object>(
-  before: F | null,
-  set: Partial<F>,
-): Record<string, [unknown, unknown]> {
-  const out: Record<string, [unknown, unknown]> = {};
+export function differences<F extends object>(before: F | null, set: Partial<F>): Fields {
+  const out: Fields = {};
   for (const [name, after] of Object.entries(set)) {
     if (after === undefined) continue;
     const was = before === null ? null : ((before as Record<string, unknown>)[name] ?? null);
-    if (!same(was, after)) out[name] = [WITHOUT_BEFORE.has(name) ? null : was, after];
+    if (BY_PARTS.has(name)) partsOf(name, was, after, out);
+    else if (!same(was, after)) out[name] = [was, after];
   }
   return out;
 }
@@ -131,12 +130,19 @@ export function applied<F extends { seq: number; updatedAt: Date }>(
   entry: Pick<Entry, 'fields' | 'seq' | 'at' | 'inside'>,
 ): F {
   const next: Record<string, unknown> = { ...thing };
-  for (const [name, [, after]] of Object.entries(entry.fields)) next[name] = after;
+  for (const [name, [, after]] of Object.entries(entry.fields)) setPart(next, name, after);
   next.seq = entry.seq;
   next.updatedAt = entry.at;
   const { shownSeq = thing.seq } = thing as { shownSeq?: number };
   if (!entry.inside) Object.assign(next, { shownSeq: shownSeq + 1, shownAt: entry.at });
   return next as F;
+}
+
+/** One entry taken back, but for its number and its time. */
+export function undone<F extends object>(thing: F, entry: Pick<Entry, 'fields'>): F {
+  const earlier = { ...thing } as Record<string, unknown>;
+  for (const [name, [before]] of Object.entries(entry.fields).toReversed()) setBack(earlier, name, before);
+  return earlier as F;
 }
 
 /** The thing that a complete, ordered list of entries makes. */
@@ -149,24 +155,6 @@ export function fold(
     thing = applied(thing, entry);
   }
   return thing;
-}
-
-/** Equal as stored: dates by time, lists and objects by what they hold. */
-export function same(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
-  if (a instanceof Date || b instanceof Date)
-    return a instanceof Date && b instanceof Date && a.getTime() === b.getTime();
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const keys = Object.keys(a);
-  return (
-    keys.length === Object.keys(b).length &&
-    keys.every(
-      (key) =>
-        Object.hasOwn(b, key) &&
-        same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]),
-    )
-  );
 }
 
 export const COMMENT_ACTIONS: readonly Action[] = ['comment_added', 'comment_edited', 'comment_deleted'];

@@ -10,6 +10,7 @@ import { nextNumber } from '../desks/numbers.ts';
 import { conflict, Refusal } from '../errors.ts';
 import { applied, commentsAsTheyAre, type Draft, differences, type Entry } from '../history/entry.ts';
 import { file, filedCauses } from '../history/history.ts';
+import { partsOf, rootOf } from '../history/parts.ts';
 import { idFrom, newId } from '../id.ts';
 import { insertsTogether } from '../inserts.ts';
 import { isRequester } from '../people/access.ts';
@@ -242,29 +243,39 @@ export async function change(
   throw conflict('ticket.contended', 'Too many people are changing this ticket at once. Try again.');
 }
 
-/** The one write: the new fields, and the entries that say so. */
-function commit({ _id, seq, pending, pendingAt }: StoredTicket, after: Ticket, entries: readonly Entry[]) {
+/** By name, or by path, what is otherwise after all of these entries. */
+function changedBy(before: object, after: object, entries: readonly Entry[]): Record<string, unknown> {
   const changed: Record<string, unknown> = {};
-  for (const entry of entries)
-    for (const [name, [, value]] of Object.entries(entry.fields)) changed[name] = value;
-  const filed = pending.length > MOST_PENDING;
-  const set = {
-    ...changed,
-    seq: after.seq,
-    updatedAt: after.updatedAt,
-    shownSeq: after.shownSeq,
-    shownAt: after.shownAt,
-    pendingAt: pendingAt ?? after.updatedAt,
-  };
-  return {
-    filter: { _id, seq },
-    update: {
-      $set: { ...set, ...(filed ? { pending: [...entries] } : {}) },
-      ...(filed
-        ? { $min: { untold: pending[0]?.seq ?? seq } }
-        : { $push: { pending: { $each: [...entries] } } }),
-    },
-  };
+  const isOne = entries.length === 1;
+  const [was, is] = [before as Record<string, unknown>, after as Record<string, unknown>];
+  for (const { fields } of entries)
+    for (const [name, [, value]] of Object.entries(fields)) {
+      const root = rootOf(name);
+      if (isOne || root === name) changed[name] = value;
+      else if (entries.some((entry) => root in entry.fields)) changed[root] = is[root];
+      else
+        for (const [path, [, part]] of Object.entries(partsOf(root, was[root], is[root])))
+          changed[path] = part;
+    }
+  return changed;
+}
+
+/** The one write: the new fields, and the entries that say so. */
+function commit(before: StoredTicket, after: Ticket, entries: readonly Entry[]) {
+  const { _id, seq, pending, pendingAt } = before;
+  const { seq: last, updatedAt } = after;
+  const isShown = entries.some(({ inside }) => !inside);
+  const shown = isShown ? { shownSeq: after.shownSeq, shownAt: after.shownAt } : {};
+  const $set = { ...changedBy(before, after, entries), seq: last, updatedAt, ...shown };
+  const waiting = { pendingAt: pendingAt ?? updatedAt };
+  const update =
+    pending.length > MOST_PENDING
+      ? {
+          $set: { ...$set, ...waiting, pending: [...entries] },
+          $min: { untold: pending[0]?.seq ?? seq },
+        }
+      : { $set: { ...$set, ...waiting }, $push: { pending: { $each: [...entries] } } };
+  return { filter: { _id, seq }, update };
 }
 
 /**

@@ -3,7 +3,8 @@
 import type { Ctx } from '../context.ts';
 import { type Desk, type Priority, readCategory } from '../desks/desk.ts';
 import { Refusal } from '../errors.ts';
-import { type Audience, same } from '../history/entry.ts';
+import type { Audience } from '../history/entry.ts';
+import { same } from '../history/parts.ts';
 import { preparedHandover } from './assigning.ts';
 import type { TicketDraft } from './change.ts';
 import { newCommentId, spoken } from './comments.ts';

@@ -5,7 +5,7 @@ import type { Ctx } from '../context.ts';
 import { instant } from '../dates.ts';
 import { type Desk, priorityInput, readCategory, readCustomFields } from '../desks/desk.ts';
 import { conflict, forbidden } from '../errors.ts';
-import { same } from '../history/entry.ts';
+import { same } from '../history/parts.ts';
 import { atLeast, isRequester, may, mayEdit } from '../people/access.ts';
 import { requesterFor } from '../people/requesters.ts';
 import { preparedHandover } from './assigning.ts';

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type Actor, type Ctx, VIAS } from '../context.ts';
 import { invalid } from '../errors.ts';
 import { ACTIONS, type Entry, isPublic, QUIET_FIELDS, shownId, shownNumber } from '../history/entry.ts';
+import { rootOf } from '../history/parts.ts';
 import { type Page, pageQuery } from '../lists.ts';
 import { maySeeNotes } from '../people/access.ts';
 import { entriesOf, load } from './find.ts';
@@ -54,7 +55,7 @@ const snake = (name: string) => NAMES[name] ?? name.replace(/[A-Z]/g, (one) => `
 
 export function eventOf(actor: Actor, entry: Entry): Event {
   const isAgent = maySeeNotes(actor);
-  const shown = (field: string) => (isAgent ? !QUIET_FIELDS.has(field) : PUBLIC_FIELDS.has(field));
+  const shown = (field: string) => (isAgent ? !QUIET_FIELDS.has(rootOf(field)) : PUBLIC_FIELDS.has(field));
   return {
     id: isAgent ? entry._id : shownId(entry),
     seq: isAgent ? entry.seq : shownNumber(entry),

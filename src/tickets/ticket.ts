@@ -1,7 +1,8 @@
 // What a ticket is. Pure: its fields, the consequences that a change of it always has, how text becomes search words.
 import type { Actor, Via } from '../context.ts';
 import { type Desk, PRIORITY_RANK, type Priority } from '../desks/desk.ts';
-import { type Entry, isPublic, same } from '../history/entry.ts';
+import { type Entry, isPublic } from '../history/entry.ts';
+import { rootOf, same } from '../history/parts.ts';
 import { maySeeNotes } from '../people/access.ts';
 import type { TicketSla } from '../sla/targets.ts';
 import { kindOf, type StatusKind, type Workflow } from './workflow.ts';
@@ -121,7 +122,7 @@ export function isInside(entry: Pick<Entry, 'action' | 'comment' | 'fields' | 'f
   const ofFields = (all: unknown) => open.map((name) => (all as Record<string, unknown> | null)?.[name]);
   return Object.entries(entry.fields).every(
     ([name, [was, is]]) =>
-      AGENTS_ONLY.has(name) || (name === 'customFields' && same(ofFields(was), ofFields(is))),
+      AGENTS_ONLY.has(rootOf(name)) || (name === 'customFields' && same(ofFields(was), ofFields(is))),
   );
 }
 

@@ -4,7 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@j
 import mongoose from 'mongoose';
 import { storeTime } from '../../src/clock.ts';
 import { type Actor, type Ctx, systemCtx } from '../../src/context.ts';
-import { type Entry, fold, same } from '../../src/history/entry.ts';
+import { type Entry, fold } from '../../src/history/entry.ts';
+import { same } from '../../src/history/parts.ts';
 import { openLog } from '../../src/log.ts';
 import { planFor } from '../../src/notify/plan.ts';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';

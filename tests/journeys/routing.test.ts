@@ -2,7 +2,8 @@
 // than they take, and each ticket finds somebody once.
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import mongoose from 'mongoose';
-import { fold, same } from '../../src/history/entry.ts';
+import { fold } from '../../src/history/entry.ts';
+import { same } from '../../src/history/parts.ts';
 import { entriesOf } from '../../src/tickets/find.ts';
 import type { StoredTicket } from '../../src/tickets/ticket.ts';
 import { openPeer, type Peer } from '../support/peer.ts';

@@ -1,7 +1,8 @@
 // What must be true of a database at rest, whatever died while it was written: every ticket is the fold of its entries,
 // nothing waits to be filed, numbers are unique, and what concerns two tickets is told the same by both.
 import mongoose from 'mongoose';
-import { type Entry, fold, same } from '../../src/history/entry.ts';
+import { type Entry, fold } from '../../src/history/entry.ts';
+import { same } from '../../src/history/parts.ts';
 import type { StoredTicket, TicketLink } from '../../src/tickets/ticket.ts';
 
 /** Fields that travel with a stored ticket and are no part of it. */
