@@ -6,6 +6,7 @@ import type { Ctx } from '../context.ts';
 import { forbidden } from '../errors.ts';
 import { idFrom, isId } from '../id.ts';
 import { list, type Page, pageQuery, repeated } from '../lists.ts';
+import { ruleRunsTotal } from '../metrics.ts';
 import { may } from '../people/access.ts';
 import { onlyDuplicates } from '../store.ts';
 import type { Write } from '../table.ts';
@@ -64,6 +65,7 @@ export function runOf(
   { entry, event, at }: Pick<StoredRun, 'entry' | 'event' | 'at'>,
   { key, outcome, reasons, did, problems }: Omit<Fired, 'ticket'>,
 ): StoredRun | null {
+  ruleRunsTotal.inc({ outcome });
   const isWeighty = KEPT_DAYS[outcome] > KEPT_DAYS.not_matched;
   const unlisted = isWeighty ? 0 : unlistedBefore(rule._id, ticket.company);
   if (unlisted === null) return null;

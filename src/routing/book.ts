@@ -5,6 +5,7 @@
 import { storeTime } from '../clock.ts';
 import { systemCtx } from '../context.ts';
 import type { Logger } from '../log.ts';
+import { routedTotal } from '../metrics.ts';
 import { colleagues } from '../people/members.ts';
 import { isDuplicate } from '../store.ts';
 import { changeRead } from '../tickets/change.ts';
@@ -128,6 +129,9 @@ async function carryOut(
   );
   for (const { ticket, error } of failed)
     log.error({ ticket, err: error }, 'a ticket could not be given out');
+  const overtaken = intents.length - written - failed.length;
+  for (const [outcome, count] of Object.entries({ given: written, failed: failed.length, overtaken }))
+    routedTotal.inc({ outcome }, count);
   if (written === all.length) return { written, lost: new Set() };
   const after = await ticketsById(
     company,

@@ -67,6 +67,9 @@ describe('a rule', () => {
     expect(JSON.stringify(body)).not.toMatch(/rule|Big customers|Look at/);
     const [run] = await rules.runs(rule);
     expect(run).toMatchObject({ outcome: 'fired', entry_id: created?._id });
+    expect((await world.call('GET', '/metrics')).body).toMatch(
+      /^switchboard_rule_runs_total\{outcome="fired"\} [1-9]/m,
+    );
     expect(run?.did).toEqual(
       expect.arrayContaining(['replied', 'left a note', 'priority: medium → critical']),
     );

@@ -34,9 +34,18 @@ describe('a desk', () => {
   });
 
   test('that was given a rule gives out what waits and what comes, and says why', async () => {
+    const counted = async () =>
+      Number(
+        /^switchboard_routed_tickets_total\{outcome="given"\} (\d+)/m.exec(
+          (await world.call('GET', '/metrics')).body,
+        )?.[1] ?? 0,
+      );
+    const before = await counted();
     expect((await rule({ strategy: 'Round_Robin', team_id: staff.team })).status).toBe(200);
     const ticket = await file();
     await world.drain();
+    // And the one that waited.
+    expect((await counted()) - before).toBe(2);
     const { assignee_id, team_id } = await read(ticket);
     expect([team_id, [staff.agent.id, staff.lead.id].includes(assignee_id)]).toEqual([staff.team, true]);
     const told = await staff.agent.call('GET', `tickets/${ticket.key}/history?action=assignment_change`);
