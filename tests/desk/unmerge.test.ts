@@ -75,7 +75,10 @@ test('what a dead process left half apart, the relay takes apart', async () => {
   // As if it had died in between: the other still believes that it has it.
   const tickets = mongoose.connection.collection('tickets');
   const history = mongoose.connection.collection('history');
-  const stored = (await tickets.findOne({ _id: two.id as never })) as unknown as { seq: number };
+  const stored = (await tickets.findOne({ _id: two.id as never })) as unknown as Record<
+    'seq' | 'shownSeq',
+    number
+  >;
   const last = await history.findOneAndDelete({ ticket: two.id, seq: stored.seq });
   expect(last?.facts).toMatchObject({ gaveBack: one.id });
   await tickets.updateOne(
@@ -83,6 +86,7 @@ test('what a dead process left half apart, the relay takes apart', async () => {
     {
       $set: {
         seq: stored.seq - 1,
+        shownSeq: stored.shownSeq - 1,
         mergedFrom: [{ ticket: one.id, key: one.key }],
         updatedAt: (await history.findOne({ ticket: two.id, seq: stored.seq - 1 }))?.at,
       },
