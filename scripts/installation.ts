@@ -2,7 +2,8 @@
 // of the ones that a running `npm start` brought along. Nothing is started here.
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import { type Config, loadConfig } from '../src/config.ts';
+import { type Config, checkEnvironment, loadConfig, readEnvironment } from '../src/config.ts';
+import { socketsOf } from '../src/embedded/folder.ts';
 import { openLog } from '../src/log.ts';
 import { useSecretKey } from '../src/secrets.ts';
 import { connectStore } from '../src/store.ts';
@@ -10,24 +11,30 @@ import { connectStore } from '../src/store.ts';
 export const quiet = openLog('silent');
 
 export function installation(): Config {
-  const config = loadConfig();
-  const run = existsSync(config.DATA_DIR) ? path.join(realpathSync(config.DATA_DIR), 'run') : '';
-  const engine = path.join(run, 'engine.sock');
-  const redis = path.join(run, 'redis.sock');
-  useSecretKey(config.SECRET_KEY);
-  return {
-    ...config,
-    MONGODB_URI:
-      config.MONGODB_URI ||
-      (existsSync(engine) ? `mongodb://${encodeURIComponent(engine)}/switchboard?directConnection=true` : ''),
-    REDIS_URL: config.REDIS_URL || (existsSync(redis) ? `unix:${redis}` : ''),
+  const words = readEnvironment();
+  const { DATA_DIR } = checkEnvironment(words);
+  const run = existsSync(DATA_DIR) ? socketsOf(realpathSync(DATA_DIR)) : '';
+  const there = (socket: string, uri: (at: string) => string) => {
+    const at = path.join(run, socket);
+    return run && existsSync(at) ? uri(at) : undefined;
   };
+  const own = {
+    MONGODB_URI: there(
+      'engine.sock',
+      (at) => `mongodb://${encodeURIComponent(at)}/switchboard?directConnection=true`,
+    ),
+    REDIS_URL: there('redis.sock', (at) => `unix:${at}`),
+  };
+  const found = { ...own, ...words };
+  if (!found.MONGODB_URI || !found.REDIS_URL)
+    throw new Error(
+      `No Switchboard runs on ${path.resolve(DATA_DIR)}, and MONGODB_URI and REDIS_URL are not set: npm start, then again.`,
+    );
+  const config = loadConfig(found);
+  useSecretKey(config.SECRET_KEY);
+  return config;
 }
 
 export async function reachDatabase(config: Config): Promise<void> {
-  if (!config.MONGODB_URI)
-    throw new Error(
-      'MONGODB_URI is not set, and the embedded database is not running: npm start, then again.',
-    );
   await connectStore({ uri: config.MONGODB_URI, log: quiet, patienceMs: 3_000 });
 }

@@ -9,17 +9,18 @@ import { failedBetween, revive } from '../src/notify/receipts.ts';
 import { disconnectStore } from '../src/store.ts';
 import { installation, reachDatabase } from './installation.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    failed: { type: 'boolean', default: false },
-    from: { type: 'string' },
-    to: { type: 'string' },
-    surface: { type: 'string' },
-    ticket: { type: 'string' },
-    'dry-run': { type: 'boolean', default: false },
-  },
-});
+const asked = () =>
+  parseArgs({
+    allowPositionals: true,
+    options: {
+      failed: { type: 'boolean', default: false },
+      from: { type: 'string' },
+      to: { type: 'string' },
+      surface: { type: 'string' },
+      ticket: { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
+    },
+  });
 
 function instant(word: string | undefined, otherwise: Date): Date {
   const at = word === undefined ? otherwise : new Date(word);
@@ -29,6 +30,7 @@ function instant(word: string | undefined, otherwise: Date): Date {
 }
 
 async function main(): Promise<string> {
+  const { values, positionals } = asked();
   const { failed, from, to, surface, ticket, 'dry-run': isRehearsal } = values;
   if (!positionals.length && !failed && !ticket)
     throw new Error('What is to be sent again? Delivery ids, or --failed with --from and --to, or --ticket.');
@@ -42,7 +44,8 @@ async function main(): Promise<string> {
   let count = 0;
   for (let at = 0; at < ids.length; at += 500)
     count += (await revive(ids.slice(at, at + 500))).filter((one) => one.state === 'pending').length;
-  return `${count} messages are due again.`;
+  const rest = ids.length - count;
+  return `${count} messages are due again${rest ? `; ${rest} are unknown, or were sent already` : ''}.`;
 }
 
 try {

@@ -59,11 +59,16 @@ export async function openFolder(
   return { path: realpathSync(folder), run, release };
 }
 
-function runFolder(folder: string): string {
+/** Where the sockets of a folder are, whether anything runs on it or not. */
+export function socketsOf(folder: string): string {
   const inside = path.join(folder, 'run');
   const short = Buffer.byteLength(inside) + '/engine.sock'.length <= SOCKET_PATH_MOST;
   const mark = createHash('sha256').update(folder).digest('hex').slice(0, 12);
-  const run = short ? inside : path.join(os.tmpdir(), `switchboard-${mark}`);
+  return short ? inside : path.join(os.tmpdir(), `switchboard-${mark}`);
+}
+
+function runFolder(folder: string): string {
+  const run = socketsOf(folder);
   mkdirSync(run, { recursive: true, mode: 0o700 });
   const owner = statSync(run);
   if (process.getuid && (owner.uid !== process.getuid() || (owner.mode & 0o022) !== 0))

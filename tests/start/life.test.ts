@@ -1,7 +1,9 @@
 // Starting, stopping and being killed: the data stays, and nothing is left running.
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { descendants, emptyFolder, endAll, isAlive, type Started, start, until } from '../support/started.ts';
 
@@ -49,6 +51,13 @@ async function titles(url: string, token: string): Promise<string[]> {
   return ((await answer.json()) as { items: { title: string }[] }).items.map((ticket) => ticket.title);
 }
 
+/** A program for whoever looks after the installation, run beside it as `npm run` does. */
+const tool = async (folder: string, name: string, ...words: string[]): Promise<string> => {
+  const program = path.join(import.meta.dirname, '..', '..', 'dist', 'scripts', `${name}.js`);
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME };
+  return (await promisify(execFile)(process.execPath, [program, ...words], { cwd: folder, env })).stdout;
+};
+
 describe('in an empty folder', () => {
   const folder = emptyFolder();
   let first: Started;
@@ -93,6 +102,8 @@ describe('in an empty folder', () => {
     expect(await titles(second.url, await signIn(second, folder))).toEqual(['The printer smokes']);
     const { ADMIN_PASSWORD } = JSON.parse(readFileSync(path.join(folder, 'data', 'secrets.json'), 'utf8'));
     expect(second.said()).not.toContain(ADMIN_PASSWORD);
+    expect(await tool(folder, 'doctor')).toMatch(/the database answers[\s\S]*Redis [\d.]+ answers/);
+    expect(await tool(folder, 'replay', '--failed')).toBe('0 messages are due again.\n');
     second.child.kill('SIGINT');
     expect(await second.ended).toBe(0);
   });
