@@ -55,12 +55,32 @@ const named = remembered(
   LIFETIME_MS,
 );
 
+const callings = remembered(
+  'user',
+  async (company: string) => {
+    const found = await userCollection()
+      .find(
+        { company, role: { $ne: 'customer' }, deletedAt: null },
+        { projection: { fullName: 1, username: 1, email: 1 }, limit: 5_000 },
+      )
+      .toArray();
+    return found.map(({ _id, fullName, username, email }) => ({
+      id: _id,
+      names: [fullName, username, email],
+    }));
+  },
+  LIFETIME_MS,
+);
+
 const teamNames = remembered(
   'user',
   async (id: string) => (await teamCollection().findOne({ _id: id }))?.name ?? null,
   LIFETIME_MS,
 );
 
+/** By what the agents of a company are called. */
+export const agentNames = (company: string): Promise<{ id: string; names: (string | null)[] }[]> =>
+  callings(company);
 export const teamName = (id: string): Promise<string | null> => teamNames(id);
 export const membersOf = (company: string, team: string): Promise<string[]> => members(`${company}/${team}`);
 /** Those who answer for a team; without a lead, the managers; without any, the administrators. */

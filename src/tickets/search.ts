@@ -1,12 +1,13 @@
-// Finding tickets by words: key, title, description, replies, notes, tags, requester, external reference. Words are kept
-// on the ticket by the relay; words of notes carry a mark that a customer's search never asks for. What the relay has
-// not seen yet is matched here, so that what somebody just wrote is found.
+// Finding tickets by words: key, title, description, replies, notes, tags, requester, external reference, and for agents
+// who works on it. Words are kept on the ticket by the relay; words of notes carry a mark that a customer's search never
+// asks for. What the relay has not seen yet is matched here, so that what somebody just wrote is found.
 import type { Ctx } from '../context.ts';
 import { readTicketKey } from '../desks/desk.ts';
 import { desksOf } from '../desks/desks.ts';
+import { agentNames } from '../people/roster.ts';
 import { ticketCollection } from './model.ts';
 import { type StoredTicket, searchWords, type Ticket } from './ticket.ts';
-import { NOTE, wordsOf } from './words.ts';
+import { HOLDER, NOTE, wordsOf } from './words.ts';
 
 const MOST_TERMS = 8;
 /** To tell a rare word from a common one, no more need be counted. */
@@ -38,11 +39,39 @@ export async function rarity(
   return new Map((await Promise.all(counts)).map((count, at) => [words[at] as string, count]));
 }
 
+/** Of agents with the same word in their names, those are meant whom the other words fit as well. */
+const MOST_HOLDERS = 20;
+
+const isNoHolder = (word: string): boolean => !word.startsWith(HOLDER);
+
+/** For each word of a search, the marks of the agents whom it may mean; the last one may be the beginning of a name. */
+async function holdersBy(
+  company: string,
+  terms: readonly string[],
+  last: string | undefined,
+): Promise<Map<string, string[]>> {
+  const isIn = (words: readonly string[], term: string) =>
+    words.some((word) => word === term || (term === last && term.length > 1 && word.startsWith(term)));
+  const agents = (await agentNames(company))
+    .map(({ id, names }) => {
+      const words = searchWords(names);
+      return { mark: HOLDER + id, fits: terms.filter((term) => isIn(words, term)) };
+    })
+    .sort((a, b) => b.fits.length - a.fits.length);
+  const meant = (term: string) =>
+    agents.flatMap(({ mark, fits }) => (fits.includes(term) ? [mark] : [])).slice(0, MOST_HOLDERS);
+  return new Map(terms.map((term) => [term, meant(term)]));
+}
+
 export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
   const key = readTicketKey(q);
   const terms = searchWords([q.slice(0, 500)], MOST_TERMS);
   const last = /[\p{L}\p{N}]$/u.test(q.trim()) ? terms.at(-1) : undefined;
-  const whole = (term: string) => ({ words: withNotes ? { $in: [term, NOTE + term] } : term });
+  let held: Promise<Map<string, string[]>> | undefined;
+  const holders = async () => {
+    held ??= withNotes ? holdersBy(ctx.actor.company, terms, last) : Promise.resolve(new Map());
+    return held;
+  };
   /** Words that begin so. Letters and digits only, hence a plain prefix of the index. */
   const expansions = async (begin: string): Promise<string[]> => {
     const { company } = ctx.actor;
@@ -57,10 +86,11 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
     );
     return [...new Set([begin, ...met.flat()])].slice(0, MOST_EXPANSIONS);
   };
-  const beginning = async (term: string): Promise<Filter> => {
+  const beginning = async (term: string, marks: readonly string[]): Promise<Filter> => {
     const words = await expansions(term);
     const plain = words.map((word) => (word.startsWith(NOTE) ? word.slice(NOTE.length) : word));
-    return { words: { $in: [...new Set(withNotes ? plain.flatMap((word) => [word, NOTE + word]) : plain)] } };
+    const both = withNotes ? plain.flatMap((word) => [word, NOTE + word]) : plain;
+    return { words: { $in: [...new Set([...both, ...marks])] } };
   };
 
   return {
@@ -73,9 +103,14 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
           ? { key }
           : { formerKeys: key };
       if (!terms.length) return { words: '' };
+      const meant = await holders();
+      const marks = (term: string) => meant.get(term) ?? [];
+      const whole = (term: string): Filter => ({
+        words: withNotes ? { $in: [term, NOTE + term, ...marks(term)] } : term,
+      });
       const [counts, begun] = await Promise.all([
         rarity(ctx.actor.company, terms, whole),
-        last !== undefined && last.length > 1 ? beginning(last) : null,
+        last !== undefined && last.length > 1 ? beginning(last, marks(last)) : null,
       ]);
       const rarest = [...counts].sort((a, b) => a[1] - b[1]).map(([term]) => term);
       if (rarest.some((term) => term !== last && counts.get(term) === 0)) return { words: '' };
@@ -94,7 +129,8 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
         .sort({ pendingAt: -1 })
         .limit(MOST_UNFILED)
         .toArray();
-      const waiting = rows.filter((row) => row.company === ctx.actor.company && hasAll(row));
+      const meant = await holders();
+      const waiting = rows.filter((row) => row.company === ctx.actor.company && hasAll(row, meant));
       if (!waiting.length) return [];
       return ticketCollection()
         .find({ ...base, _id: { $in: waiting.map((row) => row._id) } } as Filter, {
@@ -117,19 +153,23 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
     },
   };
 
-  function hasAll(ticket: StoredTicket): boolean {
+  function hasAll(ticket: StoredTicket, meant: ReadonlyMap<string, string[]>): boolean {
     if (key && (ticket.key === key || ticket.formerKeys?.includes(key))) return true;
     const words = wordsOf(
       ticket,
       ticket.pending.filter((entry) => withNotes || entry.comment?.audience !== 'internal'),
     );
-    const plain = [...words, ...((ticket as { words?: string[] }).words ?? [])]
+    const own = [...words, ...((ticket as { words?: string[] }).words ?? []).filter(isNoHolder)];
+    const plain = own
       .filter((word) => withNotes || !word.startsWith(NOTE))
       .map((word) => (word.startsWith(NOTE) ? word.slice(1) : word));
     return (
       terms.length > 0 &&
       terms.every(
-        (term) => plain.includes(term) || (term === last && plain.some((word) => word.startsWith(term))),
+        (term) =>
+          plain.includes(term) ||
+          (term === last && plain.some((word) => word.startsWith(term))) ||
+          meant.get(term)?.some((mark) => plain.includes(mark)),
       )
     );
   }

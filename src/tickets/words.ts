@@ -1,11 +1,13 @@
-// The words by which a ticket is found, as the relay keeps them on it. Words of notes carry a mark that a customer's
-// search never asks for.
+// The words by which a ticket is found, as the relay keeps them on it. Words of notes, and who works on it, carry marks
+// that a customer's search never asks for.
 import { commentsAsTheyAre, type Entry } from '../history/entry.ts';
 import { spokenOn } from './find.ts';
 import { threadOf } from './threads.ts';
 import { type StoredTicket, searchWords, type Ticket } from './ticket.ts';
 
 export const NOTE = '~';
+/** Before the id of who works on it: people may change their names. */
+export const HOLDER = '@';
 
 type Spoken = Pick<Entry, 'comment'>;
 
@@ -26,8 +28,14 @@ export function wordsOf(ticket: Ticket, comments: readonly Spoken[]): string[] {
   ]);
   const said = (audience: 'public' | 'internal') =>
     searchWords(comments.filter((one) => one.comment?.audience === audience).map((one) => one.comment?.text));
-  return [...new Set([...own, ...said('public'), ...said('internal').map((word) => NOTE + word)])];
+  const words = [...own, ...said('public'), ...said('internal').map((word) => NOTE + word)];
+  return withHolder(ticket, [...new Set(words)]);
 }
+
+const withHolder = ({ assignee }: Pick<Ticket, 'assignee'>, words: readonly string[]): string[] => [
+  ...words.filter((word) => !word.startsWith(HOLDER)),
+  ...(assignee ? [HOLDER + assignee] : []),
+];
 
 /** Entries after which the kept words must be made anew; comments alone only add to them. */
 const remakesWords = (entry: Entry): boolean =>
@@ -64,6 +72,7 @@ export async function keptWords(ticket: StoredTicket): Promise<string[] | undefi
     );
     return isSame(words, ticket.words) ? undefined : words;
   }
-  if (!comments.length) return undefined;
-  return [...new Set([...(ticket.words ?? []), ...wordsOf(ticket, comments)])];
+  if (!comments.length && !ticket.pending.some((entry) => 'assignee' in entry.fields)) return undefined;
+  const added = comments.length ? wordsOf(ticket, comments) : [];
+  return withHolder(ticket, [...new Set([...(ticket.words ?? []), ...added])]);
 }

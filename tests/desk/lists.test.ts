@@ -1,10 +1,13 @@
 // Lists and search, over the wire.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { hire } from '../support/staff.ts';
+import { hire, type Person } from '../support/staff.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 let world: World;
 let admin: string;
+let mei: Person;
+let max: Person;
+let asker: Person;
 const file = (body: Record<string, unknown>) => world.call('POST', '/api/v1/tickets', { as: admin, body });
 const list = async (query: string) =>
   (await world.call('GET', `/api/v1/tickets${query}`, { as: admin })).body;
@@ -13,6 +16,8 @@ const titles = (page: { items: { title: string }[] }) => page.items.map((ticket)
 beforeAll(async () => {
   world = await openWorld();
   admin = await world.admin();
+  [mei, max] = [await hire(world, 'Meilin', 'agent'), await hire(world, 'Maximo', 'agent')];
+  asker = await hire(world, 'Asker', 'customer');
   await file({
     title: 'Printer jammed',
     description: 'the drum is worn',
@@ -168,6 +173,42 @@ test('a ticket is shown others that speak of the same', async () => {
   expect(body.items.map((one: { ticket: { title: string } }) => one.ticket.title)).toEqual([
     'Badge reader rejects every card',
   ]);
+});
+
+describe('who works on a ticket', () => {
+  const found = async (who: Person, q: string) =>
+    titles((await who.call('GET', `tickets?q=${encodeURIComponent(q)}`)).body).sort();
+  let lamp: string;
+
+  beforeAll(async () => {
+    lamp = (await asker.call('POST', 'tickets', { title: 'Lamp is dim' })).body.id;
+    await asker.call('POST', 'tickets', { title: 'Lamp is off' });
+    await mei.call('POST', `tickets/${lamp}/claim`);
+  });
+
+  test.each(['meilin', 'MEI', 'lamp meilin', 'meilin@company.example'])(
+    'is found by %s, at once and for good, and not by customers',
+    async (q) => {
+      expect(await found(max, q)).toEqual(['Lamp is dim']);
+      await world.drain();
+      expect(await found(max, q)).toEqual(['Lamp is dim']);
+      expect(await found(max, `${q} maximo`)).toEqual([]);
+      expect(await found(asker, q)).toEqual([]);
+    },
+  );
+
+  test('is who works on it now, by their present name', async () => {
+    await world.call('PUT', `/api/v1/tickets/${lamp}/assign`, { as: admin, body: { assignee_id: max.id } });
+    await mei.call('POST', `tickets/${lamp}/comments`, { content: 'Yours', is_internal: true });
+    for (const when of ['at once', 'for good']) {
+      expect([when, await found(mei, 'maximo'), await found(mei, 'meilin')]).toEqual([
+        when,
+        ['Lamp is dim'],
+        [],
+      ]);
+      await world.drain();
+    }
+  });
 });
 
 describe('what a customer sees', () => {
