@@ -6,9 +6,10 @@ import helmet from 'helmet';
 import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
 import { traced } from '../../src/tracing.ts';
-import { inTime, jsonBody, steadily } from './bodies.ts';
+import { jsonBody } from './bodies.ts';
 import type { Gate } from './crowd.ts';
 import { isForm } from './forms.ts';
+import { type Patience, steadily } from './patience.ts';
 import { problems, sendProblem } from './problem.ts';
 import { type Edge, expressPath, type Route, serve } from './route.ts';
 
@@ -21,6 +22,7 @@ export interface AppOptions {
   corsOrigins: string[];
   trustProxy: number;
   gate: Gate;
+  patience: Patience;
   log: Logger;
   isDraining: () => boolean;
   /** Stores, indexes and the first administrator are still being seen to: nothing is read or written yet. */
@@ -45,7 +47,7 @@ export function buildApp(options: AppOptions): Express {
       }),
     );
   for (const { path, handler } of options.doors) app.use(path, handler);
-  mount(app, options.routes, jsonBody(options.bodyLimit), options.edge, options.gate);
+  mount(app, options, jsonBody(options.bodyLimit));
   app.use((req, _res, next) =>
     next(
       new Refusal(
@@ -101,7 +103,8 @@ const formOrJson = (json: RequestHandler[]): RequestHandler[] =>
   json.map((step) => (req, res, next) => (isForm(req) ? next() : step(req, res, next)));
 
 /** Grouped by path, so that a wrong method is told apart from a wrong path, and by room, so that few patterns are tried. */
-function mount(app: Express, routes: Route[], json: RequestHandler[], edge: Edge, gate: Gate): void {
+function mount(app: Express, options: AppOptions, json: RequestHandler[]): void {
+  const { routes, edge, gate, patience } = options;
   const rooms = new Map<string, Map<string, Route[]>>();
   for (const one of routes) {
     const room = /^\/api\/v1\/[^/]+/.exec(one.path)?.[0] ?? '/';
@@ -118,7 +121,7 @@ function mount(app: Express, routes: Route[], json: RequestHandler[], edge: Edge
       for (const one of ones)
         spot[one.method](
           named(one),
-          one.consumes || one.form ? steadily() : inTime(),
+          ...(one.consumes || one.form ? [steadily(patience.steadyMs)] : []),
           ...(one.consumes ? [] : one.form ? formOrJson(json) : json),
           gated(one, gate, spanned(one, serve(one, edge))),
         );

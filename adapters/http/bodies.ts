@@ -1,15 +1,11 @@
 // JSON bodies, before anybody reads them: UTF-8, no name twice in one object (who reads the first and who the last would
-// disagree), not nested without end, and sent in reasonable time. Bodies that are streamed must keep coming.
+// disagree) and not nested without end.
 import { isUtf8 } from 'node:buffer';
-import express, { type Request, type RequestHandler, type Response } from 'express';
+import express, { type RequestHandler } from 'express';
 import { invalid, Refusal } from '../../src/errors.ts';
-import { sendProblem } from './problem.ts';
+import { hasBody } from './patience.ts';
 import { ordinaryJson } from './reading-json.ts';
 
-const WHOLE_MS = 20_000;
-/** A streamed body that brings less than this in so long is let go. */
-const STEADY_MS = 15_000;
-const STEADY_BYTES = 1_024;
 const DEEPEST = 64;
 
 export const jsonBody = (limit: number): RequestHandler[] => {
@@ -20,9 +16,6 @@ export const jsonBody = (limit: number): RequestHandler[] => {
     (req, res, next) => (req.body === undefined ? general(req, res, next) : next()),
   ];
 };
-
-const hasBody = ({ headers }: Request): boolean =>
-  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 const onlyJson: RequestHandler = (req, _res, next) => {
   if (hasBody(req) && !req.is('json') && !req.is('+json'))
@@ -93,43 +86,3 @@ function textOf(bytes: Buffer, start: number, end: number): string {
     return raw;
   }
 }
-
-function letGo(res: Response): void {
-  if (!res.headersSent) {
-    res.set('Connection', 'close');
-    const words = 'The body did not come in reasonable time.';
-    sendProblem(res, new Refusal('invalid', 'request.slow', words), 408);
-  }
-  res.req.socket.destroySoon();
-}
-
-/** A body that is read whole must be there in time. */
-export const inTime =
-  (ms = WHOLE_MS): RequestHandler =>
-  (req, res, next) => {
-    if (hasBody(req)) {
-      const timer = setTimeout(letGo, ms, res);
-      const done = () => clearTimeout(timer);
-      req.once('end', done);
-      res.once('close', done);
-    }
-    next();
-  };
-
-/** A streamed body may take long, but not trickle. That we do not read just now is not the sender's fault. */
-export const steadily =
-  (ms = STEADY_MS): RequestHandler =>
-  (req, res, next) => {
-    if (hasBody(req)) {
-      let before = req.socket.bytesRead;
-      const timer = setInterval(() => {
-        const now = req.socket.bytesRead;
-        if (req.readableLength === 0 && now - before < STEADY_BYTES) letGo(res);
-        before = now;
-      }, ms);
-      const done = () => clearInterval(timer);
-      req.once('end', done);
-      res.once('close', done);
-    }
-    next();
-  };

@@ -12,6 +12,7 @@ import { buildApp } from './app.ts';
 import { identifier } from './auth.ts';
 import { crowded, openGate } from './crowd.ts';
 import { docPages } from './docs.ts';
+import { beInTime, PATIENCE, type Patience } from './patience.ts';
 import { problemOf } from './problem.ts';
 import { BOARD, type BoardQueue, queueBoard } from './queues.ts';
 import { allRoutes } from './routes.ts';
@@ -29,11 +30,9 @@ export interface HttpOptions {
   queues?: () => readonly BoardQueue[];
   /** Until it says no, only questions about the process itself are answered. */
   isStarting?: () => boolean;
+  patience?: Patience;
   now?: () => Date;
 }
-
-/** An import of a million tickets takes hours. Bodies that trickle are let go long before (bodies.ts). */
-const LONGEST_REQUEST_MS = 24 * 3_600_000;
 
 export interface HttpServer {
   url: string;
@@ -80,6 +79,7 @@ export async function startHttp({
   doors = [],
   queues,
   isStarting = () => false,
+  patience = PATIENCE,
   now = () => new Date(),
 }: HttpOptions): Promise<HttpServer> {
   const latency = requestSeconds();
@@ -104,6 +104,7 @@ export async function startHttp({
         .filter(Boolean) ?? [],
     trustProxy: config.TRUST_PROXY,
     gate,
+    patience,
     log,
     isDraining: () => draining,
     isStarting,
@@ -113,12 +114,16 @@ export async function startHttp({
   const server = createServer(
     {
       maxHeaderSize: 16_384,
-      headersTimeout: 15_000,
-      requestTimeout: LONGEST_REQUEST_MS,
+      headersTimeout: patience.headersMs,
+      requestTimeout: patience.longestMs,
       keepAliveTimeout: 10_000,
-      connectionsCheckingInterval: 5_000,
+      connectionsCheckingInterval: patience.checkEveryMs,
     },
-    (req, res) => (gate.isShut() && isCrowd(req.url) ? sendAway(res) : app(req, res)),
+    (req, res) => {
+      beInTime(req, res, patience.wholeMs);
+      if (gate.isShut() && isCrowd(req.url)) sendAway(res);
+      else app(req, res);
+    },
   );
   // All of them, or app.ts could not refuse too many: a request without its last headers is another request.
   server.maxHeadersCount = 0;

@@ -113,7 +113,8 @@ async function* bytesOfLines(req: Readable): AsyncGenerator<Buffer | null> {
     [parts, size] = [[], 0];
     return line;
   };
-  for await (const chunk of req as AsyncIterable<Buffer>) {
+  // Who stops reading half-way still has something to say: the connection stays.
+  for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     let from = 0;
     for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
       add(chunk.subarray(from, end));
@@ -153,7 +154,9 @@ async function takeTickets(ctx: Ctx, req: Request, res: Response): Promise<void>
   const sums = () => ({
     ...{ imported: tally.imported, already_there: tally.alreadyThere, refused: tally.refused },
   });
-  const tell = (facts: Record<string, unknown>) => void res.write(`${JSON.stringify(facts)}\n`);
+  const tell = (facts: Record<string, unknown>) => {
+    if (!res.writableEnded && !res.destroyed) res.write(`${JSON.stringify(facts)}\n`);
+  };
   const report = (one: Taken) => {
     if (!('error' in one)) tally[one.isNew ? 'imported' : 'alreadyThere']++;
     else {
@@ -205,7 +208,8 @@ async function takeTickets(ctx: Ctx, req: Request, res: Response): Promise<void>
   } catch (error) {
     await Promise.allSettled(underWay);
     const isCsv = (error as { code?: string }).code?.startsWith('CSV_');
-    if (!isCsv) ctx.log.error({ err: error }, 'an import broke off');
+    if (req.destroyed) ctx.log.info(sums(), 'who sent an import has gone');
+    else if (!isCsv) ctx.log.error({ err: error }, 'an import broke off');
     tell({
       done: false,
       detail: isCsv

@@ -1,10 +1,10 @@
 // What reaches the server before any route does: bodies that two readers would read differently, senders that never
 // finish, headers without end.
-import { createServer, type Server } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
-import { inTime, steadily } from '../../adapters/http/bodies.ts';
+import { type HttpServer, startHttp } from '../../adapters/http/index.ts';
+import { PATIENCE, type Patience } from '../../adapters/http/patience.ts';
+import { openLog } from '../../src/log.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -98,42 +98,70 @@ describe('a sender', () => {
   });
 
   describe('who never finishes', () => {
-    let server: Server;
-    const whole: RequestHandler = (req, res) => void req.resume().once('end', () => res.json('whole'));
-    const part: RequestHandler = async (req, res) => {
-      for await (const _ of req);
-      res.json('part by part');
+    const quick: Patience = {
+      ...{ headersMs: 300, wholeMs: 400, steadyMs: 150, longestMs: 20_000, checkEveryMs: 50 },
     };
-    const begun = async (guard: RequestHandler, read = whole): Promise<string> => {
-      const app = express();
-      app.post('/', guard, read);
-      app.use(((_error, req, _res, _next) => req.socket.destroy()) satisfies ErrorRequestHandler);
-      server = createServer(app);
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    };
-    const head = (length: number) =>
-      `POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${length}\r\n\r\n`;
+    let server: HttpServer;
+    beforeAll(async () => {
+      const log = openLog('silent');
+      server = await startHttp({ config: world.config, log, checks: {}, patience: quick });
+    });
+    afterAll(() => server.stop(0));
+    const head = (path: string, more: string[]) =>
+      [`POST ${path} HTTP/1.1`, 'Host: x', ...more, '', ''].join('\r\n');
+    const signedIn = () => `Authorization: Bearer ${admin}`;
+    const ndjson = 'Content-Type: application/x-ndjson';
+    const json = 'Content-Type: application/json';
+    const length = 'Content-Length: 100000';
+    const trickle = (write: (more: string) => void) => setInterval(() => write('1\r\nx\r\n'), 20);
 
-    test.each([
-      ['a body that is read whole', inTime(200), whole],
-      ['a body that is streamed', steadily(100), whole],
-      ['a body that is read part by part', steadily(100), part],
-    ])('%s, but trickles on, is let go', async (_what, guard, read) => {
-      const at = await begun(guard, read);
-      const heard = await said(at, head(100_000), (write) => setInterval(() => write('x'), 20));
+    test('its headers is let go', async () => {
+      const heard = await said(server.url, 'POST /api/v1/tickets HTTP/1.1\r\nHost: x\r\n', (write) =>
+        setInterval(() => write('X-More: x\r\n'), 20),
+      );
       expect(heard).toMatch(/^HTTP\/1.1 408 /);
-      server.close();
     });
 
+    test('a body is let go, whether it is read whole, streamed, or of no interest any more', async () => {
+      const asked = await Promise.all(
+        [
+          ['/api/v1/tickets', signedIn(), json, length],
+          ['/api/v1/tickets/import', signedIn(), ndjson, length],
+          ['/api/v1/tickets/import', ndjson, length],
+          ['/api/v1/tickets/import', ndjson, 'Transfer-Encoding: chunked'],
+          ['/api/v1/nothing', json, length],
+          ['/health', json, length],
+          ['/docs/nothing', json, length],
+        ].map(([path = '', ...more]) => said(server.url, head(path, more), trickle)),
+      );
+      expect(asked.map((heard) => Number(heard.split(' ')[1] ?? 0))).toEqual([
+        408, 408, 401, 401, 404, 405, 404,
+      ]);
+    });
+
+    const line = `${JSON.stringify({ title: 'Line by line', tags: ['drip'], description: 'x'.repeat(1_500) })}\n`;
+    const drip = (to: string, times: number) => {
+      let left = times;
+      const sizes = `Content-Length: ${line.length * times}`;
+      return said(
+        to,
+        head('/api/v1/tickets/import', [signedIn(), 'Connection: close', ndjson, sizes]),
+        (write) => setInterval(() => left-- > 0 && write(line), 50),
+      );
+    };
+
     test('a stream that keeps coming may take its time', async () => {
-      const at = await begun(steadily(100));
-      let left = 20;
-      const heard = await said(at, head(40_000), (write) =>
-        setInterval(() => left-- > 0 && write('x'.repeat(2_000)), 20),
-      ).then((text) => text);
+      const heard = await drip(server.url, 20);
       expect(heard).toMatch(/^HTTP\/1.1 200 /);
-      server.close();
+      expect(heard).toContain('{"done":true,"imported":20,"already_there":0,"refused":0}');
+    });
+
+    test('and may do so for hours', async () => {
+      expect(PATIENCE.longestMs).toBeGreaterThan(12 * 3_600_000);
+      const patience = { ...quick, longestMs: 500 };
+      const strict = await startHttp({ config: world.config, log: openLog('silent'), checks: {}, patience });
+      expect(await drip(strict.url, 100)).not.toContain('"done":true');
+      await strict.stop(0);
     });
   });
 });
