@@ -1,11 +1,11 @@
 // npm run db -- serve | shell | dump | restore: the engine's data by hand, on the engine's own server or a real MongoDB's.
-import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { MongoClient } from 'mongodb';
 import { dump, restore } from './dump.ts';
 import { startEngine } from './engine.ts';
-import { openFolder } from './folder.ts';
+import { listenerOf, openFolder, socketsOf } from './folder.ts';
 import { openShell } from './shell.ts';
 
 const USAGE = `npm run db -- serve   --data DIR [--port 27017] [--socket PATH]   serve the data alone, on loopback TCP
@@ -36,8 +36,32 @@ function read() {
 
 type Values = ReturnType<typeof read>['values'];
 
+/** The data folder of an installation keeps the database in `db`; a folder may also be the database's own. */
+function engineFolder({ data }: Values): string {
+  const folder = resolve(data ?? 'data');
+  const [inside, itself] = [join(folder, 'db'), folder].map((one) => existsSync(join(one, 'data.mdb')));
+  return itself && !inside ? folder : join(folder, 'db');
+}
+
+/** Where an installation that runs on the folder listens. */
+async function runningOn({ data }: Values): Promise<string | undefined> {
+  const folder = resolve(data ?? 'data');
+  const socket = existsSync(folder) ? join(socketsOf(realpathSync(folder)), 'engine.sock') : '';
+  const isHeard = existsSync(socket) && (await listenerOf(socket)) !== undefined;
+  return isHeard ? `mongodb://${encodeURIComponent(socket)}/?directConnection=true` : undefined;
+}
+
+/** What is only looked at may be in use, and must be there. */
+async function forReading(values: Values): Promise<Values> {
+  if (values.uri !== undefined || values.data === undefined) return values;
+  const uri = await runningOn(values);
+  if (uri === undefined && !existsSync(join(engineFolder(values), 'data.mdb')))
+    throw new Error(`There is no database in ${resolve(values.data)}.`);
+  return { ...values, uri };
+}
+
 async function serve(values: Values, port: number): Promise<{ uri: string; stop(): Promise<void> }> {
-  const folder = await openFolder(resolve(values.data ?? 'data'), 0);
+  const folder = await openFolder(engineFolder(values), 0);
   try {
     const running = await startEngine({ dataDir: folder.path, socket: values.socket, port, log: say });
     return {
@@ -85,11 +109,13 @@ async function main(): Promise<void> {
       return;
     }
     case 'shell':
-      return withClient(values, (client) => openShell(client, values.db ?? 'switchboard'));
+      return withClient(await forReading(values), (client) => openShell(client, values.db ?? 'switchboard'));
     case 'dump': {
       const out = resolve(values.out ?? 'dump');
       mkdirSync(out, { recursive: true });
-      return withClient(values, (client) => dump(client, { out, format, database: values.db, say }));
+      return withClient(await forReading(values), (client) =>
+        dump(client, { out, format, database: values.db, say }),
+      );
     }
     case 'restore': {
       const from = resolve(values.from ?? 'dump');

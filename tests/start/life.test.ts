@@ -53,7 +53,7 @@ async function titles(url: string, token: string): Promise<string[]> {
 
 /** A program for whoever looks after the installation, run beside it as `npm run` does. */
 const tool = async (folder: string, name: string, ...words: string[]): Promise<string> => {
-  const program = path.join(import.meta.dirname, '..', '..', 'dist', 'scripts', `${name}.js`);
+  const program = path.join(import.meta.dirname, '..', '..', 'dist', `${name}.js`);
   const env = { PATH: process.env.PATH, HOME: process.env.HOME };
   return (await promisify(execFile)(process.execPath, [program, ...words], { cwd: folder, env })).stdout;
 };
@@ -102,10 +102,19 @@ describe('in an empty folder', () => {
     expect(await titles(second.url, await signIn(second, folder))).toEqual(['The printer smokes']);
     const { ADMIN_PASSWORD } = JSON.parse(readFileSync(path.join(folder, 'data', 'secrets.json'), 'utf8'));
     expect(second.said()).not.toContain(ADMIN_PASSWORD);
-    expect(await tool(folder, 'doctor')).toMatch(/the database answers[\s\S]*Redis [\d.]+ answers/);
-    expect(await tool(folder, 'replay', '--failed')).toBe('0 messages are due again.\n');
+    expect(await tool(folder, 'scripts/doctor')).toMatch(/the database answers[\s\S]*Redis [\d.]+ answers/);
+    expect(await tool(folder, 'scripts/replay', '--failed')).toBe('0 messages are due again.\n');
+    await tool(folder, 'src/embedded/cli', 'dump', '--data', 'data', '--out', 'while-it-runs');
     second.child.kill('SIGINT');
     expect(await second.ended).toBe(0);
+    await tool(folder, 'src/embedded/cli', 'dump', '--data', 'data', '--out', 'at-rest');
+    for (const dump of ['while-it-runs', 'at-rest'])
+      expect(readFileSync(path.join(folder, dump, 'switchboard', 'tickets.ndjson'), 'utf8')).toContain(
+        'The printer smokes',
+      );
+    await expect(tool(folder, 'src/embedded/cli', 'dump', '--data', 'date')).rejects.toThrow(
+      /There is no database in/,
+    );
   });
 
   test('a killed one leaves nothing running, and the next starts at once with all that was acknowledged', async () => {
