@@ -97,6 +97,18 @@ describe('a sender', () => {
     expect(answer.headers.get('access-control-allow-origin')).toBeNull();
   });
 
+  test('the pages of the documentation bring all they need, without TLS as well', async () => {
+    const page = await fetch(`${world.url}/docs/`);
+    expect(page.headers.get('content-security-policy')).not.toContain('upgrade-insecure-requests');
+    const parts = [...(await page.text()).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, at]) => at ?? '');
+    for (const part of parts) {
+      const answer = await fetch(new URL(part, `${world.url}/docs/`));
+      expect([part, answer.status, answer.url.startsWith(world.url)]).toEqual([part, 200, true]);
+      await answer.arrayBuffer();
+    }
+    expect(parts.length).toBeGreaterThan(2);
+  });
+
   describe('who never finishes', () => {
     const quick: Patience = {
       ...{ headersMs: 300, wholeMs: 400, steadyMs: 150, longestMs: 20_000, checkEveryMs: 50 },
