@@ -19,12 +19,12 @@ import {
   type Tick,
   textFieldsOf,
 } from './searching.ts';
-import { isNumber, toNumber } from './values.ts';
+import { isNumber } from './values.ts';
+import { words } from './words.ts';
 
-export const AGGREGATE_FIELDS =
-  'pipeline explain allowDiskUse cursor bypassDocumentValidation collation hint let isMapReduceCommand'.split(
-    ' ',
-  );
+const FIELDS = words(
+  'pipeline explain allowDiskUse cursor bypassDocumentValidation collation hint let isMapReduceCommand',
+);
 
 export function stagesOf(body: Doc): Doc[] {
   const { pipeline } = body;
@@ -34,20 +34,15 @@ export function stagesOf(body: Doc): Doc[] {
   );
 }
 
-/** {$group: {_id: <constant>, n: {$sum: 1}}}, as drivers count; answers the names. */
-function countingGroup(rest: Doc[]): { id: unknown; name: string } | undefined {
-  const group = rest.length === 1 ? rest[0]?.$group : undefined;
-  if (!isDoc(group) || Object.keys(group).length !== 2) return undefined;
-  const { _id: id } = group;
-  const name = Object.keys(group).find((each) => each !== '_id');
-  const sum = name === undefined ? undefined : group[name];
-  if (name === undefined || !isDoc(sum) || Object.keys(sum).length !== 1 || sum.$sum !== 1) return undefined;
-  return id === null || isNumber(id) ? { id, name } : undefined;
-}
-
-function countingStage(rest: Doc[]): string | undefined {
-  const name = rest.length === 1 ? rest[0]?.$count : undefined;
-  return typeof name === 'string' && name !== '' && !/[$.\0]/.test(name) ? name : undefined;
+/** What counts, as drivers do it: {$count: name}, or {$group: {_id: <constant>, name: {$sum: 1}}}. */
+function countingOf([stage = {}, ...others]: Doc[]): { name: string; id: Doc } | undefined {
+  const { _id, ...fields } = isDoc(stage.$group) ? stage.$group : {};
+  const [[name, sum] = [stage.$count, { $sum: 1 }], ...more] = Object.entries(fields);
+  if (others.length + more.length > 0 || typeof name !== 'string' || !/^[^$.\0]+$/.test(name))
+    return undefined;
+  if (!isDoc(sum) || sum.$sum !== 1 || Object.keys(sum).length !== 1) return undefined;
+  if (!stage.$group) return { name, id: {} };
+  return _id === null || isNumber(_id) ? { name, id: { _id } } : undefined;
 }
 
 function* encoded(docs: Iterable<Doc>): Generator<Buffer, void> {
@@ -55,21 +50,20 @@ function* encoded(docs: Iterable<Doc>): Generator<Buffer, void> {
 }
 
 export function openAggregate(side: Side, database: string, body: Doc, tick: Tick): Opened {
-  checkFields('aggregate', body, AGGREGATE_FIELDS);
+  checkFields('aggregate', body, FIELDS);
   const stages = stagesOf(body);
   const cursor = docOf(body, 'aggregate', 'cursor');
   if (!cursor) fault(9, "The 'cursor' option is required, except for aggregate with the explain argument");
   validatePipeline(stages);
   flagOf(body, 'aggregate', 'allowDiskUse');
   const batchSize = wholeOf(cursor, 'aggregate', 'batchSize') ?? FIRST_BATCH;
-  const one = isNumber(body.aggregate) && toNumber(body.aggregate) === 1;
-  const namespace = `${database}.${one ? '$cmd.aggregate' : body.aggregate}`;
-  const c = one ? undefined : lookUp(side, database, body.aggregate);
+  if (isNumber(body.aggregate)) fault(73, '{aggregate: 1} is not valid here; a collection is required.');
+  const c = lookUp(side, database, body.aggregate);
   const rows = encoded(aggregate(side, database, c, stages, body, tick));
-  return { namespace, rows, batchSize, singleBatch: false, cheap: false };
+  return { namespace: `${database}.${body.aggregate}`, rows, batchSize, singleBatch: false, cheap: false };
 }
 
-export function aggregate(
+function aggregate(
   side: Side,
   database: string,
   c: Collection | undefined,
@@ -85,24 +79,14 @@ export function aggregate(
   };
   const env = { ...around, source };
   const { filter, sort, skip, limit, rest } = leading(stages);
-  const query: Query = {
-    filter,
-    sort,
-    skip,
-    limit,
-    env: around,
-    collation: around.collation,
-    hint: body.hint,
-    tick,
-  };
+  const { collation } = around;
+  const query: Query = { filter, sort, skip, limit, env: around, collation, hint: body.hint, tick };
   checkFilter(filter, around);
-  const group = countingGroup(rest);
-  const named = countingStage(rest);
-  if (group || named) {
+  const counting = countingOf(rest);
+  if (counting) {
     const all = c ? count(side.storage, c, query) : 0;
     const n = Math.min(limit ?? Number.POSITIVE_INFINITY, Math.max(0, all - skip));
-    if (n === 0) return [];
-    return group ? [{ _id: group.id, [group.name]: n }] : [{ [named as string]: n }];
+    return n === 0 ? [] : [{ ...counting.id, [counting.name]: n }];
   }
   return runPipeline(c ? documentsOf(side, c, query, neededFields(rest) ?? null) : [], rest, env);
 }

@@ -19,6 +19,9 @@ export type Modifier = (old: unknown, site: Site) => unknown;
 
 const LARGEST_GAP = 1_500_000;
 
+export const overlap = (a: string, b: string): boolean =>
+  a === b || a.startsWith(`${b}.`) || b.startsWith(`${a}.`);
+
 export class Draft {
   readonly original: Doc;
   #root: Doc;

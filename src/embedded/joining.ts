@@ -6,28 +6,28 @@ import { compileExpression } from './expressions.ts';
 import { identity } from './keys.ts';
 import { leading } from './leading.ts';
 import { compileFilter } from './matching.ts';
-import { bound, type Cell, type Expression, type Scope } from './operators.ts';
+import { bound, type Cell, missing, type Scope } from './operators.ts';
 import { valuesAt } from './paths.ts';
 import { isRegex } from './regexes.ts';
 import type { CompilePipeline, PipelineEnv, StageForm, Stream } from './stages.ts';
-import { field, isObject, typeName } from './values.ts';
+import { field, isObject } from './values.ts';
 
 const CACHED = 20_000;
 
-/** A copy of the document with a value at a path. */
-export function withValue(doc: Doc, parts: readonly string[], value: unknown): Doc {
-  const [part = '', ...rest] = parts;
+/** A copy of the document with a value at a path, or without one where it is undefined. */
+export function withValue(doc: Doc, [part = '', ...rest]: readonly string[], value: unknown): Doc {
   const inside = field(doc, part);
+  const made = rest.length === 0 ? value : withValue(isObject(inside) ? inside : {}, rest, value);
   const result = { ...doc };
-  setField(result, part, rest.length === 0 ? value : withValue(isObject(inside) ? inside : {}, rest, value));
+  if (made === undefined) delete result[part];
+  else setField(result, part, made);
   return result;
 }
 
 function localValues(doc: Doc, parts: readonly string[]): unknown[] {
   const found: unknown[] = [];
   valuesAt(doc, parts, found);
-  const values = found.flatMap((value) => (Array.isArray(value) ? value : [value ?? null]));
-  return found.length === 0 ? [null] : values;
+  return found.length === 0 ? [null] : found.flatMap((value) => value ?? null);
 }
 
 function equalTo(path: string, values: readonly unknown[]): Doc {
@@ -36,97 +36,83 @@ function equalTo(path: string, values: readonly unknown[]): Doc {
   return { [path]: { $in: values } };
 }
 
-/** {$expr: {$eq: ['$field', '$$variable']}} said as {field: value} too, for the sake of the indexes. */
-function substituted(filter: Doc, scope: Scope): Doc {
-  const { $expr: expression, $and: branches } = filter;
-  const found: Doc[] = [];
+/** What {$expr: {$eq: ['$field', '$$variable']}} says, as filters that an index can serve. */
+function* pinned({ $expr: expression, $and: branches }: Doc, scope: Scope): Generator<Doc> {
   const asked = isObject(expression) && Array.isArray(expression.$and) ? expression.$and : [expression];
   for (const one of asked) {
-    if (!isObject(one) || !Array.isArray(one.$eq) || one.$eq.length !== 2) continue;
-    for (const [path, variable] of [one.$eq, [...one.$eq].reverse()]) {
-      const value = variableValue(variable, scope);
-      if (typeof path !== 'string' || !/^\$[^$]/.test(path)) continue;
-      if (value !== undefined && value !== null && !Array.isArray(value))
-        found.push({ [path.slice(1)]: { $eq: value } });
+    const pair = isObject(one) && Array.isArray(one.$eq) ? one.$eq : [];
+    for (const [path, variable] of [pair, pair.toReversed()]) {
+      if (typeof path !== 'string' || typeof variable !== 'string' || !/^\$[^$]/.test(path)) continue;
+      const value = variable.startsWith('$$') ? scope.get(variable.slice(2))?.value : undefined;
+      if (!missing(value) && !Array.isArray(value)) yield { [path.slice(1)]: { $eq: value } };
     }
   }
-  for (const branch of Array.isArray(branches) ? branches : []) {
-    if (isObject(branch) && '$expr' in branch) found.push(...narrowed(substituted(branch, scope)));
-  }
-  return found.length === 0 ? filter : { $and: [filter, ...found] };
-}
-
-const narrowed = (filter: Doc): Doc[] => (Array.isArray(filter.$and) ? (filter.$and as Doc[]).slice(1) : []);
-
-function variableValue(reference: unknown, scope: Scope): unknown {
-  if (typeof reference !== 'string' || !reference.startsWith('$$')) return undefined;
-  return scope.get(reference.slice(2))?.value;
+  for (const branch of Array.isArray(branches) ? branches : [])
+    if (isObject(branch)) yield* pinned(branch, scope);
 }
 
 /** Runs a pipeline over another collection; its leading matches go to the source. */
 function joined(
   from: string,
   stages: unknown,
-  env: PipelineEnv,
+  given: PipelineEnv,
   compile: CompilePipeline,
 ): (extra?: Doc) => Stream {
   if (!Array.isArray(stages)) fault(14, "'pipeline' must be an array");
+  const env = { ...given, textFields: undefined };
   const { filter, rest } = leading(stages, { filterOnly: true });
   const run = compile(rest, env);
   compileFilter(filter, env);
-  return (extra) => {
-    const narrow = substituted(filter, env.scope);
-    const whole = extra ? (Object.keys(narrow).length > 0 ? { $and: [extra, narrow] } : extra) : narrow;
-    return run(env.source(from, whole, env.scope));
+  return (extra = {}) => {
+    const filters = [extra, filter, ...pinned(filter, env.scope)].filter(
+      (one) => Object.keys(one).length > 0,
+    );
+    const [only = {}] = filters;
+    return run(env.source(from, filters.length > 1 ? { $and: filters } : only, env.scope));
   };
+}
+
+function refuseOthers(stage: string, others: Doc): void {
+  for (const name of Object.keys(others)) fault(9, `unknown argument to ${stage}: ${name}`);
 }
 
 export const lookup: StageForm = (spec, env, compile) => {
   if (!isObject(spec)) fault(9, 'the $lookup specification must be an Object');
   const { from, localField, foreignField, as, let: variables = {}, pipeline, ...others } = spec;
-  const [other] = Object.keys(others);
-  if (other) fault(9, `unknown argument to $lookup: ${other}`);
+  refuseOthers('$lookup', others);
   if (typeof as !== 'string') fault(9, "must specify 'as' field for a $lookup");
-  if (from === undefined) fault(9, "must specify 'from' field for a $lookup");
-  if (typeof from !== 'string')
-    fault(9, `$lookup argument 'from' must be a string, is type ${typeName(from)}`);
+  if (typeof from !== 'string') fault(9, "must specify 'from' field for a $lookup");
   if (typeof localField !== typeof foreignField)
     fault(9, "$lookup requires both or neither of 'localField' and 'foreignField' to be specified");
   if (pipeline === undefined && typeof localField !== 'string')
     fault(9, "$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified");
-  const bindings = bind(variables, env.scope);
+  if (!isObject(variables)) fault(9, "$lookup argument 'let' must be an object");
+  const bindings = Object.keys(variables).map((name) => {
+    const cell: Cell = { value: undefined };
+    return { name, cell, value: compileExpression(variables[name], env.scope) };
+  });
   const scope = bound(env.scope, Object.fromEntries(bindings.map(({ name, cell }) => [name, cell])));
-  const search = joined(from, pipeline ?? [], { ...env, scope, textFields: undefined }, compile);
-  const [local, target] = [typeof localField === 'string' ? localField.split('.') : undefined, as.split('.')];
+  const search = joined(from, pipeline ?? [], { ...env, scope }, compile);
+  const local = typeof localField === 'string' ? localField.split('.') : undefined;
   return function* (docs) {
     const known = new Map<string, Doc[]>();
     for (const doc of docs) {
       for (const { cell, value } of bindings) cell.value = value(doc);
       const values = local ? localValues(doc, local) : [];
       const key = bindings.length === 0 ? identity(values) : undefined;
-      let found = key === undefined ? undefined : known.get(key);
-      if (!found) {
-        found = [...search(local ? equalTo(String(foreignField), values) : undefined)];
-        if (key !== undefined && known.size < CACHED) known.set(key, found);
-      }
-      yield withValue(doc, target, found);
+      const seen = key === undefined ? undefined : known.get(key);
+      const found = seen ?? [...search(local && equalTo(String(foreignField), values))];
+      if (key !== undefined && known.size < CACHED) known.set(key, found);
+      yield withValue(doc, as.split('.'), found);
     }
   };
 };
 
-function bind(variables: unknown, scope: Scope): { name: string; cell: Cell; value: Expression }[] {
-  if (!isObject(variables)) fault(9, "$lookup argument 'let' must be an object");
-  return Object.keys(variables).map((name) => ({
-    name,
-    cell: { value: undefined },
-    value: compileExpression(variables[name], scope),
-  }));
-}
-
 export const unionWith: StageForm = (spec, env, compile) => {
-  const { coll, pipeline = [] } = typeof spec === 'string' ? { coll: spec } : isObject(spec) ? spec : {};
+  const { coll, pipeline = [], ...others } = isObject(spec) ? spec : { coll: spec };
+  refuseOthers('$unionWith', others);
   if (typeof coll !== 'string') fault(9, "$unionWith 'coll' must be a string");
-  const search = joined(coll, pipeline, { ...env, textFields: undefined }, compile);
+  const search = joined(coll, pipeline, env, compile);
   return function* (docs) {
     yield* docs;
     yield* search();

@@ -10,43 +10,27 @@ export interface Leading {
   rest: Doc[];
 }
 
-export function leading(stages: readonly unknown[], options: { filterOnly?: boolean } = {}): Leading {
-  const pipeline = stages as readonly Doc[];
+export function leading(stages: readonly unknown[], { filterOnly = false } = {}): Leading {
+  const rest = [...stages] as Doc[];
+  /** Takes the stage that comes next away, if it is of this name and its argument is as it should be. */
+  const take = <T>(name: string, read: (spec: unknown) => T | undefined): T | undefined => {
+    const [stage] = rest;
+    const found =
+      isObject(stage) && name in stage && Object.keys(stage).length === 1 ? read(stage[name]) : undefined;
+    if (found !== undefined) rest.shift();
+    return found;
+  };
+  const whole = (least: number) => (spec: unknown) =>
+    Number.isInteger(toNumber(spec)) && toNumber(spec) >= least ? toNumber(spec) : undefined;
+  const match = (spec: unknown): Doc | undefined => (isObject(spec) ? spec : undefined);
+  const order = (spec: unknown): Doc | undefined =>
+    isObject(spec) && Object.keys(spec).length > 0 && Object.values(spec).every(isNumber) ? spec : undefined;
   const filters: Doc[] = [];
-  let at = 0;
-  const take = (name: string): unknown => {
-    const stage = pipeline[at];
-    return isObject(stage) && name in stage && Object.keys(stage).length === 1 ? stage[name] : undefined;
-  };
-  for (let filter = take('$match'); isObject(filter); filter = take('$match')) {
-    filters.push(filter);
-    at++;
-  }
+  for (let filter = take('$match', match); filter; filter = take('$match', match)) filters.push(filter);
   const [first = {}] = filters;
-  const result: Leading = {
-    filter: filters.length > 1 ? { $and: filters } : first,
-    sort: undefined,
-    skip: 0,
-    limit: undefined,
-    rest: [],
-  };
-  if (!options.filterOnly) {
-    const sort = take('$sort');
-    if (isObject(sort) && Object.values(sort).every(isNumber) && Object.keys(sort).length > 0) {
-      result.sort = sort;
-      at++;
-    }
-    const skip = take('$skip');
-    if (isNumber(skip) && Number.isInteger(toNumber(skip)) && toNumber(skip) >= 0) {
-      result.skip = toNumber(skip);
-      at++;
-    }
-    const limit = take('$limit');
-    if (isNumber(limit) && Number.isInteger(toNumber(limit)) && toNumber(limit) > 0) {
-      result.limit = toNumber(limit);
-      at++;
-    }
-  }
-  result.rest = pipeline.slice(at);
-  return result;
+  const filter = filters.length > 1 ? { $and: filters } : first;
+  if (filterOnly) return { filter, sort: undefined, skip: 0, limit: undefined, rest };
+  const sort = take('$sort', order);
+  const skip = take('$skip', whole(0)) ?? 0;
+  return { filter, sort, skip, limit: take('$limit', whole(1)), rest };
 }

@@ -50,7 +50,8 @@ const bits: Making = (spec, _env, path) => {
   if (!isObject(spec) || Object.keys(spec).length === 0)
     bad(`$bit needs an embedded document, not ${typeName(spec)}: {$bit: {field: {and/or/xor: #}}`);
   const operations = Object.entries(spec).map(([name, by]) => {
-    const apply = BITS[name] ?? bad(`The $bit modifier only supports 'and', 'or', and 'xor', not '${name}'`);
+    const apply = Object.hasOwn(BITS, name) ? BITS[name] : undefined;
+    if (!apply) bad(`The $bit modifier only supports 'and', 'or', and 'xor', not '${name}'`);
     if (!whole(by))
       bad(`The $bit modifier field must be an Integer(32/64 bit), not ${typeName(by)}: ${show(by)}`);
     return { apply, by };

@@ -9,27 +9,26 @@ import { read } from './finding.ts';
 import { prepareIndex } from './indexes.ts';
 import { collectionFor, insertDoc, insertRaw } from './inserting.ts';
 import { getAt } from './paths.ts';
-import { type Reply, type Request, surroundings } from './requests.ts';
+import { type Reply, type Request, type Surroundings, surroundings } from './requests.ts';
 import { inSlices } from './slices.ts';
 import { compileUpdate } from './updating.ts';
 import { cursorReply, readCursorReply } from './wire.ts';
 
-const lastStage = (body: Doc): Doc | undefined => {
+const lastStage = (body: Doc): Doc => {
   const last = Array.isArray(body.pipeline) ? body.pipeline.at(-1) : undefined;
-  return isDoc(last) ? last : undefined;
+  return isDoc(last) ? last : {};
 };
 
 export function writesResult(body: Doc): boolean {
-  const last = lastStage(body);
-  return last !== undefined && (last.$out !== undefined || last.$merge !== undefined);
+  const { $out, $merge } = lastStage(body);
+  return $out !== undefined || $merge !== undefined;
 }
 
 type Target = { database: string; collection: string };
 
 function targetOf(spec: unknown, database: string): Target {
-  if (typeof spec === 'string') return { database, collection: spec };
-  if (isDoc(spec) && typeof spec.coll === 'string')
-    return { database: typeof spec.db === 'string' ? spec.db : database, collection: spec.coll };
+  const { db = database, coll } = isDoc(spec) ? spec : { coll: spec };
+  if (typeof coll === 'string' && typeof db === 'string') return { database: db, collection: coll };
   return fault(9, 'the target of $out or $merge must be a collection');
 }
 
@@ -42,8 +41,8 @@ async function resultOf(request: Request, search: (request: Request) => Promise<
     const { id, batch } = readCursorReply(reply as Buffer);
     rows.push(...batch);
     if (id === 0n) return rows;
-    const collection = typeof request.body.aggregate === 'string' ? request.body.aggregate : '$cmd.aggregate';
-    reply = await engine.cursors.find(id, `${request.database}.${collection}`).next(undefined);
+    const namespace = `${request.database}.${request.body.aggregate}`;
+    reply = await engine.cursors.find(id, namespace).next(undefined);
   }
 }
 
@@ -52,21 +51,29 @@ export async function writeResult(
   search: (request: Request) => Promise<Reply>,
 ): Promise<Reply> {
   const { body, database } = request;
-  const last = lastStage(body) as Doc;
+  const { $out, $merge } = lastStage(body);
   const pipeline = (body.pipeline as Doc[]).slice(0, -1);
   const rows = await resultOf({ ...request, body: { ...body, pipeline, cursor: {} } }, search);
-  if (last.$out !== undefined) await replaceCollection(request, targetOf(last.$out, database), rows);
-  else await mergeInto(request, last.$merge, rows);
+  if ($out !== undefined) await replaceCollection(request, targetOf($out, database), rows);
+  else await mergeInto(request, mergingOf($merge, database), rows);
   return cursorReply(0n, `${database}.${body.aggregate}`, 'firstBatch', []);
+}
+
+async function writeEach({ engine }: Request, rows: Buffer[], write: (raw: Buffer) => void): Promise<void> {
+  await inSlices(engine.writer, { at: 0 }, (progress) => {
+    const raw = rows[progress.at++];
+    if (raw) write(raw);
+    return progress.at >= rows.length;
+  });
 }
 
 /** Into a new collection with the indexes of the old, which takes its name when all is there. */
 async function replaceCollection(
-  { engine }: Request,
+  request: Request,
   { database, collection }: Target,
   rows: Buffer[],
 ): Promise<void> {
-  const { catalogue, writer } = engine;
+  const { catalogue, writer } = request.engine;
   const passing = `tmp.agg_out.${new ObjectId().toHexString()}`;
   const fresh: Collection = await writer.write(() => {
     const old = find(catalogue, database, collection);
@@ -76,11 +83,7 @@ async function replaceCollection(
     return c;
   });
   try {
-    await inSlices(writer, { at: 0 }, (progress) => {
-      const raw = rows[progress.at++];
-      if (raw) insertRaw(catalogue, fresh, raw);
-      return progress.at >= rows.length;
-    });
+    await writeEach(request, rows, (raw) => insertRaw(catalogue, fresh, raw));
   } catch (error) {
     await writer.write(() => drop(catalogue, fresh));
     throw error;
@@ -100,14 +103,8 @@ const OTHERWISE = ['insert', 'discard', 'fail'];
 function mergingOf(given: unknown, database: string): Merging {
   const spec = typeof given === 'string' ? { into: given } : given;
   if (!isDoc(spec)) fault(51182, '$merge requires a string or object argument');
-  const {
-    into,
-    on = '_id',
-    whenMatched: matched = 'merge',
-    whenNotMatched: otherwise = 'insert',
-    ...others
-  } = spec;
-  const { let: variables = {}, ...unknown } = others;
+  const { into, on = '_id', let: variables = {}, ...rest } = spec;
+  const { whenMatched: matched = 'merge', whenNotMatched: otherwise = 'insert', ...unknown } = rest;
   for (const name of Object.keys(unknown)) fault(40415, `BSON field '$merge.${name}' is an unknown field.`);
   if (!Array.isArray(matched) && !MATCHED.includes(String(matched)))
     bad(`Enumeration value '${matched}' for field '$merge.whenMatched' is not a valid value.`);
@@ -118,38 +115,28 @@ function mergingOf(given: unknown, database: string): Merging {
   return { target: targetOf(into, database), on: paths, matched, otherwise, variables };
 }
 
-async function mergeInto(request: Request, spec: unknown, rows: Buffer[]): Promise<void> {
-  const { engine, database, body } = request;
-  const merging = mergingOf(spec, database);
+async function mergeInto(request: Request, merging: Merging, rows: Buffer[]): Promise<void> {
+  const { writer, catalogue } = request.engine;
   const { target, on } = merging;
-  await engine.writer.write(() => {
-    const c = collectionFor(engine.catalogue, target.database, target.collection);
+  await writer.write(() => {
+    const c = collectionFor(catalogue, target.database, target.collection);
     const served = c.indexes.some(
-      (index) =>
-        index.unique && index.fields.length === on.length && on.every((path) => index.fields.includes(path)),
+      ({ unique, fields }) =>
+        unique && fields.length === on.length && on.every((path) => fields.includes(path)),
     );
     if (!served) fault(51183, 'Cannot find index to verify that join fields will be unique');
   });
-  const around = surroundings(body);
-  await inSlices(engine.writer, { at: 0 }, (progress) => {
-    const raw = rows[progress.at++];
-    if (raw) mergeOne(request, merging, decode(raw), around);
-    return progress.at >= rows.length;
-  });
+  const around = surroundings(request.body);
+  await writeEach(request, rows, (raw) => mergeOne(request, merging, decode(raw), around));
 }
 
-function mergeOne(
-  { engine }: Request,
-  merging: Merging,
-  doc: Doc,
-  around: ReturnType<typeof surroundings>,
-): void {
+function mergeOne({ engine }: Request, merging: Merging, found: Doc, around: Surroundings): void {
   const { target, on, matched, otherwise, variables } = merging;
   const c = collectionFor(engine.catalogue, target.database, target.collection);
-  const whole = doc._id === undefined ? { _id: new ObjectId(), ...doc } : doc;
+  const doc = found._id === undefined ? { _id: new ObjectId(), ...found } : found;
   const filter: Doc = {};
   for (const path of on) {
-    const value = getAt(whole, path.split('.'));
+    const value = getAt(doc, path.split('.'));
     if (value === undefined || value === null || Array.isArray(value))
       fault(51132, `$merge write error: 'on' field '${path}' cannot be missing, null, undefined or an array`);
     filter[path] = value;
@@ -162,18 +149,25 @@ function mergeOne(
         keyValue: filter,
       });
     const before = decode(raw);
-    const { _id, ...fields } = whole;
-    if (matched === 'merge' && Object.keys(fields).length === 0) return;
-    const spec = matched === 'replace' ? { ...whole, _id: before._id } : { $set: fields };
+    const { _id, ...fields } = doc;
     const values = Object.keys(variables).map((name) => [
       name,
-      compileExpression(variables[name], around.scope)(whole),
+      compileExpression(variables[name], around.scope)(doc),
     ]);
-    const env = { ...around, filter, constants: { new: whole, ...Object.fromEntries(values) } };
-    changeRecord(engine, c, record, before, compileUpdate(Array.isArray(matched) ? matched : spec, env), {});
+    if (matched === 'merge' && Object.keys(fields).length === 0) return;
+    const byName = matched === 'replace' ? { ...doc, _id: before._id } : { $set: fields };
+    const env = { ...around, filter, constants: { new: doc, ...Object.fromEntries(values) } };
+    changeRecord(
+      engine,
+      c,
+      record,
+      before,
+      compileUpdate(Array.isArray(matched) ? matched : byName, env),
+      {},
+    );
     return;
   }
   if (otherwise === 'fail')
-    fault(13113, '$merge could not find a matching document in the target collection for a document');
-  if (otherwise === 'insert') insertDoc(engine.catalogue, c, whole);
+    fault(13113, '$merge could not find a matching document in the target collection');
+  if (otherwise === 'insert') insertDoc(engine.catalogue, c, doc);
 }

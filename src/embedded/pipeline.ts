@@ -1,7 +1,6 @@
 // Aggregation pipelines. Stages pull documents through one another one by one; only those that must see all of them
 // ($group, $sort without a limit, $facet) hold more than one. A document is never changed in place.
-
-import type { Doc } from './documents.ts';
+import { type Doc, setField } from './documents.ts';
 import { fault } from './errors.ts';
 import { bucket, group, sortByCount } from './grouping.ts';
 import { lookup, unionWith, withValue } from './joining.ts';
@@ -10,22 +9,15 @@ import { compileSort, sortDocs } from './ordering.ts';
 import { getAt } from './paths.ts';
 import { compileReshaping, RESHAPING } from './reshaping.ts';
 import { type PipelineEnv, refuseStage, type Stage, type StageForm, type Stream } from './stages.ts';
-import { isNumber, isObject, toNumber, typeName } from './values.ts';
+import { isObject, toNumber, typeName } from './values.ts';
 
-function whole(name: string, spec: unknown, least: number): number {
+function whole(name: '$limit' | '$skip', spec: unknown): number {
   const number = toNumber(spec);
-  if (!isNumber(spec) || !Number.isInteger(number))
-    fault(
-      name === '$limit' ? 2107201 : 5107200,
-      `invalid argument to ${name} stage: Expected an integer: ${name}: ${String(spec)}`,
-    );
-  if (number < least) {
-    if (name === '$limit') fault(15958, 'the limit must be positive');
-    fault(
-      5107200,
-      `invalid argument to ${name} stage: Expected a non-negative number in: ${name}: ${number}`,
-    );
-  }
+  const what = `invalid argument to ${name} stage: Expected`;
+  if (!Number.isInteger(number))
+    fault(name === '$limit' ? 2107201 : 5107200, `${what} an integer: ${name}: ${String(spec)}`);
+  if (name === '$limit' && number < 1) fault(15958, 'the limit must be positive');
+  if (number < 0) fault(5107200, `${what} a non-negative number in: ${name}: ${number}`);
   return number;
 }
 
@@ -45,7 +37,7 @@ const reshape: StageForm = (spec, env, _compile, name) => {
 };
 
 const limit: StageForm = (spec) => {
-  const most = whole('$limit', spec, 1);
+  const most = whole('$limit', spec);
   return function* (docs) {
     let taken = 0;
     for (const doc of docs) {
@@ -56,7 +48,7 @@ const limit: StageForm = (spec) => {
 };
 
 const skip: StageForm = (spec) => {
-  const unwanted = whole('$skip', spec, 0);
+  const unwanted = whole('$skip', spec);
   return function* (docs) {
     let skipped = 0;
     for (const doc of docs) if (skipped++ >= unwanted) yield doc;
@@ -72,15 +64,21 @@ function sorting(spec: unknown, env: PipelineEnv, most?: number): Stage {
   };
 }
 
-const count: StageForm = (spec) => {
+const RANDOM = compileSort({ random: 1 });
+
+const sample: StageForm = (spec) => {
+  const size = isObject(spec) ? toNumber(spec.size) : Number.NaN;
+  if (Number.isNaN(size)) fault(28745, 'the $sample stage specification must be an object with a size');
+  if (size < 0) fault(28747, 'size argument to $sample must not be negative');
+  const doc = (): Doc => ({ random: Math.random() });
+  return (docs) => sortDocs(docs, RANDOM, { limit: Math.trunc(size), doc });
+};
+
+const count: StageForm = (spec, env, compile) => {
   if (typeof spec !== 'string' || spec === '') fault(40156, 'the count field must be a non-empty string');
   if (spec.startsWith('$')) fault(40158, 'the count field cannot be a $-prefixed path');
   if (spec.includes('.')) fault(40160, "the count field cannot contain '.'");
-  return function* (docs) {
-    let total = 0;
-    for (const _doc of docs) total++;
-    if (total > 0) yield { [spec]: total };
-  };
+  return compile([{ $group: { _id: null, [spec]: { $sum: 1 } } }, { $unset: '_id' }], env);
 };
 
 const unwind: StageForm = (spec) => {
@@ -101,64 +99,30 @@ const unwind: StageForm = (spec) => {
   return function* (docs) {
     for (const doc of docs) {
       const value = getAt(doc, parts);
-      if (Array.isArray(value) && value.length > 0) {
-        for (let i = 0; i < value.length; i++) yield numbered(withValue(doc, parts, value[i]), BigInt(i));
-      } else if (Array.isArray(value)) {
-        if (preserve === true) yield numbered(without(doc, parts), null);
-      } else if ((value !== null && value !== undefined) || preserve === true) yield numbered(doc, null);
+      const isEmpty = Array.isArray(value) ? value.length === 0 : value === null || value === undefined;
+      if (isEmpty && preserve !== true) continue;
+      if (!Array.isArray(value)) yield numbered(doc, null);
+      else if (isEmpty) yield numbered(withValue(doc, parts, undefined), null);
+      else for (const [i, one] of value.entries()) yield numbered(withValue(doc, parts, one), BigInt(i));
     }
   };
 };
 
-function without(doc: Doc, parts: readonly string[]): Doc {
-  const [part = '', ...rest] = parts;
-  const { [part]: inside, ...others } = doc;
-  return rest.length > 0 && isObject(inside) ? { ...doc, [part]: without(inside, rest) } : others;
-}
-
 const facet: StageForm = (spec, env, compile) => {
   if (!isObject(spec) || Object.keys(spec).length === 0)
     fault(40169, 'the $facet specification must be a non-empty object');
-  const branches = Object.keys(spec).map((name) => {
-    const stages = spec[name];
+  const branches = Object.entries(spec).map(([name, stages]) => {
     if (!Array.isArray(stages))
       fault(40170, `arguments to $facet must be arrays, ${name} is type ${typeName(stages)}`);
-    for (const stage of stages) {
-      const [inner = ''] = isObject(stage) ? Object.keys(stage) : [];
-      if (['$facet', '$out', '$merge'].includes(inner))
-        fault(40600, `${inner} is not allowed to be used within a $facet stage`);
-    }
+    const banned = stages.map(nameOf).find((inner) => ['$facet', '$out', '$merge'].includes(inner));
+    if (banned) fault(40600, `${banned} is not allowed to be used within a $facet stage`);
     return [name, compile(stages, env)] as const;
   });
   return function* (docs) {
     const all = [...docs];
     const result: Doc = {};
-    for (const [name, run] of branches) result[name] = [...run(all)];
+    for (const [name, run] of branches) setField(result, name, [...run(all)]);
     yield result;
-  };
-};
-
-const sample: StageForm = (spec) => {
-  if (!isObject(spec) || !isNumber(spec.size))
-    fault(28745, 'the $sample stage specification must be an object with a size');
-  const size = toNumber(spec.size);
-  if (!(size >= 0)) fault(28747, 'size argument to $sample must not be negative');
-  return function* (docs) {
-    const kept: Doc[] = [];
-    let seen = 0;
-    for (const doc of docs) {
-      if (kept.length < size) kept.push(doc);
-      else {
-        const place = Math.floor(Math.random() * (seen + 1));
-        if (place < size) kept[place] = doc;
-      }
-      seen++;
-    }
-    for (let i = kept.length - 1; i > 0; i--) {
-      const j = Math.floor(Math.random() * (i + 1));
-      [kept[i], kept[j]] = [kept[j] as Doc, kept[i] as Doc];
-    }
-    yield* kept;
   };
 };
 
@@ -190,19 +154,17 @@ function nameOf(stage: unknown): string {
   const [name = '', ...others] = Object.keys(stage);
   if (name === '' || others.length > 0)
     fault(40323, 'A pipeline stage specification object must contain exactly one field.');
-  if (!STAGES.has(name)) refuseStage(name);
-  return name;
+  return STAGES.has(name) ? name : refuseStage(name);
 }
 
 function compile(stages: unknown, env: PipelineEnv): Stage {
   if (!Array.isArray(stages)) fault(14, "'pipeline' option must be specified as an array");
-  const steps: Stage[] = [];
-  for (let i = 0; i < stages.length; i++) {
-    const name = nameOf(stages[i]);
+  const steps = stages.map((stage: Doc, i): Stage => {
+    const name = nameOf(stage);
     const form = STAGES.get(name) as StageForm;
-    const spec = (stages[i] as Doc)[name];
-    steps.push(name === '$sort' ? sorting(spec, env, keptAfter(stages, i)) : form(spec, env, compile, name));
-  }
+    if (name === '$sort') return sorting(stage.$sort, env, keptAfter(stages, i));
+    return form(stage[name], env, compile, name);
+  });
   return (docs) => steps.reduce((stream, step) => step(stream), docs);
 }
 
@@ -211,9 +173,9 @@ function keptAfter(stages: readonly unknown[], at: number): number | undefined {
   let skipped = 0;
   for (const stage of stages.slice(at + 1)) {
     if (!isObject(stage)) return undefined;
-    if ('$limit' in stage) return whole('$limit', stage.$limit, 1) + skipped;
+    if ('$limit' in stage) return whole('$limit', stage.$limit) + skipped;
     if (!('$skip' in stage)) return undefined;
-    skipped += whole('$skip', stage.$skip, 0);
+    skipped += whole('$skip', stage.$skip);
   }
   return undefined;
 }
@@ -224,9 +186,7 @@ export function runPipeline(docs: Stream, stages: readonly unknown[], env: Pipel
 
 /** Refuses what no pipeline may be, before any document is read; $out and $merge may stand last. */
 export function validatePipeline(stages: readonly unknown[]): void {
-  stages.forEach((stage, i) => {
-    const name = nameOf(stage);
-    if (i < stages.length - 1 && STAGES.get(name) === elsewhere)
-      fault(40601, `${name} can only be the final stage in the pipeline`);
-  });
+  const names = stages.map(nameOf);
+  const early = names.slice(0, -1).find((name) => STAGES.get(name) === elsewhere);
+  if (early) fault(40601, `${early} can only be the final stage in the pipeline`);
 }

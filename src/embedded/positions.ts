@@ -11,21 +11,13 @@ export type ArrayFilters = ReadonlyMap<string, (element: unknown) => boolean>;
 
 const PLACEHOLDER = /^\$\[(.*)\]$/;
 
-export function isPositional(path: string): boolean {
-  return path.includes('$');
-}
+export const isPositional = (path: string): boolean => path.includes('$');
 
-export function placeholders(path: string): string[] {
-  return path.split('.').flatMap((part) => PLACEHOLDER.exec(part)?.[1] || []);
-}
-
-function failed(message: string): never {
-  fault(9, message);
-}
+export const placeholders = (path: string): string[] =>
+  path.split('.').flatMap((part) => PLACEHOLDER.exec(part)?.[1] || []);
 
 function rootsOf(filter: Doc, found: Set<string>): Set<string> {
-  for (const name of Object.keys(filter)) {
-    const spec = filter[name];
+  for (const [name, spec] of Object.entries(filter)) {
     if (!name.startsWith('$')) found.add(name.split('.')[0] ?? '');
     else if (Array.isArray(spec)) for (const branch of spec) if (isObject(branch)) rootsOf(branch, found);
   }
@@ -37,16 +29,17 @@ export function compileArrayFilters(filters: readonly unknown[], env: MatchEnv):
   for (const filter of filters) {
     if (!isObject(filter)) fault(14, 'Each array filter must be an object');
     const [name, other] = rootsOf(filter, new Set());
-    if (name === undefined) failed('Cannot use an expression without a top-level field name in arrayFilters');
+    if (name === undefined)
+      fault(9, 'Cannot use an expression without a top-level field name in arrayFilters');
+    const wrong = 'Error parsing array filter :: caused by ::';
     if (other !== undefined)
-      failed(
-        `Error parsing array filter :: caused by :: Expected a single top-level field name, found '${name}' and '${other}'`,
-      );
+      fault(9, `${wrong} Expected a single top-level field name, found '${name}' and '${other}'`);
     if (!/^[a-z][a-zA-Z0-9]*$/.test(name))
       bad(
-        `Error parsing array filter :: caused by :: The top-level field name must be an alphanumeric string beginning with a lowercase letter, found '${name}'`,
+        `${wrong} The field must be an alphanumeric string beginning with a lowercase letter, not '${name}'`,
       );
-    if (compiled.has(name)) failed(`Found multiple array filters with the same top-level field name ${name}`);
+    if (compiled.has(name))
+      fault(9, `Found multiple array filters with the same top-level field name ${name}`);
     const test = compileFilter(filter, env);
     compiled.set(name, (element) => test({ [name]: element }));
   }
@@ -62,13 +55,14 @@ export function resolve(
 ): string[][] {
   let paths: string[][] = [[]];
   for (const part of path.split('.')) {
-    const placeholder = PLACEHOLDER.exec(part);
-    if (part === '$') {
+    const [, name] = PLACEHOLDER.exec(part) ?? [];
+    if (name !== undefined) paths = paths.flatMap((parts) => elementsAt(parts, root, filters.get(name)));
+    else if (part !== '$') paths = paths.map((parts) => [...parts, part]);
+    else {
       const index = positionOf(paths[0] ?? []);
       if (index === undefined) bad('The positional operator did not find the match needed from the query.');
       paths = paths.map((parts) => [...parts, String(index)]);
-    } else if (!placeholder) paths = paths.map((parts) => [...parts, part]);
-    else paths = paths.flatMap((parts) => elementsAt(parts, root, placeholder[1] ?? '', filters, path));
+    }
   }
   return paths;
 }
@@ -76,20 +70,14 @@ export function resolve(
 function elementsAt(
   parts: string[],
   root: Doc,
-  name: string,
-  filters: ArrayFilters,
-  path: string,
+  test: (element: unknown) => boolean = () => true,
 ): string[][] {
   const array = getAt(root, parts);
   if (array === undefined)
     bad(`The path '${parts.join('.')}' must exist in the document in order to apply array updates.`);
   if (!Array.isArray(array))
-    bad(`Cannot apply array updates to non-array element ${parts[parts.length - 1]}: ${show(array)}`);
-  const test = name === '' ? () => true : filters.get(name);
-  if (!test) bad(`No array filter found for identifier '${name}' in path '${path}'`);
-  const found: string[][] = [];
-  for (let i = 0; i < array.length; i++) if (test(array[i])) found.push([...parts, String(i)]);
-  return found;
+    bad(`Cannot apply array updates to non-array element ${parts.at(-1)}: ${show(array)}`);
+  return [...array.keys()].filter((i) => test(array[i])).map((i) => [...parts, String(i)]);
 }
 
 /** The index of the element, of the array at the prefix, by which the filter matched the document. */
@@ -99,32 +87,25 @@ export function matchedPosition(
   prefix: readonly string[],
   env: MatchEnv,
 ): number | undefined {
-  for (const [path, condition] of conditions(filter)) {
-    const parts = path.split('.');
-    if (!prefix.every((part, i) => part === parts[i])) continue;
-    const found = positionIn(getAt(doc, prefix), parts.slice(prefix.length), condition, env);
-    if (found !== undefined) return found;
-  }
+  const asked = [...conditions(filter)].map(([path, condition]) => ({ parts: path.split('.'), condition }));
+  const own = asked.filter(({ parts }) => prefix.every((part, i) => part === parts[i]));
   // MongoDB remembers the position of whatever array matched, be it another one.
-  for (const [path, condition] of conditions(filter)) {
-    const parts = path.split('.');
-    for (let size = 1; size <= parts.length; size++) {
-      const array = getAt(doc, parts.slice(0, size));
-      if (!Array.isArray(array)) continue;
-      const found = positionIn(array, parts.slice(size), condition, env);
-      if (found !== undefined) return found;
-    }
+  const places = [
+    ...own.map((one) => ({ ...one, size: prefix.length })),
+    ...asked.flatMap((one) => one.parts.map((_, i) => ({ ...one, size: i + 1 }))),
+  ];
+  for (const { parts, condition, size } of places) {
+    const found = positionIn(getAt(doc, parts.slice(0, size)), parts.slice(size), condition, env);
+    if (found !== undefined) return found;
   }
   return undefined;
 }
 
 function* conditions(filter: Doc): Generator<[path: string, condition: unknown]> {
-  for (const name of Object.keys(filter)) {
-    const spec = filter[name];
+  for (const [name, spec] of Object.entries(filter)) {
     if (!name.startsWith('$')) yield [name, spec];
-    else if ((name === '$and' || name === '$or') && Array.isArray(spec)) {
+    else if ((name === '$and' || name === '$or') && Array.isArray(spec))
       for (const branch of spec) if (isObject(branch)) yield* conditions(branch);
-    }
   }
 }
 

@@ -6,108 +6,84 @@ import { isNumber, isObject } from './values.ts';
 
 type Names = Set<string>;
 
-class ReadsAll extends Error {}
+/** No field is called so: stands for all of them. */
+const ALL = '\0';
 
-const top = (path: string): string => path.slice(0, path.indexOf('.') < 0 ? path.length : path.indexOf('.'));
+const top = (path: string): string => path.split('.', 1)[0] ?? '';
 
 function ofFilter(filter: unknown, names: Names): void {
-  if (!isObject(filter)) return;
-  for (const name of Object.keys(filter)) {
-    const spec = filter[name];
+  for (const [name, spec] of isObject(filter) ? Object.entries(filter) : []) {
     if (!name.startsWith('$')) names.add(top(name));
     else if (Array.isArray(spec)) for (const branch of spec) ofFilter(branch, names);
     else if (name === '$expr') ofExpression(spec, names);
-    else if (name !== '$comment' && name !== '$sampleRate') throw new ReadsAll();
+    else if (name !== '$comment' && name !== '$sampleRate') names.add(ALL);
   }
 }
+
+const WHOLE = new Set(['$getField', '$setField', '$unsetField', '$meta']);
 
 /** References by name; whatever reaches for the whole document reads all. */
 function ofExpression(expression: unknown, names: Names): void {
   if (typeof expression === 'string') {
-    if (/^\$\$(ROOT|CURRENT)\b/.test(expression)) throw new ReadsAll();
-    if (expression.startsWith('$') && !expression.startsWith('$$')) names.add(top(expression.slice(1)));
+    if (/^\$\$(ROOT|CURRENT)\b/.test(expression)) names.add(ALL);
+    else if (/^\$[^$]/.test(expression)) names.add(top(expression.slice(1)));
   } else if (Array.isArray(expression)) for (const part of expression) ofExpression(part, names);
-  else if (isObject(expression)) {
+  else if (isObject(expression))
     for (const name of Object.keys(expression)) {
-      if (name === '$getField' || name === '$setField' || name === '$unsetField' || name === '$meta')
-        throw new ReadsAll();
+      if (WHOLE.has(name)) names.add(ALL);
       ofExpression(expression[name], names);
     }
-  }
 }
 
-function ofProjection(spec: unknown, names: Names): boolean {
-  if (!isObject(spec)) throw new ReadsAll();
-  let inclusive = false;
-  for (const name of Object.keys(spec)) {
-    const value = spec[name];
-    const flag = isNumber(value) || typeof value === 'boolean';
-    if (flag && !truthy(value)) {
-      if (name !== '_id') throw new ReadsAll();
-      continue;
-    }
-    inclusive ||= name !== '_id';
+function ofProjection(spec: unknown, names: Names): void {
+  const isFlag = (value: unknown): boolean => isNumber(value) || typeof value === 'boolean';
+  const kept = isObject(spec) ? Object.entries(spec) : [];
+  const fields = kept.filter(([name, value]) => name !== '_id' || !isFlag(value));
+  if (fields.length === 0 || fields.some(([, value]) => isFlag(value) && !truthy(value))) names.add(ALL);
+  for (const [name, value] of [['_id', true] as const, ...fields]) {
     names.add(top(name));
-    if (!flag) ofExpression(value, names);
-  }
-  names.add('_id');
-  return inclusive;
-}
-
-/** True when what follows the stage sees only what the stage made. */
-function ofStage(stage: Doc, names: Names): boolean {
-  const [name = ''] = Object.keys(stage);
-  const spec = stage[name];
-  switch (name) {
-    case '$match':
-      ofFilter(spec, names);
-      return false;
-    case '$sort':
-      if (!isObject(spec) || Object.values(spec).some(isObject)) throw new ReadsAll();
-      for (const path of Object.keys(spec)) names.add(top(path));
-      return false;
-    case '$limit':
-    case '$skip':
-    case '$sample':
-      return false;
-    case '$unwind': {
-      const path = isObject(spec) ? spec.path : spec;
-      if (typeof path === 'string') names.add(top(path.slice(1)));
-      return false;
-    }
-    case '$group':
-    case '$sortByCount':
-    case '$bucket':
-      ofExpression(spec, names);
-      return true;
-    case '$count':
-      return true;
-    case '$project':
-      if (!ofProjection(spec, names)) throw new ReadsAll();
-      return true;
-    default:
-      throw new ReadsAll();
+    ofExpression(value, names);
   }
 }
 
-function collected(collect: (names: Names) => void): ReadonlySet<string> | undefined {
-  const names: Names = new Set();
-  try {
-    collect(names);
-    return names;
-  } catch (error) {
-    if (error instanceof ReadsAll) return undefined;
-    throw error;
-  }
-}
+const nothing = (): void => undefined;
+
+/** What a stage reads, of those that pass on what they get and of those after which nothing else is seen. */
+const PASSING: Record<string, (spec: unknown, names: Names) => void> = {
+  $match: ofFilter,
+  $limit: nothing,
+  $skip: nothing,
+  $sample: nothing,
+  $sort(spec, names) {
+    for (const [path, way] of isObject(spec) ? Object.entries(spec) : [])
+      names.add(isObject(way) ? ALL : top(path));
+  },
+  $unwind: (spec, names) => ofExpression(isObject(spec) ? spec.path : spec, names),
+};
+const MAKING: Record<string, (spec: unknown, names: Names) => void> = {
+  $group: ofExpression,
+  $sortByCount: ofExpression,
+  $bucket: ofExpression,
+  $count: nothing,
+  $project: ofProjection,
+};
+
+const known = (names: Names): ReadonlySet<string> | undefined => (names.has(ALL) ? undefined : names);
 
 export function fieldsOf(filter: Doc): ReadonlySet<string> | undefined {
-  return collected((names) => ofFilter(filter, names));
+  const names: Names = new Set();
+  ofFilter(filter, names);
+  return known(names);
 }
 
 export function neededFields(stages: readonly Doc[]): ReadonlySet<string> | undefined {
-  return collected((names) => {
-    for (const stage of stages) if (ofStage(stage, names)) return;
-    throw new ReadsAll();
-  });
+  const names: Names = new Set();
+  for (const stage of stages) {
+    const [name = ''] = Object.keys(stage);
+    const read = MAKING[name] ?? PASSING[name];
+    if (!read) return undefined;
+    read(stage[name], names);
+    if (name in MAKING) return known(names);
+  }
+  return undefined;
 }
