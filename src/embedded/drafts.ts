@@ -1,12 +1,10 @@
-// A document being updated: copied along the paths that are written, so that the original and all that is untouched
-// stay as they were, and nothing is copied when nothing changes.
+// Writing into a document that is never changed in place: what comes back shares all that was not touched, and is the
+// same document where nothing changes.
 import { type Doc, setField } from './documents.ts';
 import { bad, fault } from './errors.ts';
 import { getAt, isIndex } from './paths.ts';
 import { show } from './showing.ts';
-import { field, identical, isObject } from './values.ts';
-
-type Container = Doc | unknown[];
+import { identical, isObject } from './values.ts';
 
 interface Site {
   path: string;
@@ -14,7 +12,7 @@ interface Site {
   id: unknown;
 }
 
-/** What becomes of a value of a draft. */
+/** What becomes of a value that is updated. */
 export type Modifier = (old: unknown, site: Site) => unknown;
 
 const LARGEST_GAP = 1_500_000;
@@ -22,89 +20,40 @@ const LARGEST_GAP = 1_500_000;
 export const overlap = (a: string, b: string): boolean =>
   a === b || a.startsWith(`${b}.`) || b.startsWith(`${a}.`);
 
-export class Draft {
-  readonly original: Doc;
-  #root: Doc;
-  #owned = new Set<Container>();
-
-  constructor(original: Doc) {
-    this.original = original;
-    this.#root = original;
-  }
-
-  get root(): Doc {
-    return this.#root;
-  }
-
-  get changed(): boolean {
-    return this.#root !== this.original;
-  }
-
-  read(parts: readonly string[]): unknown {
-    return getAt(this.#root, parts);
-  }
-
-  write(parts: readonly string[], value: unknown): void {
-    const old = this.read(parts);
-    if (old !== undefined && identical(old, value)) return;
-    const container = this.#containerOf(parts);
-    const last = parts[parts.length - 1] ?? '';
-    if (Array.isArray(container)) place(container, last, value, parts);
-    else setField(container, last, value);
-  }
-
-  /** An element of an array leaves a null behind, so that the others keep their places. */
-  remove(parts: readonly string[]): void {
-    const inArray = Array.isArray(this.read(parts.slice(0, -1)));
-    const old = this.read(parts);
-    if (old === undefined || (inArray && old === null)) return;
-    const container = this.#containerOf(parts);
-    const last = parts[parts.length - 1] ?? '';
-    if (Array.isArray(container)) container[Number(last)] = null;
-    else delete container[last];
-  }
-
-  #own<T extends Container>(container: T): T {
-    if (this.#owned.has(container)) return container;
-    const copy = (Array.isArray(container) ? [...container] : { ...container }) as T;
-    this.#owned.add(copy);
+/** With the value at a path; documents that are missing on the way are made. */
+export function written<T>(inside: T, parts: readonly string[], value: unknown, depth?: number): T;
+export function written(inside: unknown, parts: readonly string[], value: unknown, depth = 0): unknown {
+  const part = parts[depth];
+  if (part === undefined) return inside !== undefined && identical(inside, value) ? inside : value;
+  const old = getAt(inside, [part]);
+  const made = written(old, parts, value, depth + 1);
+  if (Array.isArray(inside) && isIndex(part)) {
+    if (Object.is(made, old)) return inside;
+    if (Number(part) - inside.length > LARGEST_GAP)
+      bad(`can't backfill more than ${LARGEST_GAP} elements at path '${parts.join('.')}'`);
+    const copy: unknown[] = [...inside];
+    while (copy.length < Number(part)) copy.push(null);
+    copy[Number(part)] = made;
     return copy;
   }
-
-  #containerOf(parts: readonly string[]): Container {
-    this.#root = this.#own(this.#root);
-    let container: Container = this.#root;
-    for (let i = 0; i < parts.length - 1; i++) {
-      const part = parts[i] ?? '';
-      const inside: unknown = Array.isArray(container)
-        ? container[indexOf(part, container, parts, i)]
-        : field(container, part);
-      if (inside !== undefined && !Array.isArray(inside) && !isObject(inside))
-        notViable(parts[i + 1] ?? '', part, inside);
-      const next: Container = inside === undefined ? {} : this.#own(inside as Container);
-      if (inside === undefined) this.#owned.add(next);
-      if (Array.isArray(container)) place(container, part, next, parts);
-      else setField(container, part, next);
-      container = next;
-    }
-    if (Array.isArray(container)) indexOf(parts[parts.length - 1] ?? '', container, parts, parts.length - 1);
-    return container;
-  }
+  if (inside !== undefined && !isObject(inside))
+    fault(28, `Cannot create field '${part}' in element {${parts[depth - 1] ?? ''}: ${show(inside)}}`);
+  if (inside && Object.is(made, old)) return inside;
+  const copy: Doc = { ...inside };
+  setField(copy, part, made);
+  return copy;
 }
 
-function indexOf(part: string, array: unknown[], parts: readonly string[], at: number): number {
-  if (isIndex(part)) return Number(part);
-  return notViable(part, parts[at - 1] ?? '', array);
-}
-
-function notViable(name: string, inside: string, value: unknown): never {
-  fault(28, `Cannot create field '${name}' in element {${inside}: ${show(value)}}`);
-}
-
-function place(array: unknown[], part: string, value: unknown, parts: readonly string[]): void {
-  const index = Number(part);
-  if (index - array.length > LARGEST_GAP)
-    bad(`can't backfill more than ${LARGEST_GAP} elements at path '${parts.join('.')}'`);
-  while (array.length < index) array.push(null);
-  array[index] = value;
+/** Without what is at a path. An element of an array leaves a null behind, so that the others keep their places. */
+export function removed<T>(inside: T, parts: readonly string[], depth?: number): T;
+export function removed(inside: unknown, parts: readonly string[], depth = 0): unknown {
+  const [part = ''] = parts.slice(depth);
+  const old = getAt(inside, [part]);
+  if (old === undefined) return inside;
+  const isLast = depth + 1 === parts.length;
+  const made = isLast ? (Array.isArray(inside) ? null : undefined) : removed(old, parts, depth + 1);
+  if (Object.is(made, old)) return inside;
+  if (Array.isArray(inside)) return inside.with(Number(part), made);
+  const { [part]: _gone, ...rest } = inside as Record<string, unknown>;
+  return made === undefined ? rest : { ...(inside as object), [part]: made };
 }

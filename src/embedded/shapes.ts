@@ -41,43 +41,21 @@ export function addLeaf(shape: Shape, path: string, leaf: Leaf): void {
   });
 }
 
-/** Keeps what the shape names; scalars where it wants a document fall away. */
-export function included(value: unknown, shape: Shape, root: Doc): unknown {
+/** Keeps what the shape names, and of arrays and documents on the way only that; or drops what it names. */
+export function pruned(value: unknown, shape: Shape, root: Doc, inclusive: boolean): unknown {
   if (Array.isArray(value)) {
-    const kept: unknown[] = [];
-    for (const element of value) {
-      const inner = included(element, shape, root);
-      if (inner !== undefined) kept.push(inner);
-    }
-    return kept;
+    const inside = value.map((element) => pruned(element, shape, root, inclusive));
+    return inside.filter((element) => element !== undefined);
   }
-  if (!isObject(value)) return undefined;
+  if (!isObject(value)) return inclusive ? undefined : value;
   const result: Doc = {};
   for (const name of Object.keys(value)) {
-    const wanted = shape.fields.get(name);
-    if (!wanted || wanted.kind === 'compute') continue;
-    const kept = keep(value[name], wanted, root);
+    const part = shape.fields.get(name);
+    let kept = inclusive && (!part || part.kind === 'compute') ? undefined : value[name];
+    if (part?.kind === 'exclude') kept = undefined;
+    else if (part?.kind === 'shape') kept = pruned(kept, part, root, inclusive);
+    else if (part?.kind === 'map') kept = part.map(kept, root);
     if (kept !== undefined) setField(result, name, kept);
-  }
-  return result;
-}
-
-function keep(value: unknown, wanted: Leaf | Shape, root: Doc): unknown {
-  if (wanted.kind === 'shape') return included(value, wanted, root);
-  return wanted.kind === 'map' ? wanted.map(value, root) : value;
-}
-
-/** Drops what the shape names. */
-export function excluded(value: unknown, shape: Shape, root: Doc): unknown {
-  if (Array.isArray(value)) return value.map((element) => excluded(element, shape, root));
-  if (!isObject(value)) return value;
-  const result: Doc = {};
-  for (const name of Object.keys(value)) {
-    const unwanted = shape.fields.get(name);
-    if (unwanted?.kind === 'exclude') continue;
-    const inner = value[name];
-    if (unwanted?.kind === 'shape') setField(result, name, excluded(inner, unwanted, root));
-    else setField(result, name, unwanted?.kind === 'map' ? unwanted.map(inner, root) : inner);
   }
   return result;
 }

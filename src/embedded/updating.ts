@@ -2,12 +2,13 @@
 // one that shares all that was not touched, or null when nothing would change.
 import { ObjectId } from 'bson';
 import type { Doc } from './documents.ts';
-import { Draft, type Modifier, overlap } from './drafts.ts';
+import { type Modifier, overlap, removed, written } from './drafts.ts';
 import { bad, fault } from './errors.ts';
 import type { MatchEnv } from './matching.ts';
 import { fieldsOfModifier, modifiersOf } from './modifiers.ts';
 import type { Scope } from './operators.ts';
 import { scopeOf } from './operators.ts';
+import { getAt } from './paths.ts';
 import {
   type ArrayFilters,
   compileArrayFilters,
@@ -76,64 +77,68 @@ function operatorUpdate(update: Doc, env: UpdateEnv): Update {
   steps.sort((a, b) => comparePaths(a.path, b.path));
   const filters = compileArrayFilters(env.arrayFilters ?? [], env);
   checkPlaceholders(steps, filters, update);
-  const run = (doc: Doc, inserting: boolean): Draft => {
-    const draft = new Draft(doc);
+  const run = (doc: Doc, inserting: boolean): Doc => {
     const touched: string[] = [];
+    let root = doc;
     for (const step of steps) {
       if (!inserting) checkStorable(step);
-      if (step.operator !== '$setOnInsert' || inserting) perform(step, draft, filters, env, touched);
+      if (step.operator !== '$setOnInsert' || inserting)
+        root = perform(step, root, doc, filters, env, touched);
     }
-    return draft;
+    return root;
   };
   return {
     kind: 'operators',
     apply(doc) {
-      const { changed, root } = run(doc, false);
-      if (changed) keepId(doc, root);
-      return changed ? root : null;
+      const root = run(doc, false);
+      if (root !== doc) keepId(doc, root);
+      return root === doc ? null : root;
     },
     upsert() {
       const base = upsertBase(env.filter);
-      const { root } = run(base, true);
+      const root = run(base, true);
       keepId(base, root);
       return identified(root);
     },
   };
 }
 
-function perform(step: Step, draft: Draft, filters: ArrayFilters, env: UpdateEnv, touched: string[]): void {
-  const { path, modify, operator, target } = step;
-  if (target !== undefined) {
-    move(draft, path.split('.'), target.split('.'));
-    return;
-  }
+function perform(
+  { path, modify, operator, target }: Step,
+  doc: Doc,
+  original: Doc,
+  filters: ArrayFilters,
+  env: UpdateEnv,
+  touched: string[],
+): Doc {
+  if (target !== undefined) return moved(doc, path.split('.'), target.split('.'));
   const position = (prefix: readonly string[]): number | undefined =>
-    matchedPosition(env.filter, draft.original, prefix, env);
-  const paths = isPositional(path) ? resolve(path, draft.root, filters, position) : [path.split('.')];
-  for (const parts of paths) {
+    matchedPosition(env.filter, original, prefix, env);
+  let root = doc;
+  for (const parts of isPositional(path) ? resolve(path, root, filters, position) : [path.split('.')]) {
     const concrete = isPositional(path) ? parts.join('.') : path;
     if (filters.size > 0) {
       refuseConflict(concrete, touched);
       touched.push(concrete);
     }
-    const value = modify(draft.read(parts), { path: concrete, id: draft.original._id });
-    if (value !== undefined) draft.write(parts, value);
-    else if (operator === '$unset') draft.remove(parts);
+    const value = modify(getAt(root, parts), { path: concrete, id: original._id });
+    if (value !== undefined) root = written(root, parts, value);
+    else if (operator === '$unset') root = removed(root, parts);
   }
+  return root;
 }
 
-function move(draft: Draft, from: string[], to: string[]): void {
-  const value = draft.read(from);
-  if (value === undefined) return;
+function moved(doc: Doc, from: string[], to: string[]): Doc {
+  const value = getAt(doc, from);
+  if (value === undefined) return doc;
   for (const [role, parts] of [['source', from] as const, ['destination', to] as const])
     for (let size = 1; size < parts.length; size++) {
-      if (!Array.isArray(draft.read(parts.slice(0, size)))) continue;
-      const where = `'${parts.join('.')}' in doc with _id: ${show(draft.original._id)}`;
+      if (!Array.isArray(getAt(doc, parts.slice(0, size)))) continue;
+      const where = `'${parts.join('.')}' in doc with _id: ${show(doc._id)}`;
       const what = `has an array field called '${parts[size - 1]}'`;
       bad(`The ${role} field cannot be an array element, ${where} ${what}`);
     }
-  draft.remove(from);
-  draft.write(to, value);
+  return written(removed(doc, from), to, value);
 }
 
 function checkPath(path: string): void {

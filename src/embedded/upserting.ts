@@ -1,21 +1,21 @@
 // The document that an upsert starts from: what its filter says by equality.
 import type { Doc } from './documents.ts';
-import { Draft, overlap } from './drafts.ts';
+import { overlap, written } from './drafts.ts';
 import { fault } from './errors.ts';
 import { isOperatorDoc } from './matching.ts';
 import { isRegex } from './regexes.ts';
 import { clone, isObject } from './values.ts';
 
 export function upsertBase(filter: Doc): Doc {
-  const draft = new Draft({});
+  let base: Doc = {};
   const seen: string[] = [];
   for (const [path, value] of equalities(filter)) {
     if (seen.some((other) => overlap(path, other)))
       fault(54, `cannot infer query fields to set, path '${path}' is matched twice`);
     seen.push(path);
-    draft.write(path.split('.'), clone(value));
+    base = written(base, path.split('.'), clone(value));
   }
-  return draft.root;
+  return base;
 }
 
 function* equalities(filter: Doc): Generator<[path: string, value: unknown]> {
