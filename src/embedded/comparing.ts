@@ -14,19 +14,15 @@ export function matchesEqual(wanted: unknown, collation?: Collation): Leaf {
     return (value) =>
       typeof value === 'string' ? expression.test(value) : isRegex(value) && equal(value, wanted);
   }
-  if (typeof wanted === 'boolean') return (value) => value === wanted;
-  if (typeof wanted === 'string' && !collation)
-    return (value) =>
-      value === wanted || (typeof value === 'object' && value !== null && equal(value, wanted));
   if (wanted instanceof ObjectId) return (value) => value instanceof ObjectId && value.equals(wanted);
-  if (isNumber(wanted)) {
-    const plain = toNumber(wanted);
-    if (typeof wanted === 'number' && !Number.isNaN(plain))
-      return (value) =>
-        value === plain || (typeof value !== 'number' && isNumber(value) && equal(value, wanted));
-  }
   const order = typeOf(wanted);
-  return (value) => value !== undefined && typeOf(value) === order && equal(value, wanted, collation);
+  const isPlain = typeof wanted === 'number' || (typeof wanted === 'string' && !collation);
+  return (value) => {
+    if (value === wanted) return true;
+    if (value === undefined || (isPlain && typeof value === typeof wanted && !Number.isNaN(value)))
+      return false;
+    return typeOf(value) === order && equal(value, wanted, collation);
+  };
 }
 
 /** $in: strings, ids and safe numbers by a set, the rest one by one. */
@@ -41,9 +37,7 @@ export function matchesAny(wanted: readonly unknown[], collation?: Collation): L
   }
   return (value) => {
     const key = setKey(value);
-    if (key !== undefined && known.has(key)) return true;
-    for (const leaf of rest) if (leaf(value)) return true;
-    return false;
+    return (key !== undefined && known.has(key)) || rest.some((leaf) => leaf(value));
   };
 }
 
@@ -51,7 +45,6 @@ function setKey(value: unknown): string | number | undefined {
   if (typeof value === 'string') return `"${value}`;
   // A fraction may be equal to a decimal that is written otherwise: compared, not looked up.
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined;
-  if (typeof value !== 'object' && typeof value !== 'bigint') return undefined;
   if (value instanceof ObjectId) return value.toHexString();
   if (!isNumber(value)) return undefined;
   const number = toNumber(value);
@@ -68,21 +61,16 @@ const HOLDS = {
 export function comparison(operator: keyof typeof HOLDS, wanted: unknown, collation?: Collation): Leaf {
   if (isRegex(wanted)) bad("Can't have RegEx as arg to predicate over field.");
   const holds = HOLDS[operator];
-  const inclusive = operator === '$gte' || operator === '$lte';
   const order = typeOf(wanted);
-  if (order === ORDER.NULL) return inclusive ? (value) => value === null || value === undefined : () => false;
+  if (order === ORDER.NULL) return holds(0) ? (value) => value === null || value === undefined : () => false;
   if (order === ORDER.MIN_KEY || order === ORDER.MAX_KEY)
     return (value) => value !== undefined && holds(compare(value, wanted));
-  if (order === ORDER.NUMBER && Number.isNaN(toNumber(wanted)))
-    return (value) => inclusive && isNumber(value) && Number.isNaN(toNumber(value));
-  if (typeof wanted === 'number')
-    return (value) => {
-      if (typeof value === 'number') return value === wanted ? inclusive : holds(value - wanted);
-      return isNumber(value) && !Number.isNaN(toNumber(value)) && holds(compare(value, wanted));
-    };
-  return (value) =>
-    value !== undefined &&
-    typeOf(value) === order &&
-    !(order === ORDER.NUMBER && Number.isNaN(toNumber(value))) &&
-    holds(compare(value, wanted, collation));
+  const isNone = (value: unknown): boolean => isNumber(value) && Number.isNaN(toNumber(value));
+  if (isNone(wanted)) return (value) => holds(0) && isNone(value);
+  return (value) => {
+    if (typeof value === 'number' && typeof wanted === 'number')
+      return value === wanted ? holds(0) : holds(value - wanted);
+    if (value === undefined || typeOf(value) !== order || isNone(value)) return false;
+    return holds(compare(value, wanted, collation));
+  };
 }

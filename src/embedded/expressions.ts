@@ -20,9 +20,9 @@ const OPERATORS = new Map<string, Form>(
 /** What MongoDB has and this engine has not. */
 const ABSENT = new Set(
   words(`$accumulator $acos $acosh $asin $asinh $atan $atan2 $atanh $binarySize $bitAnd $bitNot $bitOr $bitXor $bsonSize
-  $cos $cosh $degreesToRadians $encStrContains $encStrEndsWith $encStrStartsWith $firstN $function $lastN $maxN $median
-  $minN $percentile $radiansToDegrees $sigmoid $sin $sinh $stdDevPop $stdDevSamp $tan $tanh $toHashedIndexKey $toUUID
-  $tsIncrement $tsSecond $where`),
+  $cos $cosh $degreesToRadians $encStrContains $encStrEndsWith $encStrStartsWith $firstN $function $getField $lastN $maxN $median
+  $minN $percentile $radiansToDegrees $setField $sigmoid $sin $sinh $stdDevPop $stdDevSamp $tan $tanh $toHashedIndexKey $toUUID
+  $tsIncrement $tsSecond $unsetField $where`),
 );
 
 /** The variables that a command brings: its `let`, and NOW. */
@@ -59,8 +59,7 @@ export function compileExpression(expression: unknown, scope: Scope): Expression
 
 function literalObject(expression: Doc, names: string[], scope: Scope): Expression {
   const parts = names.map((name) => {
-    if (name.includes('.'))
-      fault(16412, `FieldPath field names may not contain '.'. Consider using $getField or $setField.`);
+    if (name.includes('.')) fault(16412, `FieldPath field names may not contain '.': '${name}'`);
     checkFieldPath(name);
     return [name, compileExpression(expression[name], scope)] as const;
   });

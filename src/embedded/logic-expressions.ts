@@ -13,7 +13,7 @@ import {
   truthy,
 } from './operators.ts';
 import { scoreOf } from './text.ts';
-import { compare, field, isObject, ORDER, typeName, typeOf } from './values.ts';
+import { compare, isObject, ORDER, typeName, typeOf } from './values.ts';
 
 /** The order of values in expressions, where missing comes before null. */
 export function compareValues(a: unknown, b: unknown): number {
@@ -111,41 +111,6 @@ export function mergeFields(result: Doc, value: unknown): Doc {
   return result;
 }
 
-function fieldName(operator: string, argument: unknown): string {
-  const name = isObject(argument) && '$literal' in argument ? argument.$literal : argument;
-  return typeof name === 'string' ? name : fault(5654602, `${operator} requires 'field' to be a string`);
-}
-
-const getField: Form = (argument, scope, compile, operator) => {
-  const whole = isObject(argument) && 'field' in argument;
-  const spec = whole ? named(operator, argument, ['field', 'input'], ['field']) : { field: argument };
-  const name = isObject(spec.field) ? compile(spec.field, scope) : () => spec.field;
-  const input = compile('input' in spec ? spec.input : '$$CURRENT', scope);
-  return (root) => {
-    const from = input(root);
-    if (isObject(from)) return field(from, fieldName(operator, name(root)));
-    return missing(from) ? from : undefined;
-  };
-};
-
-const writing =
-  (names: string[]): Form =>
-  (argument, scope, compile, operator) => {
-    const spec = named(operator, argument, names);
-    const name = fieldName(operator, spec.field);
-    const write = op(
-      'object any',
-      (from, written) => {
-        const result: Doc = { ...from };
-        if (written === undefined) delete result[name];
-        else setField(result, name, written);
-        return result;
-      },
-      4161105,
-    );
-    return write([spec.input, 'value' in spec ? spec.value : '$$REMOVE'], scope, compile, operator);
-  };
-
 export const LOGIC: Record<string, Form> = {
   $literal: (argument) => () => argument,
   $expr: (argument, scope, compile) => compile(argument, scope),
@@ -168,9 +133,6 @@ export const LOGIC: Record<string, Form> = {
     return (values.length === 1 && Array.isArray(only) ? only : values).reduce<Doc>(mergeFields, {});
   }),
   $objectToArray: op('object', (doc) => Object.keys(doc).map((k) => ({ k, v: doc[k] })), 40390),
-  $getField: getField,
-  $setField: writing(['field', 'input', 'value']),
-  $unsetField: writing(['field', 'input']),
   $meta(argument) {
     if (argument === 'indexKey' || argument === 'recordId') return () => undefined;
     if (argument !== 'textScore') fault(17308, `Unsupported argument to $meta: ${String(argument)}`);

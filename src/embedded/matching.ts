@@ -232,7 +232,7 @@ function topLevel(name: string, spec: unknown, env: MatchEnv): Predicate | undef
   const operator = Object.hasOwn(TOP, name) ? TOP[name] : undefined;
   if (operator) return operator(spec, env);
   if (OPERATORS[name] === refused) unsupported(name);
-  return bad(`unknown top level operator: ${name}. For a field whose name starts with a '$', use $getField.`);
+  return bad(`unknown top level operator: ${name}`);
 }
 
 export function compileFilter(filter: Doc, env: MatchEnv = {}): Predicate {

@@ -1,9 +1,9 @@
 // Sorting. An array sorts by its least element upwards and by its greatest downwards; an empty one before all else.
 import type { Doc } from './documents.ts';
 import { bad, fault } from './errors.ts';
-import { checkFieldPath, valuesAt } from './paths.ts';
+import { checkFieldPath, reader } from './paths.ts';
 import { scoreOf } from './text.ts';
-import { type Collation, compare, field, isNumber, isObject, ORDER, toNumber, typeOf } from './values.ts';
+import { type Collation, compare, isNumber, isObject, ORDER, toNumber, typeOf } from './values.ts';
 
 export interface Ordering {
   /** The top-level fields that decide. */
@@ -24,38 +24,18 @@ function compareSortValues(a: unknown, b: unknown, collation?: Collation): numbe
     if (a < b) return -1;
     if (a > b) return 1;
   }
-  if (a === EMPTY || b === EMPTY) {
-    if (a === b) return 0;
-    const after = typeOf(a === EMPTY ? b : a) === ORDER.MIN_KEY ? 1 : -1;
-    return a === EMPTY ? after : -after;
-  }
-  return compare(a, b, collation);
+  if (a !== EMPTY && b !== EMPTY) return compare(a, b, collation);
+  if (a === b) return 0;
+  const after = typeOf(a === EMPTY ? b : a) === ORDER.MIN_KEY ? 1 : -1;
+  return a === EMPTY ? after : -after;
 }
 
-function fieldReader(path: string, way: 1 | -1, collation?: Collation): (doc: Doc) => unknown {
-  const parts = path.split('.');
-  const [first = ''] = parts;
-  const extreme = (found: readonly unknown[]): unknown => {
-    let best: unknown;
-    let any = false;
-    for (const value of found) {
-      const candidates = Array.isArray(value) ? (value.length > 0 ? value : [EMPTY]) : [value];
-      for (const candidate of candidates) {
-        if (!any || way * compareSortValues(candidate, best, collation) < 0) best = candidate;
-        any = true;
-      }
-    }
-    return best;
-  };
-  return (doc) => {
-    if (parts.length === 1) {
-      const value = field(doc, first);
-      return Array.isArray(value) ? extreme([value]) : value;
-    }
-    const found: unknown[] = [];
-    valuesAt(doc, parts, found);
-    return extreme(found);
-  };
+/** The value, of an array the one that counts; undefined for none. */
+function keyValue(found: readonly unknown[], way: 1 | -1, collation?: Collation): unknown {
+  if (found.length === 1 && !Array.isArray(found[0])) return found[0];
+  const candidates = found.flatMap((value) => (Array.isArray(value) && value.length === 0 ? EMPTY : value));
+  if (candidates.length === 0) return undefined;
+  return candidates.reduce((best, one) => (way * compareSortValues(one, best, collation) < 0 ? one : best));
 }
 
 function keyOf(path: string, spec: unknown, collation?: Collation): Key {
@@ -63,14 +43,14 @@ function keyOf(path: string, spec: unknown, collation?: Collation): Key {
     if (spec.$meta !== 'textScore') fault(17312, `$meta is the only expression supported by $sort right now`);
     return { way: -1, read: (doc) => scoreOf(doc) ?? 0 };
   }
-  const way = toNumber(spec);
-  if (!isNumber(spec) || !(way > 0 || way < 0)) {
-    if (!isNumber(spec)) fault(15974, `Illegal key in $sort specification: ${path}: ${String(spec)}`);
+  if (!isNumber(spec)) fault(15974, `Illegal key in $sort specification: ${path}: ${String(spec)}`);
+  const number = toNumber(spec);
+  if (!(number > 0 || number < 0))
     fault(15975, '$sort key ordering must be 1 (for ascending) or -1 (for descending)');
-  }
   checkFieldPath(path);
-  const sign = way > 0 ? 1 : -1;
-  return { way: sign, read: fieldReader(path, sign, collation) };
+  const way = number > 0 ? 1 : -1;
+  const read = reader(path);
+  return { way, read: (doc) => keyValue(read(doc), way, collation) };
 }
 
 export function compileSort(spec: unknown, collation?: Collation): Ordering {
@@ -93,11 +73,12 @@ export function compileSort(spec: unknown, collation?: Collation): Ordering {
 interface Entry<T> {
   item: T;
   key: unknown[];
-  /** Where it came from: equal keys keep their order. */
-  place: number;
 }
 
-/** All items in order, or with a limit the first of them without keeping the others. */
+/** How many more than asked for are kept before they are sorted and cut. */
+const SPARE = 1000;
+
+/** All items in order, equal ones in theirs; or with a limit the first of them, without keeping all others. */
 export function sortDocs<T>(
   items: Iterable<T>,
   ordering: Ordering,
@@ -105,35 +86,20 @@ export function sortDocs<T>(
 ): T[] {
   const { limit = Number.POSITIVE_INFINITY, doc = (item) => item as unknown as Doc } = options;
   if (limit < 0) bad('a limit must not be negative');
-  const before = (a: Entry<T>, b: Entry<T>): number =>
-    ordering.compareKeys(a.key, b.key) || a.place - b.place;
   const kept: Entry<T>[] = [];
-  let place = 0;
+  let worst: Entry<T> | undefined;
+  const cut = (): void => {
+    kept.sort((a, b) => ordering.compareKeys(a.key, b.key));
+    if (kept.length <= limit) return;
+    kept.length = limit;
+    worst = kept.at(-1);
+  };
   for (const item of items) {
-    const entry = { item, key: ordering.keyOf(doc(item)), place: place++ };
-    if (kept.length < limit) {
-      kept.push(entry);
-      if (kept.length === limit) for (let i = (limit >> 1) - 1; i >= 0; i--) sink(kept, i, before);
-    } else if (limit > 0 && before(entry, kept[0] as Entry<T>) < 0) {
-      kept[0] = entry;
-      sink(kept, 0, before);
-    }
+    const entry = { item, key: ordering.keyOf(doc(item)) };
+    // What comes later and is not before the last of those kept is behind it.
+    if (worst && ordering.compareKeys(entry.key, worst.key) >= 0) continue;
+    if (kept.push(entry) > 2 * limit + SPARE) cut();
   }
-  return kept.sort(before).map((entry) => entry.item);
-}
-
-/** Restores a heap whose root is the last in order. */
-function sink<T>(heap: T[], from: number, before: (a: T, b: T) => number): void {
-  let at = from;
-  for (;;) {
-    let last = at;
-    for (const child of [2 * at + 1, 2 * at + 2]) {
-      if (child < heap.length && before(heap[child] as T, heap[last] as T) > 0) last = child;
-    }
-    if (last === at) return;
-    const moved = heap[at] as T;
-    heap[at] = heap[last] as T;
-    heap[last] = moved;
-    at = last;
-  }
+  cut();
+  return kept.map((entry) => entry.item);
 }

@@ -5,9 +5,7 @@ import { field, isObject } from './values.ts';
 
 const INDEX = /^(0|[1-9]\d*)$/;
 
-export function isIndex(part: string): boolean {
-  return INDEX.test(part);
-}
+export const isIndex = (part: string): boolean => INDEX.test(part);
 
 /**
  * What a query means by a path: arrays on the way are looked through, element by element and by position.
@@ -17,23 +15,17 @@ export function valuesAt(from: unknown, parts: readonly string[], found: unknown
   const part = parts[depth];
   if (part === undefined) {
     found.push(from);
-    return;
-  }
-  if (Array.isArray(from)) {
+  } else if (Array.isArray(from)) {
     const element = isIndex(part) ? from[Number(part)] : undefined;
     const leaf = depth + 1 === parts.length;
     if (element !== undefined && (leaf || Array.isArray(element) || isObject(element)))
       valuesAt(element, parts, found, depth + 1);
     for (const element of from) if (isObject(element)) valuesAt(element, parts, found, depth);
-    return;
+  } else {
+    const value = isObject(from) ? field(from, part) : undefined;
+    if (value === undefined) found.push(undefined);
+    else valuesAt(value, parts, found, depth + 1);
   }
-  if (!isObject(from)) {
-    found.push(undefined);
-    return;
-  }
-  const value = field(from, part);
-  if (value === undefined) found.push(undefined);
-  else valuesAt(value, parts, found, depth + 1);
 }
 
 /** The one value at a path, positions counted, arrays not looked through. */
@@ -41,8 +33,7 @@ export function getAt(from: unknown, parts: readonly string[]): unknown {
   let value = from;
   for (const part of parts) {
     if (Array.isArray(value)) value = isIndex(part) ? value[Number(part)] : undefined;
-    else if (isObject(value)) value = field(value, part);
-    else return undefined;
+    else value = isObject(value) ? field(value, part) : undefined;
   }
   return value;
 }
@@ -59,8 +50,6 @@ export function reader(path: string): (doc: Doc) => unknown[] {
   };
 }
 
-const DOLLAR = "FieldPath field names may not start with '$'. Consider using $getField or $setField.";
-
 /** The fields of a DBRef, which are fields like any other. */
 export const REFERENCE: ReadonlySet<string> = new Set(['$ref', '$id', '$db']);
 
@@ -70,5 +59,6 @@ export function checkFieldPath(path: string): void {
   if (path.endsWith('.')) fault(40353, "FieldPath must not end with a '.'.");
   const parts = path.split('.');
   if (parts.includes('')) fault(15998, 'FieldPath field names may not be empty strings.');
-  if (parts.some((part, i) => part.startsWith('$') && !(i > 0 && REFERENCE.has(part)))) fault(16410, DOLLAR);
+  if (parts.some((part, i) => part.startsWith('$') && !(i > 0 && REFERENCE.has(part))))
+    fault(16410, `FieldPath field names may not start with '$': '${path}'`);
 }

@@ -20,8 +20,6 @@ function ofFilter(filter: unknown, names: Names): void {
   }
 }
 
-const WHOLE = new Set(['$getField', '$setField', '$unsetField', '$meta']);
-
 /** References by name; whatever reaches for the whole document reads all. */
 function ofExpression(expression: unknown, names: Names): void {
   if (typeof expression === 'string') {
@@ -30,7 +28,7 @@ function ofExpression(expression: unknown, names: Names): void {
   } else if (Array.isArray(expression)) for (const part of expression) ofExpression(part, names);
   else if (isObject(expression))
     for (const name of Object.keys(expression)) {
-      if (WHOLE.has(name)) names.add(ALL);
+      if (name === '$meta') names.add(ALL);
       ofExpression(expression[name], names);
     }
 }

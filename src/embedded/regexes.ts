@@ -3,48 +3,29 @@
 // goes back; a pattern that this other engine cannot take must not repeat what repeats.
 import { setFlagsFromString } from 'node:v8';
 import { BSONRegExp } from 'bson';
-import { fault } from './errors.ts';
+import { fault, unsupported } from './errors.ts';
 
 setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
 
-const LEADING_FLAGS = /^\(\?([imsx]+)\)/;
-const EXTENDED = /\\[\s\S]|\[(?:\\[\s\S]|[^\]\\])*\]|\s+|#.*$/gm;
-
-const POSIX: Record<string, string> = {
-  alnum: 'a-zA-Z0-9',
-  alpha: 'a-zA-Z',
-  digit: '0-9',
-  lower: 'a-z',
-  punct: '!-\\/:-@\\[-`{-~',
-  space: '\\s',
-  upper: 'A-Z',
-  word: '\\w',
-  xdigit: '0-9a-fA-F',
-};
-
-function posixClass(name: string, negated: boolean): string {
-  const members = Object.hasOwn(POSIX, name) && !negated ? POSIX[name] : undefined;
-  return members ?? fault(51091, `Regular expression is invalid: the class [:${name}:] is not supported`);
-}
+const LEADING_FLAGS = /^\(\?([ims]+)\)/;
+const ABSENT = /\[:\^?\w+:\]|(?<!\\)\\[GKQRX]/;
 
 /** A BSON regular expression, or a pattern with its options, ready to test strings. */
 export function toRegExp(value: BSONRegExp | string, options?: string): RegExp {
-  let pattern = typeof value === 'string' ? value : value.pattern;
-  let flags = options ?? (typeof value === 'string' ? '' : value.options);
-  const leading = LEADING_FLAGS.exec(pattern);
-  if (leading) {
-    pattern = pattern.slice(leading[0].length);
-    flags += leading[1];
-  }
-  const unknown = /[^imsxu]/.exec(flags);
+  const { pattern, options: own } = typeof value === 'string' ? { pattern: value, options: '' } : value;
+  const [leading = '', more = ''] = LEADING_FLAGS.exec(pattern) ?? [];
+  const flags = (options ?? own) + more;
+  if (flags.includes('x')) unsupported('the option x of regular expressions');
+  const unknown = /[^imsu]/.exec(flags);
   if (unknown) fault(51108, `invalid flag in regex options: ${unknown[0]}`);
-  if (flags.includes('x')) pattern = pattern.replace(EXTENDED, (part) => (/^[\s#]/.test(part) ? '' : part));
+  const absent = ABSENT.exec(pattern);
+  if (absent) unsupported(`${absent[0]} in regular expressions`);
   const source = pattern
-    .replace(/\[:(\^?)(\w+):\]/g, (_class, not: string, name: string) => posixClass(name, not !== ''))
+    .slice(leading.length)
     .replace(/\\[AzZ]/g, (anchor) => (anchor === '\\A' ? '^' : '$'))
     .replace(/\(\?P</g, '(?<');
   const unicode = /\\p\{|[\u{10000}-\u{10ffff}]/u.test(source) ? 'u' : '';
-  return guarded(source, [...new Set(flags.replace(/[^ims]/g, ''))].join('') + unicode);
+  return guarded(source, [...new Set(flags.replace('u', ''))].join('') + unicode);
 }
 
 /** A pattern of JavaScript's that takes time in proportion to the text; any other is refused. */

@@ -115,24 +115,14 @@ export function isInt32(value: number): boolean {
   return (value | 0) === value && !Object.is(value, -0);
 }
 
+const PRIMITIVES: Record<string, string> = { bigint: 'long', boolean: 'bool', undefined: 'missing' };
+
 /** The BSON type's alias, as $type spells it. */
 export function typeName(value: unknown): string {
-  switch (typeof value) {
-    case 'number':
-      return isInt32(value) ? 'int' : 'double';
-    case 'bigint':
-      return 'long';
-    case 'boolean':
-      return 'bool';
-    case 'undefined':
-      return 'missing';
-    case 'object':
-      if (value === null) return 'null';
-      if (ArrayBuffer.isView(value)) return 'binData';
-      return ALIASES.get(Object.getPrototypeOf(value)) ?? 'object';
-    default:
-      return 'string';
-  }
+  if (value === null) return 'null';
+  if (typeof value === 'number') return isInt32(value) ? 'int' : 'double';
+  if (typeof value !== 'object') return PRIMITIVES[typeof value] ?? 'string';
+  return ArrayBuffer.isView(value) ? 'binData' : (ALIASES.get(Object.getPrototypeOf(value)) ?? 'object');
 }
 
 export function compareStrings(a: string, b: string): number {
@@ -166,59 +156,50 @@ function plain(value: unknown): number | bigint | Decimal128 {
   return value instanceof Long ? value.toBigInt() : toNumber(value);
 }
 
+type Comparison = (a: unknown, b: unknown, collation?: Collation) => number;
+const of = <T>(difference: (a: T, b: T, collation?: Collation) => number): Comparison =>
+  difference as Comparison;
+const byNumber: Comparison = (a, b) => Number(a) - Number(b);
+
+/** How two values of one class compare; those of a class that is not here are all equal. */
+const COMPARISONS = new Map<number, Comparison>([
+  [ORDER.NUMBER, compareNumbers],
+  [
+    ORDER.STRING,
+    (a, b, by) => (by ? by.compare(String(a), String(b)) : compareStrings(String(a), String(b))),
+  ],
+  [ORDER.BOOLEAN, byNumber],
+  [ORDER.DATE, byNumber],
+  [ORDER.OBJECT_ID, of<ObjectId>((a, b) => Buffer.compare(a.id, b.id))],
+  [ORDER.OBJECT, of(compareObjects)],
+  [ORDER.ARRAY, of(compareArrays)],
+  [
+    ORDER.BINARY,
+    of<Binary>(
+      (a, b) => a.length() - b.length() || a.sub_type - b.sub_type || Buffer.compare(a.value(), b.value()),
+    ),
+  ],
+  [ORDER.TIMESTAMP, of<Timestamp>((a, b) => a.compare(b))],
+  [
+    ORDER.REGEX,
+    of<BSONRegExp>((a, b) => compareStrings(a.pattern, b.pattern) || compareStrings(a.options, b.options)),
+  ],
+  [ORDER.CODE, of<Code>((a, b) => compareStrings(a.code, b.code) || compare(a.scope, b.scope))],
+]);
+
 export function compare(a: unknown, b: unknown, collation?: Collation): number {
   const order = typeOf(a);
-  const other = typeOf(b);
-  return order === other ? compareAlike(order, a, b, collation) : order - other;
-}
-
-function compareAlike(order: number, a: unknown, b: unknown, collation?: Collation): number {
-  switch (order) {
-    case ORDER.NUMBER:
-      return compareNumbers(a, b);
-    case ORDER.STRING:
-      return collation ? collation.compare(String(a), String(b)) : compareStrings(String(a), String(b));
-    case ORDER.BOOLEAN:
-    case ORDER.DATE:
-      return Number(a) - Number(b);
-    case ORDER.OBJECT_ID:
-      return Buffer.compare((a as ObjectId).id, (b as ObjectId).id);
-    case ORDER.OBJECT:
-      return compareObjects(a as Doc, b as Doc, collation);
-    case ORDER.ARRAY:
-      return compareArrays(a as unknown[], b as unknown[], collation);
-    case ORDER.BINARY: {
-      const [x, y] = [a as Binary, b as Binary];
-      return x.length() - y.length() || x.sub_type - y.sub_type || Buffer.compare(x.value(), y.value());
-    }
-    case ORDER.TIMESTAMP: {
-      const [x, y] = [a as Timestamp, b as Timestamp];
-      return (
-        x.getHighBitsUnsigned() - y.getHighBitsUnsigned() || x.getLowBitsUnsigned() - y.getLowBitsUnsigned()
-      );
-    }
-    case ORDER.REGEX: {
-      const [x, y] = [a as BSONRegExp, b as BSONRegExp];
-      return compareStrings(x.pattern, y.pattern) || compareStrings(x.options, y.options);
-    }
-    case ORDER.CODE: {
-      const [x, y] = [a as Code, b as Code];
-      return compareStrings(x.code, y.code) || compare(x.scope ?? null, y.scope ?? null);
-    }
-    default:
-      return 0;
-  }
+  return order - typeOf(b) || (COMPARISONS.get(order)?.(a, b, collation) ?? 0);
 }
 
 function compareObjects(a: Doc, b: Doc, collation?: Collation): number {
   const names = Object.keys(a);
   const others = Object.keys(b);
-  const shared = Math.min(names.length, others.length);
-  for (let i = 0; i < shared; i++) {
-    const [name = '', other = ''] = [names[i], others[i]];
+  for (const [i, name] of names.entries()) {
+    const other = others[i];
+    if (other === undefined) return 1;
     const [x, y] = [a[name], b[other]];
-    const difference =
-      typeOf(x) - typeOf(y) || compareStrings(name, other) || compareAlike(typeOf(x), x, y, collation);
+    const difference = typeOf(x) - typeOf(y) || compareStrings(name, other) || compare(x, y, collation);
     if (difference) return difference;
   }
   return names.length - others.length;
