@@ -63,36 +63,37 @@ const sameSets = (first: unknown[], ...others: unknown[][]): boolean =>
 
 type Call = (...values: unknown[]) => unknown;
 
-/** An operator whose `body` is evaluated for each element of its input, under the names of its variables. */
+/**
+ * An operator whose `body` is evaluated for each element of its input: under the name that it is given, or under
+ * these `names`. Of `more` it takes the values.
+ */
 const forEach =
   (
-    body: string,
-    more: string[],
+    { body, more = [], names }: { body: string; more?: string[]; names?: string[] },
     run: (list: unknown[], call: Call, given: Doc) => unknown,
     code: number,
   ): Form =>
   (argument, scope, compile, operator) => {
-    const spec = named(operator, argument, ['input', 'as', body, ...more], ['input', body]);
-    const cells: [string, Cell][] = (
-      more.includes('initialValue') ? ['this', 'value'] : [typeof spec.as === 'string' ? spec.as : 'this']
-    ).map((name) => [name, { value: undefined }]);
+    const known = ['input', body, ...more, ...(names ? [] : ['as'])];
+    const spec = named(operator, argument, known, ['input', body]);
+    const variables = names ?? [typeof spec.as === 'string' ? spec.as : 'this'];
+    const cells = variables.map((name): [string, Cell] => [name, { value: undefined }]);
     const input = compile(spec.input, scope);
     const inside = compile(spec[body], bound(scope, Object.fromEntries(cells)));
     const others = more
       .filter((name) => name in spec)
       .map((name) => [name, compile(spec[name], scope)] as const);
+    const call: (root: unknown) => Call =
+      (root) =>
+      (...values) => {
+        for (const [i, [, cell]] of cells.entries()) cell.value = values[i];
+        return inside(root);
+      };
     return (root) => {
       const list = input(root);
       if (missing(list)) return null;
       if (!Array.isArray(list)) fault(code, `input to ${operator} must be an array not ${typeName(list)}`);
-      const given = Object.fromEntries(others.map(([name, part]) => [name, part(root)]));
-      const call: Call = (...values) => {
-        cells.forEach(([, cell], i) => {
-          cell.value = values[i];
-        });
-        return inside(root);
-      };
-      return run(list, call, given);
+      return run(list, call(root), Object.fromEntries(others.map(([name, part]) => [name, part(root)])));
     };
   };
 
@@ -159,9 +160,9 @@ export const ARRAYS: Record<string, Form> = {
   $reverseArray: op('array', (list) => [...list].reverse(), 34435),
   $range: op('integer! integer! integer?', range, 34443),
   $arrayToObject: op('array', toObject, 40386),
-  $map: forEach('in', [], (list, call) => list.map((element) => call(element) ?? null), 16883),
-  $filter: forEach('cond', ['limit'], filtered, 28651),
-  $reduce: forEach('in', ['initialValue'], reduced, 40080),
+  $map: forEach({ body: 'in' }, (list, call) => list.map((element) => call(element) ?? null), 16883),
+  $filter: forEach({ body: 'cond', more: ['limit'] }, filtered, 28651),
+  $reduce: forEach({ body: 'in', more: ['initialValue'], names: ['this', 'value'] }, reduced, 40080),
   $zip: zip,
   $sortArray: sortArray,
   $sum: overElements((values) => sum(values).total()),

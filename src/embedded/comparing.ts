@@ -51,16 +51,16 @@ function setKey(value: unknown): string | number | undefined {
   return Number.isSafeInteger(number) && equal(number, value) ? number : undefined;
 }
 
-const HOLDS = {
-  $gt: (difference: number) => difference > 0,
-  $gte: (difference: number) => difference >= 0,
-  $lt: (difference: number) => difference < 0,
-  $lte: (difference: number) => difference <= 0,
-} as const;
+const HOLDS: Record<string, (difference: number) => boolean> = {
+  $gt: (difference) => difference > 0,
+  $gte: (difference) => difference >= 0,
+  $lt: (difference) => difference < 0,
+  $lte: (difference) => difference <= 0,
+};
 
-export function comparison(operator: keyof typeof HOLDS, wanted: unknown, collation?: Collation): Leaf {
+export function comparison(operator: string, wanted: unknown, collation?: Collation): Leaf {
   if (isRegex(wanted)) bad("Can't have RegEx as arg to predicate over field.");
-  const holds = HOLDS[operator];
+  const holds = HOLDS[operator] as (difference: number) => boolean;
   const order = typeOf(wanted);
   if (order === ORDER.NULL) return holds(0) ? (value) => value === null || value === undefined : () => false;
   if (order === ORDER.MIN_KEY || order === ORDER.MAX_KEY)

@@ -15,15 +15,14 @@ const overflow = (value: unknown): never =>
   failed(`Conversion of ${String(value)} would overflow target type`);
 
 function toLong(value: unknown, to = 'long'): bigint {
-  if (typeof value === 'boolean') return value ? 1n : 0n;
-  if (value instanceof Date && to === 'long') return BigInt(value.getTime());
-  if (typeof value === 'string') {
-    if (!/^[+-]?\d+$/.test(value)) unparsed(value, value ? 'Did not consume whole string.' : 'No digits');
-  } else if (!isNumber(value)) refused(value, to);
-  const whole = typeof value === 'string' || typeof value === 'bigint' ? value : Math.trunc(toNumber(value));
-  if (typeof whole === 'number' && !Number.isFinite(whole))
-    failed(`Attempt to convert ${whole} to integer type`);
-  const long = BigInt(typeof whole === 'string' ? whole.replace('+', '') : whole);
+  if (value instanceof Date && to !== 'long') refused(value, to);
+  const text = typeof value === 'string' || isNumber(value) ? String(value) : '';
+  const isWhole = /^[+-]?\d+$/.test(text);
+  if (typeof value === 'string' && !isWhole)
+    unparsed(value, value ? 'Did not consume whole string.' : 'No digits');
+  const real = isWhole ? 0 : Math.trunc(toReal(value, to));
+  if (!Number.isFinite(real)) failed(`Attempt to convert ${real} to integer type`);
+  const long = BigInt(isWhole ? text.replace('+', '') : real);
   return fitsLong(long) ? long : overflow(value);
 }
 

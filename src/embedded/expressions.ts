@@ -38,7 +38,7 @@ export function constants(given: unknown, now: Date): Scope {
   return scopeOf(values);
 }
 
-export function compileExpression(expression: unknown, scope: Scope): Expression {
+export function compileExpression(expression: unknown, scope: Scope = new Map()): Expression {
   if (typeof expression === 'string')
     return expression.startsWith('$') ? reference(expression, scope) : () => expression;
   if (Array.isArray(expression)) {
@@ -52,7 +52,7 @@ export function compileExpression(expression: unknown, scope: Scope): Expression
   if (names.length > 1)
     fault(
       15983,
-      `an expression specification must contain exactly one field, the name of the expression. Found ${names.length} fields in ${show(expression)}`,
+      `an expression must contain exactly one field, the name of the expression: ${show(expression)}`,
     );
   return call(first, expression[first], scope);
 }
@@ -99,18 +99,11 @@ function variable(name: string, scope: Scope): Expression {
 }
 
 function fieldPath(parts: readonly string[]): Expression {
-  const [first = '', ...rest] = parts;
-  if (first === '' && rest.length === 0) fault(16872, "'$' by itself is not a valid FieldPath");
-  checkFieldPath(parts.join('.'));
-  if (rest.length === 0) return (root) => through(root, first);
-  return (root) => {
-    let value = root;
-    for (const part of parts) {
-      if (value === undefined) return undefined;
-      value = through(value, part);
-    }
-    return value;
-  };
+  const path = parts.join('.');
+  if (path === '') fault(16872, "'$' by itself is not a valid FieldPath");
+  checkFieldPath(path);
+  if (parts.length === 1) return (root) => through(root, path);
+  return (root) => parts.reduce(through, root);
 }
 
 /** A field of a document, or of each of the documents of an array. */

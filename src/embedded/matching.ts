@@ -4,12 +4,14 @@ import { comparison, type Leaf, matchesAny, matchesEqual } from './comparing.ts'
 import type { Doc } from './documents.ts';
 import { bad, fault, unsupported } from './errors.ts';
 import { compileExpression } from './expressions.ts';
-import { type Scope, scopeOf, truthy } from './operators.ts';
+import { type Scope, truthy } from './operators.ts';
 import { REFERENCE, reader } from './paths.ts';
 import { isRegex, toRegExp } from './regexes.ts';
+import { show } from './showing.ts';
 import { compileText } from './text.ts';
-import { aliases, exactInteger } from './typetests.ts';
+import { aliases } from './typetests.ts';
 import { type Collation, equal, isNumber, isObject, toNumber, typeName } from './values.ts';
+import { words } from './words.ts';
 
 export interface MatchEnv {
   scope?: Scope | undefined;
@@ -33,9 +35,9 @@ function some(leaf: Leaf, whole = false): Clause {
 }
 
 const not =
-  (clause: Clause): Clause =>
-  (found) =>
-    !clause(found);
+  <T>(test: (subject: T) => boolean) =>
+  (subject: T): boolean =>
+    !test(subject);
 
 function all<T>(tests: readonly ((subject: T) => boolean)[]): (subject: T) => boolean {
   const [first, second] = tests;
@@ -70,23 +72,17 @@ function elementMatch(spec: unknown, env: MatchEnv): Clause {
 function everyOf(spec: unknown, env: MatchEnv): Clause {
   if (!Array.isArray(spec)) bad('$all needs an array');
   if (spec.length === 0) return () => false;
-  const nested = spec.some((value) => isObject(value) && '$elemMatch' in value);
-  return all(
-    spec.map((value) => {
-      if (nested) {
-        if (!isObject(value) || !('$elemMatch' in value)) bad('$all/$elemMatch has to be consistent');
-        return elementMatch(value.$elemMatch, env);
-      }
-      if (isOperatorDoc(value)) bad('no $ expressions in $all');
-      return some(matchesEqual(value, env.collation));
-    }),
-  );
+  const nested = spec.filter((value) => isObject(value) && '$elemMatch' in value);
+  if (nested.length > 0 && nested.length < spec.length) bad('$all/$elemMatch has to be consistent');
+  if (nested.length > 0) return all(nested.map((value) => elementMatch(value.$elemMatch, env)));
+  if (spec.some(isOperatorDoc)) bad('no $ expressions in $all');
+  return all(spec.map((value) => some(matchesEqual(value, env.collation))));
 }
 
-function oneOf(operator: string, spec: unknown, env: MatchEnv): Clause {
+function oneOf(spec: unknown, { collation }: MatchEnv, operator: string): Clause {
   if (!Array.isArray(spec)) bad(`${operator} needs an array`);
-  for (const value of spec) if (isOperatorDoc(value)) bad(`cannot nest $ under ${operator}`);
-  return some(matchesAny(spec, env.collation));
+  if (spec.some(isOperatorDoc)) bad(`cannot nest $ under ${operator}`);
+  return some(matchesAny(spec, collation));
 }
 
 function negation(spec: unknown, env: MatchEnv): Clause {
@@ -97,53 +93,46 @@ function negation(spec: unknown, env: MatchEnv): Clause {
 }
 
 function sized(spec: unknown): Clause {
-  const size = exactInteger(spec, '$size');
-  if (size < 0) bad(`Failed to parse $size. Expected a non-negative number in: $size: ${size}`);
+  const size = toNumber(spec);
+  if (!Number.isInteger(size) || size < 0)
+    bad(`Failed to parse $size. Expected a non-negative integer in: $size: ${show(spec)}`);
   return some((value) => Array.isArray(value) && value.length === size, true);
 }
 
 function modulo(spec: unknown): Clause {
   if (!Array.isArray(spec)) bad('malformed mod, needs to be an array');
-  if (spec.length < 2) bad('malformed mod, not enough elements');
-  if (spec.length > 2) bad('malformed mod, too many elements');
-  const [by, rest] = spec;
-  if (!isNumber(by)) bad('malformed mod, divisor not a number');
-  if (!isNumber(rest)) bad('malformed mod, remainder not a number');
-  const [divisor, remainder] = [Math.trunc(toNumber(by)), Math.trunc(toNumber(rest))];
-  if (divisor === 0) bad('divisor cannot be 0');
+  if (spec.length !== 2) bad(`malformed mod, ${spec.length < 2 ? 'not enough' : 'too many'} elements`);
+  if (!spec.every(isNumber)) bad('malformed mod, divisor or remainder not a number');
+  const [divisor, remainder] = spec.map((number) => Math.trunc(toNumber(number)));
+  if (!divisor) bad('divisor cannot be 0');
   return some((value) => isNumber(value) && Math.trunc(toNumber(value)) % divisor === remainder);
 }
 
-function pattern(spec: Doc): Clause {
-  const { $regex: regex, $options: options } = spec;
+function pattern({ $regex: regex, $options: options }: Doc): Clause {
   if (typeof regex !== 'string' && !isRegex(regex)) bad('$regex has to be a string');
   if (options !== undefined && typeof options !== 'string') bad('$options has to be a string');
   if (options !== undefined && isRegex(regex) && regex.options)
     fault(51075, 'options set in both $regex and $options');
-  const expression = toRegExp(regex, options as string | undefined);
+  const expression = toRegExp(regex, options);
   return some((value) => typeof value === 'string' && expression.test(value));
 }
 
 /** What an operator says of the values at a path; nothing where it belongs to another, or is a comment. */
-type Operator = (spec: unknown, env: MatchEnv, whole: Doc, name: string) => Clause | undefined;
+type Operator = (spec: unknown, env: MatchEnv, name: string, whole: Doc) => Clause | undefined;
 
-const comparing =
-  (name: '$gt' | '$gte' | '$lt' | '$lte'): Operator =>
-  (spec, { collation }) =>
-    some(comparison(name, spec, collation));
-const refused: Operator = (_spec, _env, _whole, name) => unsupported(name);
+const ordered: Operator = (spec, { collation }, name) => some(comparison(name, spec, collation));
 
 const OPERATORS: Record<string, Operator> = {
   $eq: (spec, { collation }) =>
     some(isRegex(spec) ? (value) => isRegex(value) && equal(value, spec) : matchesEqual(spec, collation)),
   $ne: (spec, { collation }) =>
     isRegex(spec) ? bad("Can't have regex as arg to $ne.") : not(some(matchesEqual(spec, collation))),
-  $gt: comparing('$gt'),
-  $gte: comparing('$gte'),
-  $lt: comparing('$lt'),
-  $lte: comparing('$lte'),
-  $in: (spec, env) => oneOf('$in', spec, env),
-  $nin: (spec, env) => not(oneOf('$nin', spec, env)),
+  $gt: ordered,
+  $gte: ordered,
+  $lt: ordered,
+  $lte: ordered,
+  $in: oneOf,
+  $nin: (spec, env) => not(oneOf(spec, env, '$nin')),
   $exists: (spec) => {
     const wanted = truthy(spec);
     return (found) => found.some((value) => value !== undefined) === wanted;
@@ -154,33 +143,27 @@ const OPERATORS: Record<string, Operator> = {
   },
   $size: sized,
   $mod: modulo,
-  $regex: (_spec, _env, whole) => pattern(whole),
-  $options: (_spec, _env, whole) => ('$regex' in whole ? undefined : bad('$options needs a $regex')),
+  $regex: (_spec, _env, _name, whole) => pattern(whole),
+  $options: (_spec, _env, _name, whole) => ('$regex' in whole ? undefined : bad('$options needs a $regex')),
   $not: negation,
   $all: everyOf,
   $elemMatch: elementMatch,
-  $bitsAllSet: refused,
-  $bitsAnySet: refused,
-  $bitsAllClear: refused,
-  $bitsAnyClear: refused,
   $comment: () => undefined,
-  $near: refused,
-  $nearSphere: refused,
-  $geoWithin: refused,
-  $geoIntersects: refused,
-  $within: refused,
-  $where: refused,
 };
 
+/** What MongoDB has and this engine has not. */
+const ABSENT = new Set(
+  words(`$bitsAllClear $bitsAllSet $bitsAnyClear $bitsAnySet $geoIntersects $geoWithin $jsonSchema $near $nearSphere
+  $sampleRate $where $within`),
+);
+
 function operators(spec: Doc, env: MatchEnv): Clause {
-  const clauses: Clause[] = [];
-  for (const name of Object.keys(spec)) {
-    const operator = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined;
-    if (!operator) bad(`unknown operator: ${name}`);
-    const clause = operator(spec[name], env, spec, name);
-    if (clause) clauses.push(clause);
-  }
-  return all(clauses);
+  const clauses = Object.keys(spec).map((name) => {
+    if (ABSENT.has(name)) unsupported(name);
+    const operator = OPERATORS[name] ?? bad(`unknown operator: ${name}`);
+    return operator(spec[name], env, name, spec);
+  });
+  return all(clauses.filter((clause) => clause !== undefined));
 }
 
 function fieldTest(path: string, condition: unknown, env: MatchEnv): Predicate {
@@ -191,58 +174,39 @@ function fieldTest(path: string, condition: unknown, env: MatchEnv): Predicate {
   return (doc) => clause(read(doc));
 }
 
-function branches(name: string, spec: unknown, env: MatchEnv): Predicate[] {
-  if (!Array.isArray(spec)) bad(`${name} must be an array`);
-  if (spec.length === 0) bad('$and/$or/$nor must be a nonempty array');
+function branches(spec: unknown, env: MatchEnv): Predicate[] {
+  if (!Array.isArray(spec) || spec.length === 0) bad('$and/$or/$nor must be a nonempty array');
   return spec.map((branch) => {
     if (!isObject(branch)) bad('$or/$and/$nor entries need to be full objects');
     return compileFilter(branch, env);
   });
 }
 
+function any(spec: unknown, env: MatchEnv): Predicate {
+  const tests = branches(spec, env);
+  return (doc) => tests.some((test) => test(doc));
+}
+
 /** Operators that say something of the document. */
 const TOP: Record<string, (spec: unknown, env: MatchEnv) => Predicate | undefined> = {
-  $and: (spec, env) => all(branches('$and', spec, env)),
-  $or(spec, env) {
-    const tests = branches('$or', spec, env);
-    return (doc) => tests.some((test) => test(doc));
-  },
-  $nor(spec, env) {
-    const tests = branches('$nor', spec, env);
-    return (doc) => !tests.some((test) => test(doc));
-  },
+  $and: (spec, env) => all(branches(spec, env)),
+  $or: any,
+  $nor: (spec, env) => not(any(spec, env)),
   $expr(spec, env) {
-    const evaluate = compileExpression(spec, env.scope ?? scopeOf({ NOW: new Date() }));
+    const evaluate = compileExpression(spec, env.scope);
     return (doc) => truthy(evaluate(doc));
   },
-  $jsonSchema: () => unsupported('$jsonSchema'),
   $text: (spec, { textFields }) =>
     compileText(spec, textFields ?? fault(27, 'text index required for $text query')),
   $comment: () => undefined,
-  $alwaysTrue: () => undefined,
-  $alwaysFalse: () => () => false,
-  $sampleRate(spec) {
-    const rate = toNumber(spec);
-    return () => Math.random() < rate;
-  },
-  $where: () => unsupported('$where'),
 };
 
-function topLevel(name: string, spec: unknown, env: MatchEnv): Predicate | undefined {
-  const operator = Object.hasOwn(TOP, name) ? TOP[name] : undefined;
-  if (operator) return operator(spec, env);
-  if (OPERATORS[name] === refused) unsupported(name);
-  return bad(`unknown top level operator: ${name}`);
-}
-
 export function compileFilter(filter: Doc, env: MatchEnv = {}): Predicate {
-  const tests: Predicate[] = [];
-  for (const name of Object.keys(filter)) {
-    const test =
-      name.startsWith('$') && !REFERENCE.has(name)
-        ? topLevel(name, filter[name], env)
-        : fieldTest(name, filter[name], env);
-    if (test) tests.push(test);
-  }
-  return all(tests);
+  const tests = Object.keys(filter).map((name) => {
+    if (!name.startsWith('$') || REFERENCE.has(name)) return fieldTest(name, filter[name], env);
+    if (ABSENT.has(name)) unsupported(name);
+    const operator = TOP[name] ?? bad(`unknown top level operator: ${name}`);
+    return operator(filter[name], env);
+  });
+  return all(tests.filter((test) => test !== undefined));
 }

@@ -4,7 +4,7 @@ import type { Doc } from './documents.ts';
 import { fault } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { compileFilter, type MatchEnv } from './matching.ts';
-import { scopeOf, truthy } from './operators.ts';
+import { truthy } from './operators.ts';
 import { checkFieldPath, getAt } from './paths.ts';
 import { matchedPosition } from './positions.ts';
 import { addLeaf, computed, newShape, pruned, type Shape } from './shapes.ts';
@@ -88,8 +88,7 @@ function collect(plan: Plan, spec: Doc, prefix: string, env: ProjectionEnv): voi
 }
 
 function compute(plan: Plan, path: string, expression: unknown, env: ProjectionEnv): void {
-  const scope = env.scope ?? scopeOf({ NOW: new Date() });
-  addLeaf(plan.shape, path, { kind: 'compute', compute: compileExpression(expression, scope) });
+  addLeaf(plan.shape, path, { kind: 'compute', compute: compileExpression(expression, env.scope) });
 }
 
 function flag(plan: Plan, path: string, wanted: boolean): void {

@@ -16,7 +16,7 @@ function ofFilter(filter: unknown, names: Names): void {
     if (!name.startsWith('$')) names.add(top(name));
     else if (Array.isArray(spec)) for (const branch of spec) ofFilter(branch, names);
     else if (name === '$expr') ofExpression(spec, names);
-    else if (name !== '$comment' && name !== '$sampleRate') names.add(ALL);
+    else if (name !== '$comment') names.add(ALL);
   }
 }
 

@@ -3,7 +3,7 @@ import { type Doc, isDoc } from './documents.ts';
 import { fault, MongoFault } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import type { MatchEnv } from './matching.ts';
-import { type Scope, scopeOf } from './operators.ts';
+import type { Scope } from './operators.ts';
 import { checkFieldPath } from './paths.ts';
 import { compileProjection } from './projecting.ts';
 import { addLeaf, computed, newShape, type Shape } from './shapes.ts';
@@ -44,11 +44,11 @@ export function compileReshaping(stage: string, spec: unknown, env: MatchEnv): R
 function adding(spec: unknown, env: MatchEnv, stage: string): Reshaping {
   if (!isObject(spec)) fault(40272, `${stage} specification stage must be an object, got ${typeName(spec)}`);
   const shape = newShape();
-  addAll(shape, spec, '', env.scope ?? scopeOf({ NOW: new Date() }));
+  addAll(shape, spec, '', env.scope);
   return (doc) => computed(doc, shape, doc) as Doc;
 }
 
-function addAll(shape: Shape, spec: Doc, prefix: string, scope: Scope): void {
+function addAll(shape: Shape, spec: Doc, prefix: string, scope: Scope | undefined): void {
   for (const [name, value] of Object.entries(spec)) {
     const path = prefix + name;
     checkFieldPath(path);
@@ -72,7 +72,7 @@ function unsetting(spec: unknown, env: MatchEnv): Reshaping {
 }
 
 function replacing(what: string, spec: unknown, env: MatchEnv): Reshaping {
-  const evaluate = compileExpression(spec, env.scope ?? scopeOf({ NOW: new Date() }));
+  const evaluate = compileExpression(spec, env.scope);
   return (doc) => {
     const result = evaluate(doc);
     if (!isObject(result)) {

@@ -1,8 +1,7 @@
 // Text search: the words of a text, how well a document answers a search, its phrases and its negations.
 // The score travels with the document under a symbol, which spreads keep and BSON never sees.
-
 import type { Doc } from './documents.ts';
-import { bad, fault } from './errors.ts';
+import { bad, fault, unsupported } from './errors.ts';
 import { valuesAt } from './paths.ts';
 import { stem } from './stemming.ts';
 import { isObject } from './values.ts';
@@ -11,14 +10,13 @@ import { words } from './words.ts';
 export type TextFields = readonly (readonly [path: string, weight: number])[];
 
 const SCORE = Symbol('text score');
+type Scored = Doc & { [SCORE]?: number };
 
-export function scoreOf(doc: Doc): number | undefined {
-  return (doc as { [SCORE]?: number })[SCORE];
-}
+export const scoreOf = (doc: Doc): number | undefined => (doc as Scored)[SCORE];
 
-export function keepScore(from: Doc, to: Doc): void {
+export function keepScore(from: Doc, to: Scored): void {
   const score = scoreOf(from);
-  if (score !== undefined) (to as { [SCORE]?: number })[SCORE] = score;
+  if (score !== undefined) to[SCORE] = score;
 }
 
 const STOP_WORDS = new Set(
@@ -34,11 +32,8 @@ const plain = (text: string): string => text.normalize('NFD').replace(/\p{M}/gu,
 
 /** The stems of the words of a text that are worth finding, in order, repeated as they are. */
 export function tokens(text: string): string[] {
-  const found: string[] = [];
-  for (const [word] of plain(text).matchAll(/[\p{L}\p{N}_]+(?:'[\p{L}\p{N}_]+)*/gu)) {
-    if (!STOP_WORDS.has(word)) found.push(stem(word));
-  }
-  return found;
+  const found = plain(text).match(/[\p{L}\p{N}_]+(?:'[\p{L}\p{N}_]+)*/gu) ?? [];
+  return found.filter((word) => !STOP_WORDS.has(word)).map(stem);
 }
 
 export interface Search {
@@ -51,55 +46,42 @@ export interface Search {
 export function searchTerms(search: string): Search {
   const result: Search = { terms: [], phrases: [], negated: [], negatedPhrases: [] };
   const rest = search.replace(/(^|\s)(-?)"([^"]*)"/g, (_whole, _space, minus: string, phrase: string) => {
-    if (minus) result.negatedPhrases.push(plain(phrase));
-    else result.phrases.push(plain(phrase));
+    (minus ? result.negatedPhrases : result.phrases).push(plain(phrase));
     return minus ? ' ' : ` ${phrase} `;
   });
-  for (const word of rest.split(/\s+/)) {
+  for (const word of rest.split(/\s+/))
     if (word.startsWith('-')) result.negated.push(...tokens(word.slice(1)));
     else result.terms.push(...tokens(word));
-  }
   result.terms = [...new Set(result.terms)];
   return result;
 }
 
-function strings(value: unknown, found: string[]): void {
-  if (typeof value === 'string') found.push(value);
-  else if (Array.isArray(value)) for (const element of value) strings(element, found);
-  else if (isObject(value)) for (const name of Object.keys(value)) strings(value[name], found);
+/** The strings in a value, however deep. */
+function stringsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return Array.isArray(value) || isObject(value) ? Object.values(value).flatMap(stringsIn) : [];
 }
 
 function textsAt(doc: Doc, path: string): string[] {
-  const found: string[] = [];
-  if (path === '$**') {
-    strings(doc, found);
-    return found;
-  }
+  if (path === '$**') return stringsIn(doc);
   const values: unknown[] = [];
   valuesAt(doc, path.split('.'), values);
-  for (const value of values.flat()) if (typeof value === 'string') found.push(value);
-  return found;
+  return values.flat().filter((value) => typeof value === 'string');
 }
 
 /** What the text index holds of a document. */
 export function textTokens(doc: Doc, fields: TextFields): Set<string> {
-  const found = new Set<string>();
-  for (const [path] of fields) {
-    for (const text of textsAt(doc, path)) for (const token of tokens(text)) found.add(token);
-  }
-  return found;
+  return new Set(fields.flatMap(([path]) => textsAt(doc, path).flatMap(tokens)));
 }
 
+/** Each word counts, half as much every time it comes again, and more where it is a larger part of the text. */
 function score(text: string, weight: number, terms: ReadonlySet<string>): number {
   const heard = tokens(text);
-  const frequency = new Map<string, { count: number; worth: number }>();
-  for (const word of heard) {
-    if (!terms.has(word)) continue;
-    const seen = frequency.get(word) ?? { count: 0, worth: 0 };
-    frequency.set(word, { count: seen.count + 1, worth: seen.worth + 0.5 ** seen.count });
-  }
+  const counts = new Map<string, number>();
+  for (const word of heard) if (terms.has(word)) counts.set(word, (counts.get(word) ?? 0) + 1);
   let total = 0;
-  for (const [word, { count, worth }] of frequency) {
+  for (const [word, count] of counts) {
+    const worth = 2 - 0.5 ** (count - 1);
     const share = (0.5 * count) / heard.length + 0.5;
     total += weight * worth * share * (plain(text) === word ? 1.1 : 1);
   }
@@ -110,24 +92,16 @@ function score(text: string, weight: number, terms: ReadonlySet<string>): number
 export function compileText(spec: unknown, fields: TextFields): (doc: Doc) => boolean {
   const { terms, phrases, negated, negatedPhrases } = searchTerms(searchOf(spec));
   const wanted = new Set(terms);
-  return (doc) => {
-    let total = 0;
-    let everything = '';
-    for (const [path, weight] of fields) {
-      for (const text of textsAt(doc, path)) {
-        total += score(text, weight, wanted);
-        everything += `\n${text}`;
-      }
-    }
+  return (doc: Scored) => {
+    const texts = fields.flatMap(([path, weight]) => textsAt(doc, path).map((text) => ({ text, weight })));
+    const total = texts.reduce((sum, { text, weight }) => sum + score(text, weight, wanted), 0);
     if (total === 0) return false;
-    if (negated.length > 0) {
-      const heard = new Set(tokens(everything));
-      if (negated.some((word) => heard.has(word))) return false;
-    }
-    const all = plain(everything);
+    const all = plain(texts.map(({ text }) => text).join('\n'));
+    const heard = new Set(negated.length > 0 ? tokens(all) : []);
+    if (negated.some((word) => heard.has(word)) || negatedPhrases.some((phrase) => all.includes(phrase)))
+      return false;
     if (!phrases.every((phrase) => all.includes(phrase))) return false;
-    if (negatedPhrases.some((phrase) => all.includes(phrase))) return false;
-    (doc as { [SCORE]?: number })[SCORE] = total;
+    doc[SCORE] = total;
     return true;
   };
 }
@@ -137,9 +111,8 @@ export function searchOf(spec: unknown): string {
   if (!isObject(spec)) bad('$text expects an object');
   const { $search: search, $language: language = 'english' } = spec;
   if (typeof search !== 'string') fault(40414, "BSON field '$text.$search' is missing but a required field");
-  for (const option of ['$caseSensitive', '$diacriticSensitive']) {
-    if (spec[option] === true) fault(115, `${option} is not supported by the embedded engine`);
-  }
+  for (const option of ['$caseSensitive', '$diacriticSensitive'])
+    if (spec[option] === true) unsupported(option);
   if (!['english', 'en', 'none'].includes(String(language)))
     fault(17262, `unsupported language: "${language}" for text index version 3`);
   return search;

@@ -1,4 +1,4 @@
-// The arguments of $type and of operators that want a whole number.
+// The arguments of $type: types by their names and by their numbers.
 import { bad, fault } from './errors.ts';
 import { show } from './showing.ts';
 import { isNumber, toNumber } from './values.ts';
@@ -29,13 +29,4 @@ function alias(one: unknown): string {
   if (typeof one === 'string') return ALIASES.has(one) ? one : bad(`Unknown type name alias: ${one}`);
   if (!isNumber(one)) fault(14, 'type must be represented as a number or a string');
   return CODES.get(toNumber(one)) ?? bad(`Invalid numerical type code: ${show(one)}`);
-}
-
-/** A whole number, or the error of an operator that wants one. */
-export function exactInteger(spec: unknown, operator: string): number {
-  if (!isNumber(spec)) bad(`Failed to parse ${operator}. Expected a number in: ${operator}: ${show(spec)}`);
-  const number = toNumber(spec);
-  if (!Number.isInteger(number))
-    bad(`Failed to parse ${operator}. Expected an integer: ${operator}: ${show(spec)}`);
-  return number;
 }

@@ -162,6 +162,7 @@ describe('an expression', () => {
     [{ $toString: 12 }, '12'],
     [{ $toInt: '42' }, 42],
     [{ $toLong: 2.9 }, 2n],
+    [{ $toLong: Decimal128.fromString('9007199254740993') }, 9007199254740993n],
     [{ $toDouble: 3 }, new Double(3)],
     [{ $toDecimal: 0.5 }, Decimal128.fromString('0.500000000000000')],
     [{ $toDecimal: '1.10' }, Decimal128.fromString('1.10')],
