@@ -59,8 +59,8 @@ function renaming(path: string, target: unknown): Step {
   checkPath(target);
   if (target.includes('\0')) bad("The 'to' field for $rename cannot contain an embedded null byte");
   if (target === path) bad(`The source and target field for $rename must differ: ${path}: ${show(target)}`);
-  if (isPositional(path)) bad(`The source field for $rename may not be dynamic: ${path}`);
-  if (isPositional(target)) bad(`The destination field for $rename may not be dynamic: ${target}`);
+  for (const [role, name] of [['source', path] as const, ['destination', target] as const])
+    if (isPositional(name)) bad(`The ${role} field for $rename may not be dynamic: ${name}`);
   return { operator: '$rename', path, target, modify: (old) => old };
 }
 
@@ -77,55 +77,39 @@ function operatorUpdate(update: Doc, env: UpdateEnv): Update {
   steps.sort((a, b) => comparePaths(a.path, b.path));
   const filters = compileArrayFilters(env.arrayFilters ?? [], env);
   checkPlaceholders(steps, filters, update);
-  const run = (doc: Doc, inserting: boolean): Doc => {
+  const run = (original: Doc, inserting: boolean): Doc => {
     const touched: string[] = [];
-    let root = doc;
-    for (const step of steps) {
+    const position = (prefix: readonly string[]): number | undefined =>
+      matchedPosition(env.filter, original, prefix, env);
+
+    function perform(doc: Doc, step: Step): Doc {
+      const { path, operator, target } = step;
       if (!inserting) checkStorable(step);
-      if (step.operator !== '$setOnInsert' || inserting)
-        root = perform(step, root, doc, filters, env, touched);
+      if (operator === '$setOnInsert' && !inserting) return doc;
+      if (target !== undefined) return moved(doc, path.split('.'), target.split('.'));
+      const paths = isPositional(path) ? resolve(path, doc, filters, position) : [path.split('.')];
+      return paths.reduce((root, parts) => {
+        const concrete = parts.join('.');
+        if (filters.size > 0) refuseConflict(concrete, touched);
+        if (filters.size > 0) touched.push(concrete);
+        const value = step.modify(getAt(root, parts), { path: concrete, id: original._id });
+        if (value !== undefined) return written(root, parts, value);
+        return operator === '$unset' ? removed(root, parts) : root;
+      }, doc);
     }
-    return root;
+
+    const result = steps.reduce(perform, original);
+    if (result !== original) keepId(original, result);
+    return result;
   };
   return {
     kind: 'operators',
     apply(doc) {
-      const root = run(doc, false);
-      if (root !== doc) keepId(doc, root);
-      return root === doc ? null : root;
+      const result = run(doc, false);
+      return result === doc ? null : result;
     },
-    upsert() {
-      const base = upsertBase(env.filter);
-      const root = run(base, true);
-      keepId(base, root);
-      return identified(root);
-    },
+    upsert: () => identified(run(upsertBase(env.filter), true)),
   };
-}
-
-function perform(
-  { path, modify, operator, target }: Step,
-  doc: Doc,
-  original: Doc,
-  filters: ArrayFilters,
-  env: UpdateEnv,
-  touched: string[],
-): Doc {
-  if (target !== undefined) return moved(doc, path.split('.'), target.split('.'));
-  const position = (prefix: readonly string[]): number | undefined =>
-    matchedPosition(env.filter, original, prefix, env);
-  let root = doc;
-  for (const parts of isPositional(path) ? resolve(path, root, filters, position) : [path.split('.')]) {
-    const concrete = isPositional(path) ? parts.join('.') : path;
-    if (filters.size > 0) {
-      refuseConflict(concrete, touched);
-      touched.push(concrete);
-    }
-    const value = modify(getAt(root, parts), { path: concrete, id: original._id });
-    if (value !== undefined) root = written(root, parts, value);
-    else if (operator === '$unset') root = removed(root, parts);
-  }
-  return root;
 }
 
 function moved(doc: Doc, from: string[], to: string[]): Doc {
