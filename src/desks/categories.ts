@@ -5,9 +5,9 @@ import { conflict, invalid, unknown } from '../errors.ts';
 import { renameInRouting } from '../routing/rules.ts';
 import { categoryWord, type Desk } from './desk.ts';
 import { findDesk, forgetDesks } from './desks.ts';
-import { categoryName, write } from './editing.ts';
+import { categoryName } from './editing.ts';
 import { renameInMacros } from './macros.ts';
-import { deskCollection } from './model.ts';
+import { deskCollection, type StoredDesk } from './model.ts';
 
 export const categoryShape = z
   .object({ id: z.string(), name: z.string(), deskId: z.string(), desk: z.string() })
@@ -50,10 +50,33 @@ const notTwice = (desk: Desk, name: string, except?: string) => {
     );
 };
 
+const ATTEMPTS = 40;
+
+/** Of the list as it is then: somebody else's change of it is not lost. */
+async function edit(ctx: Ctx, ref: string, decide: (desk: Desk) => Partial<StoredDesk>): Promise<Desk> {
+  const { company } = ctx.actor;
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const desk = await findDesk(company, ref);
+    const { renames, ...set } = decide(desk);
+    const done = await deskCollection().updateOne(
+      { _id: desk.id, company, categories: desk.categories },
+      {
+        $set: { ...set, updatedAt: ctx.now() },
+        ...(renames ? { $push: { renames: { $each: renames } } } : {}),
+      },
+    );
+    forgetDesks(company);
+    if (done.matchedCount) return desk;
+  }
+  throw conflict('desk.contended', 'Too many people are changing this desk at once. Try again.');
+}
+
 export async function addCategory(ctx: Ctx, given: z.output<typeof categoryInput>): Promise<Category> {
-  const desk = await findDesk(ctx.actor.company, given.desk);
-  notTwice(desk, given.name);
-  await write(ctx, desk.id, { categories: [...desk.categories, given.name] });
+  const { id } = await findDesk(ctx.actor.company, given.desk);
+  const desk = await edit(ctx, id, (now) => {
+    notTwice(now, given.name);
+    return { categories: [...now.categories, given.name] };
+  });
   return drawCategory(desk, given.name);
 }
 
@@ -63,31 +86,27 @@ export async function addCategory(ctx: Ctx, given: z.output<typeof categoryInput
  */
 export async function renameCategory(ctx: Ctx, id: string, to: string): Promise<Category> {
   const { desk, name } = await load(ctx, id);
-  notTwice(desk, to, name);
   if (to === name) return drawCategory(desk, name);
   const follow = (one: string) => (one === name ? to : one);
-  await deskCollection().updateOne(
-    { _id: desk.id, company: desk.company },
-    {
-      $set: {
-        categories: desk.categories.map(follow),
-        customFields: desk.customFields.map((field) => ({
-          ...field,
-          requiredFor: field.requiredFor.map(follow),
-        })),
-        renamingSince: ctx.now(),
-        updatedAt: ctx.now(),
-      },
-      $push: { renames: { from: name, to, at: ctx.now() } },
-    },
-  );
-  forgetDesks(desk.company);
-  await renameInMacros(desk, name, to);
-  await renameInRouting(desk, name, to);
-  return drawCategory(desk, to);
+  const renamed = await edit(ctx, desk.id, (now) => {
+    if (!now.categories.includes(name)) throw unknown('category');
+    notTwice(now, to, name);
+    return {
+      categories: now.categories.map(follow),
+      customFields: now.customFields.map((field) => ({
+        ...field,
+        requiredFor: field.requiredFor.map(follow),
+      })),
+      renamingSince: ctx.now(),
+      renames: [{ from: name, to, at: ctx.now() }],
+    };
+  });
+  await renameInMacros(renamed, name, to);
+  await renameInRouting(renamed, name, to);
+  return drawCategory(renamed, to);
 }
 
 export async function removeCategory(ctx: Ctx, id: string): Promise<void> {
   const { desk, name } = await load(ctx, id);
-  await write(ctx, desk.id, { categories: desk.categories.filter((one) => one !== name) });
+  await edit(ctx, desk.id, (now) => ({ categories: now.categories.filter((one) => one !== name) }));
 }

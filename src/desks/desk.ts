@@ -32,6 +32,8 @@ export interface Desk {
   customFields: CustomField[];
   defaultPriority: Priority;
   isDefault: boolean;
+  /** Of two who are made it at the same moment, the later one stays. */
+  defaultSince?: Date;
   active: boolean;
   /** Categories whose tickets are still getting the new name. */
   renames?: Rename[];
@@ -102,6 +104,26 @@ export function readTicketKey(text: string): string | undefined {
     : undefined;
 }
 
+/** Fields as a desk with these categories has them: what they are required for is spelled as it is there. */
+export function readFields(fields: readonly CustomField[], categories: readonly string[]): CustomField[] {
+  const problems: { path: string; message: string }[] = [];
+  const read = fields.map((field, at) => ({
+    ...field,
+    requiredFor: field.requiredFor.map((word, nth) => {
+      const known = word === '*' ? word : categories.find((one) => categoryWord(one) === categoryWord(word));
+      if (known === undefined)
+        problems.push({
+          path: `fields.${at}.required_for.${nth}`,
+          message: `must be * for all, or one of ${categories.join(', ')}`,
+        });
+      return known ?? word;
+    }),
+  }));
+  if (problems.length)
+    throw invalid('desk.fields', 'A field is required for what is no category here.', problems);
+  return read;
+}
+
 /** The custom fields that somebody filled in, checked against the desk's list. Missing required ones are told by name. */
 export function readCustomFields(
   desk: Desk,
@@ -124,16 +146,16 @@ export function readCustomFields(
   }
   if (complete)
     for (const field of desk.customFields)
-      if (
-        !(forCustomer && field.internal) &&
-        isRequired(field, category) &&
-        (out[field.name] ?? null) === null
-      )
+      if (!(forCustomer && field.internal) && isRequired(field, category) && isBlank(out[field.name]))
         problems.push({ path: `custom_fields.${field.name}`, message: 'is required' });
   if (problems.length)
     throw invalid('ticket.custom_fields', 'Some of the custom fields are not right.', problems);
   return out;
 }
+
+/** Spaces alone, and a list of nothing, fill nothing in. */
+const isBlank = (value: unknown): boolean =>
+  value == null || (typeof value === 'string' && !value.trim()) || (Array.isArray(value) && !value.length);
 
 export const isRequired = (field: CustomField, category: string | null): boolean =>
   field.requiredFor.includes('*') || (category !== null && field.requiredFor.includes(category));
@@ -141,25 +163,30 @@ export const isRequired = (field: CustomField, category: string | null): boolean
 const hint = (field: CustomField): string =>
   field.type === 'choice' || field.type === 'choices'
     ? `must be ${field.type === 'choices' ? 'a list out of' : 'one of'} ${field.options.join(', ')}`
-    : `must be a ${field.type}`;
+    : field.type === 'date'
+      ? 'must be a date such as 2026-01-31'
+      : field.type === 'text'
+        ? `must be a text of at most ${LONGEST_TEXT} characters`
+        : `must be a ${field.type}`;
+
+const LONGEST_TEXT = 4_000;
+const day = z.union([z.iso.date(), z.iso.datetime({ offset: true, local: true })]);
 
 function readValue(field: CustomField, value: unknown): unknown {
   switch (field.type) {
     case 'text':
-      return typeof value === 'string' && value.length <= 4_000 ? value : undefined;
+      return typeof value === 'string' && value.length <= LONGEST_TEXT ? value : undefined;
     case 'number':
       return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
     case 'boolean':
       return typeof value === 'boolean' ? value : undefined;
     case 'date':
-      return typeof value === 'string' && value.length < 40 && !Number.isNaN(Date.parse(value))
-        ? value
-        : undefined;
+      return day.safeParse(value).data;
     case 'choice':
       return typeof value === 'string' && field.options.includes(value) ? value : undefined;
     case 'choices':
       return Array.isArray(value) && value.length <= 100 && value.every((one) => field.options.includes(one))
-        ? value
+        ? [...new Set(value)]
         : undefined;
     default:
       return field.type satisfies never;

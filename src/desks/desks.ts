@@ -5,7 +5,14 @@ import { newId } from '../id.ts';
 import { remembered } from '../memory.ts';
 import { isDuplicate } from '../store.ts';
 import type { Preset } from '../tickets/workflow.ts';
-import { type CustomField, DEFAULT_CATEGORIES, type Desk, type Priority, presetWorkflow } from './desk.ts';
+import {
+  type CustomField,
+  DEFAULT_CATEGORIES,
+  type Desk,
+  type Priority,
+  presetWorkflow,
+  readFields,
+} from './desk.ts';
 import { deskCollection, type StoredDesk } from './model.ts';
 
 const asDesk = ({ _id, ...rest }: StoredDesk): Desk => ({ id: _id, ...rest });
@@ -49,6 +56,8 @@ export async function insertDesk(
   const { company } = ctx.actor;
   const at = ctx.now();
   const _id = newId(at);
+  const categories = given.categories ?? DEFAULT_CATEGORIES[given.preset];
+  const customFields = readFields(given.fields ?? [], categories);
   try {
     await deskCollection().insertOne({
       _id,
@@ -57,8 +66,8 @@ export async function insertDesk(
       name: given.name,
       description: given.description ?? '',
       workflow: presetWorkflow(given.preset),
-      categories: given.categories ?? DEFAULT_CATEGORIES[given.preset],
-      customFields: given.fields ?? [],
+      categories,
+      customFields,
       defaultPriority: given.defaultPriority ?? 'medium',
       isDefault,
       active: true,

@@ -14,6 +14,7 @@ import {
   PRIORITIES,
   presetWorkflow,
   priorityInput,
+  readFields,
 } from './desk.ts';
 import { findDesk, forgetDesks, insertDesk } from './desks.ts';
 import { deskCollection, hadTickets, type StoredDesk } from './model.ts';
@@ -123,7 +124,7 @@ export async function addDesk(ctx: Ctx, given: z.output<typeof deskInput>): Prom
   return readDesk(ctx, id);
 }
 
-export async function write(ctx: Ctx, ref: string, set: Partial<StoredDesk>): Promise<ShownDesk> {
+async function write(ctx: Ctx, ref: string, set: Partial<StoredDesk>): Promise<ShownDesk> {
   const { company } = ctx.actor;
   const before = await findDesk(company, ref);
   await deskCollection().updateOne({ _id: before.id, company }, { $set: { ...set, updatedAt: ctx.now() } });
@@ -131,12 +132,22 @@ export async function write(ctx: Ctx, ref: string, set: Partial<StoredDesk>): Pr
   return readDesk(ctx, before.id);
 }
 
-/** The new one first: for a moment there may be two, never none. */
+/** The new one first: for a moment there may be two, never none. Who was made it last takes it from the others. */
 async function makeDefault(ctx: Ctx, id: string): Promise<void> {
   const { company } = ctx.actor;
-  await deskCollection().updateOne({ _id: id, company }, { $set: { isDefault: true, active: true } });
+  const [latest] = await deskCollection()
+    .find({ company, isDefault: true, defaultSince: { $type: 'date' } })
+    .sort({ defaultSince: -1 })
+    .limit(1)
+    .toArray();
+  const since = new Date(Math.max(ctx.now().getTime(), (latest?.defaultSince?.getTime() ?? 0) + 1));
+  await deskCollection().updateOne(
+    { _id: id, company },
+    { $set: { isDefault: true, defaultSince: since, active: true } },
+  );
+  const earlier = [{ defaultSince: null }, { defaultSince: { $lt: since } }];
   await deskCollection().updateMany(
-    { company, isDefault: true, _id: { $ne: id } },
+    { company, isDefault: true, $or: [...earlier, { defaultSince: since, _id: { $lt: id } }] },
     { $set: { isDefault: false } },
   );
   forgetDesks(company);
@@ -149,7 +160,9 @@ export async function changeDesk(
 ): Promise<ShownDesk> {
   const before = await findDesk(ctx.actor.company, ref);
   if (before.isDefault && (plain.active === false || isDefault === false)) throw lastResort();
-  const set: Partial<StoredDesk> = fields ? { customFields: fields } : {};
+  const set: Partial<StoredDesk> = fields
+    ? { customFields: readFields(fields, plain.categories ?? before.categories) }
+    : {};
   for (const [name, value] of Object.entries(plain))
     if (value !== undefined) Object.assign(set, { [name]: value });
   if (isDefault) await makeDefault(ctx, before.id);

@@ -46,6 +46,17 @@ describe('a desk', () => {
     expect(await defaults()).toMatchObject([{ key: 'TKT' }]);
   });
 
+  test('several that are made the default at once leave exactly one', async () => {
+    const keys = ['ONE', 'TWO', 'SIX', 'TEN'];
+    for (const key of keys) await open({ key, name: key });
+    for (let round = 0; round < 3; round++) {
+      await Promise.all(keys.map((key) => staff.manager.call('PATCH', `desks/${key}`, { is_default: true })));
+      const { items } = (await staff.agent.call('GET', 'desks?page_size=100')).body;
+      expect(items.filter((one: { is_default: boolean }) => one.is_default)).toHaveLength(1);
+    }
+    await staff.manager.call('PATCH', 'desks/TKT', { is_default: true });
+  });
+
   test('that had tickets is closed and they stay; one that never had any is gone', async () => {
     await open({ key: 'OLD', name: 'Old' });
     await open({ key: 'NEVER', name: 'Never used' });
@@ -65,12 +76,14 @@ describe('a desk', () => {
       { name: 'serial', label: 'Serial number', type: 'text', required_for: ['technical'] },
       { name: 'cost', label: 'Cost', type: 'number', internal: true },
       { name: 'colour', label: 'Colour', type: 'choice', options: ['red', 'blue'] },
+      { name: 'since', label: 'Since', type: 'date' },
+      { name: 'parts', label: 'Parts', type: 'choices', options: ['lid', 'drum'] },
     ];
     const set = await staff.manager.call('PATCH', 'desks/FLD', { fields });
     expect(set.body.fields).toMatchObject(fields);
     expect(
       (await staff.customer.call('GET', 'desks/FLD')).body.fields.map((one: { name: string }) => one.name),
-    ).toEqual(['serial', 'colour']);
+    ).toEqual(['serial', 'colour', 'since', 'parts']);
     const file = (body: object) =>
       staff.customer.call('POST', 'tickets', { title: 'x', desk: 'FLD', ...body });
     expect((await file({ category: 'technical' })).body.details).toMatchObject([
@@ -80,7 +93,14 @@ describe('a desk', () => {
     expect(
       (await file({ category: 'technical', custom_fields: { serial: 'A1', colour: 'red' } })).status,
     ).toBe(201);
+    for (const since of ['2026-02-30', '7', 'May 1', '2026-13-01'])
+      expect((await file({ custom_fields: { since } })).status).toBe(400);
+    const dated = await file({ custom_fields: { since: '2028-02-29', parts: ['lid', 'lid'] } });
+    expect(dated.body.custom_fields).toEqual({ since: '2028-02-29', parts: ['lid'] });
+    for (const blank of ['', '  '])
+      expect((await file({ category: 'technical', custom_fields: { serial: blank } })).status).toBe(400);
     for (const odd of [
+      [{ name: 'x', label: 'x', type: 'text', required_for: ['tecnical'] }],
       [{ name: 'Bad Name', label: 'x', type: 'text' }],
       [{ name: 'x', label: 'x', type: 'magic' }],
       [{ name: 'x', label: 'x', type: 'choice' }],
@@ -142,6 +162,18 @@ describe('a workflow', () => {
 });
 
 describe('categories', () => {
+  test('that several people add and rename at once are all there', async () => {
+    await open({ key: 'MANY', name: 'Many', categories: ['Zero'] });
+    const words = ['One', 'Two', 'Three', 'Four', 'Five', 'Six'];
+    const [{ id }] = (await staff.agent.call('GET', 'categories?desk=MANY')).body.items;
+    await Promise.all([
+      ...words.map((name) => staff.manager.call('POST', 'categories', { name, desk: 'MANY' })),
+      staff.manager.call('PATCH', `categories/${id}`, { name: 'Nothing' }),
+    ]);
+    const { categories } = (await staff.agent.call('GET', 'desks/MANY')).body;
+    expect([...categories].sort()).toEqual(['Nothing', ...words].sort());
+  });
+
   test('are listed, added, renamed and removed by desk', async () => {
     await open({ key: 'CAT', name: 'Categories', categories: ['Hardware'] });
     const part = (await staff.agent.call('GET', 'categories?page_size=2')).body;
