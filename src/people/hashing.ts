@@ -5,6 +5,8 @@ import { Worker } from 'node:worker_threads';
 import { busy } from '../errors.ts';
 
 const AT_ONCE = 2;
+/** One is worked on and one lies ready: no processor waits while the next is asked whether they are still welcome. */
+const ADMITTED_EACH = 2;
 const MOST_WAITING = 48;
 const IDLE_MS = 30_000;
 /** On Linux, 0 names the thread that asks; elsewhere it would be the whole process. */
@@ -30,28 +32,46 @@ export interface Task {
 }
 type Answer = { done: string | boolean } | { failed: string };
 
-const idle: Worker[] = [];
-let running = 0;
+interface Hasher {
+  worker: Worker;
+  /** Who waits for an answer, in the order of their tasks. */
+  asked: ((answer: Answer) => void)[];
+}
+const hashers: Hasher[] = [];
+let admitted = 0;
 const waiting: (() => void)[] = [];
 
-function begin(): Worker {
+function begin(): Hasher {
   const argon2 = createRequire(import.meta.url).resolve('@node-rs/argon2');
   const worker = new Worker(THREAD, { eval: true, workerData: { argon2, nice: NICE } });
   worker.unref();
-  return worker;
+  const hasher: Hasher = { worker, asked: [] };
+  const lost = (why: string) => {
+    const at = hashers.indexOf(hasher);
+    if (at >= 0) hashers.splice(at, 1);
+    for (const hear of hasher.asked.splice(0)) hear({ failed: why });
+  };
+  worker.on('message', (answer: Answer) => {
+    hasher.asked.shift()?.(answer);
+    if (!hasher.asked.length) worker.unref();
+  });
+  worker.on('error', (error) => lost(String(error)));
+  worker.on('exit', () => lost('the hashing thread ended'));
+  hashers.push(hasher);
+  return hasher;
 }
 
-function ask(worker: Worker, task: Task): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const settle = (act: () => void) => {
-      worker.off('message', answered).off('error', broken).off('exit', gone);
-      worker.unref();
-      act();
-    };
-    const answered = (answer: Answer) => settle(() => resolve(answer));
-    const broken = (error: Error) => settle(() => reject(error));
-    const gone = () => settle(() => reject(new Error('the hashing thread ended')));
-    worker.on('message', answered).on('error', broken).on('exit', gone);
+/** The one with the least to do; what it has to do next lies before it when it is done. */
+function leastBusy(): Hasher {
+  const [first, ...others] = hashers;
+  if (!first || (hashers.length < AT_ONCE && hashers.every((one) => one.asked.length))) return begin();
+  return others.reduce((least, one) => (one.asked.length < least.asked.length ? one : least), first);
+}
+
+function ask(task: Task): Promise<Answer> {
+  const { worker, asked } = leastBusy();
+  return new Promise((resolve) => {
+    asked.push(resolve);
     worker.ref();
     worker.postMessage(task);
   });
@@ -63,29 +83,31 @@ export function refuseWhenCrowded(): void {
     throw busy('auth.busy', 'Too many people are signing in just now. Try again in a moment.', 2);
 }
 
-/** Waits for its turn, asks `stillWelcome` (which may throw), and only then works. */
+/** Waits for its turn, asks then whether it is `stillWelcome` (which may throw), and only then works. */
 export async function inTurn(task: Task, stillWelcome: () => Promise<void>): Promise<string | boolean> {
   refuseWhenCrowded();
-  if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
-  else running += 1;
+  const isFull = admitted >= AT_ONCE * ADMITTED_EACH;
+  if (isFull) await new Promise<void>((resolve) => waiting.push(resolve));
+  else admitted += 1;
   try {
-    await stillWelcome();
-    const worker = idle.pop() ?? begin();
-    const answer = await ask(worker, task);
-    idle.push(worker);
+    if (isFull) await stillWelcome();
+    const answer = await ask(task);
     restLater();
     if ('failed' in answer) throw new Error(answer.failed);
     return answer.done;
   } finally {
     const next = waiting.shift();
     if (next) next();
-    else running -= 1;
+    else admitted -= 1;
   }
 }
 
 let rest: NodeJS.Timeout | undefined;
 function restLater(): void {
   clearTimeout(rest);
-  rest = setTimeout(() => void Promise.all(idle.splice(0).map((worker) => worker.terminate())), IDLE_MS);
+  rest = setTimeout(() => {
+    if (hashers.some((one) => one.asked.length)) return restLater();
+    for (const { worker } of hashers.splice(0)) void worker.terminate();
+  }, IDLE_MS);
   rest.unref();
 }
