@@ -54,13 +54,13 @@ export const listInput = z.strictObject({
 export type ListInput = z.output<typeof listInput>;
 
 type Filter = Record<string, unknown>;
-type Field = 'createdAt' | 'updatedAt' | 'shownAt' | 'priorityRank' | 'dueAt' | 'key';
+type Field = 'createdAt' | 'updatedAt' | 'shownAt' | 'priorityRank' | 'dueAt' | 'number';
 const FIELD: Record<Exclude<(typeof SORTS)[number], 'relevance'>, Field> = {
   created_at: 'createdAt',
   updated_at: 'updatedAt',
   priority: 'priorityRank',
   due_at: 'dueAt',
-  number: 'key',
+  number: 'number',
 };
 /** By default what is urgent comes first, and what is due first. */
 const NATURAL: Record<Field, 'asc' | 'desc'> = {
@@ -69,7 +69,7 @@ const NATURAL: Record<Field, 'asc' | 'desc'> = {
   shownAt: 'desc',
   priorityRank: 'desc',
   dueAt: 'asc',
-  key: 'asc',
+  number: 'asc',
 };
 
 /** To customers a ticket is as old as what they may see of it. */
@@ -82,7 +82,7 @@ export async function list(ctx: Ctx, input: ListInput): Promise<Page<Ticket>> {
   if (search && sortBy === 'relevance') return byRelevance(filter, search, input);
   const field = fieldFor(ctx, sortBy === 'relevance' ? 'created_at' : sortBy);
   const direction = input.order ?? NATURAL[field];
-  const order: Order = { field, direction, nullable: field === 'dueAt', unique: field === 'key' };
+  const order: Order = { field, direction, nullable: field === 'dueAt' };
   const as = (ticket: Ticket) => ticket;
   if (own.length > 1 && !search) {
     const { $or: _, ...rest } = filter;

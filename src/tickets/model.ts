@@ -8,6 +8,7 @@ const schema = new Schema({ _id: String }, { collection: 'tickets', strict: fals
 
 // Every list of the API is served by one of these: the company, the filter, then the order.
 schema.index({ company: 1, key: 1 }, { unique: true });
+schema.index({ company: 1, number: -1, _id: -1 });
 schema.index({ company: 1, createdAt: -1, _id: -1 });
 schema.index({ company: 1, updatedAt: -1, _id: -1 });
 schema.index({ company: 1, status: 1, createdAt: -1, _id: -1 });

@@ -1,5 +1,6 @@
 // Lists and search, over the wire.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import mongoose from 'mongoose';
 import { hire, type Person } from '../support/staff.ts';
 import { openWorld, type World } from '../support/world.ts';
 
@@ -207,6 +208,32 @@ describe('who works on a ticket', () => {
         [],
       ]);
       await world.drain();
+    }
+  });
+});
+
+describe('the order of numbers', () => {
+  test('is that of numbers, also beyond 999,999', async () => {
+    const { body: desk } = await world.call('POST', '/api/v1/desks', {
+      as: admin,
+      body: { key: 'BIG', name: 'Many tickets', preset: 'support' },
+    });
+    const client = await mongoose.mongo.MongoClient.connect(world.config.MONGODB_URI);
+    const counters = client.db(world.database).collection<{ _id: string }>('counters');
+    await counters.updateOne({ _id: desk.id }, { $set: { last: 999_997 } }, { upsert: true });
+    await client.close();
+    const keys: string[] = [];
+    for (let nth = 0; nth < 4; nth++) keys.push((await file({ title: `Big ${nth}`, desk: 'BIG' })).body.key);
+    expect(keys).toEqual(['BIG-999998', 'BIG-999999', 'BIG-1000000', 'BIG-1000001']);
+    for (const order of ['asc', 'desc']) {
+      const paged: string[] = [];
+      const query = `?desk=BIG&sort_by=number&order=${order}&page_size=1`;
+      for (let next = query; next; ) {
+        const { items, next_cursor: cursor } = await list(next);
+        paged.push(...items.map((one: { key: string }) => one.key));
+        next = cursor ? `${query}&cursor=${cursor}` : '';
+      }
+      expect(paged).toEqual(order === 'asc' ? keys : keys.toReversed());
     }
   });
 });
