@@ -13,7 +13,9 @@ import {
   openAttachment,
   remove,
 } from '../../src/files/attachments.ts';
+import { attachmentQuery, attachments } from '../../src/files/listing.ts';
 import { confirm, receive, reserve, reserveInput } from '../../src/files/reserved.ts';
+import { pageOf } from '../../src/lists.ts';
 import { sameSecret, signFor } from '../../src/secrets.ts';
 import { type Call, type Route, route } from './route.ts';
 
@@ -139,6 +141,19 @@ export function attachmentRoutes(config: Config): Route[] {
       body: uploadFields,
       answer: attachmentShape,
       run: upload,
+    }),
+    route({
+      method: 'get',
+      path: '/api/v1/attachments',
+      tag: 'Attachments',
+      summary: 'Attachments of all tickets, newest first',
+      deed: 'ticket.note',
+      query: attachmentQuery,
+      answer: pageOf(attachmentShape),
+      run: async ({ ctx, query }) => {
+        const page = await attachments(ctx, query);
+        return { ...page, items: page.items.map(drawAttachment) };
+      },
     }),
     route({
       method: 'get',

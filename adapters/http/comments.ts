@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { VIAS } from '../../src/context.ts';
 import { pageOf, pageQuery, yesOrNo } from '../../src/lists.ts';
 import { maySeeNotes } from '../../src/people/access.ts';
+import { member } from '../../src/people/members.ts';
 import {
   addComment,
   commentInput,
@@ -27,6 +28,7 @@ export const commentShape = z
     ticketKey: z.string(),
     author: person,
     authorId: z.string(),
+    authorRole: z.enum(['customer', 'agent', 'system']).meta({ description: 'From which side it comes.' }),
     content: z.string().nullable().meta({ description: 'Markdown; null once deleted.' }),
     html: z.string().nullable(),
     isInternal: z.boolean(),
@@ -41,10 +43,21 @@ export const commentShape = z
   })
   .meta({ id: 'Comment' });
 
-export function drawComment(
+type Shown = z.output<typeof commentShape>;
+
+/** Somebody who writes in, or asks as a customer, is one; everybody else who signs in is the desk's own. */
+async function sideOf({ kind, id }: Comment['author']): Promise<Shown['authorRole']> {
+  if (kind === 'system') return 'system';
+  const user = kind === 'user' ? await member(id) : null;
+  return user && user.role !== 'customer' ? 'agent' : 'customer';
+}
+
+export const drawComments = (
   ticket: { _id: string; key: string },
-  comment: Comment,
-): z.output<typeof commentShape> {
+  thread: readonly Comment[],
+): Promise<Shown[]> => Promise.all(thread.map((one) => drawComment(ticket, one)));
+
+export async function drawComment(ticket: { _id: string; key: string }, comment: Comment): Promise<Shown> {
   const { id, author, audience, text, via, createdAt, updatedAt, deletedAt } = comment;
   const gone = deletedAt !== null;
   return {
@@ -53,6 +66,7 @@ export function drawComment(
     ticketKey: ticket.key,
     author: { kind: author.kind, id: author.id, name: author.name },
     authorId: author.id,
+    authorRole: await sideOf(author),
     content: gone ? null : text,
     html: gone ? null : toHtml(text),
     isInternal: audience === 'internal',
@@ -96,7 +110,7 @@ export const commentRoutes: Route[] = [
       );
       if (query.order === 'desc') wanted.reverse();
       const page = pageOver(wanted, query);
-      return { ...page, items: page.items.map((one) => drawComment(ticket, one)) };
+      return { ...page, items: await drawComments(ticket, page.items) };
     },
   }),
   route({

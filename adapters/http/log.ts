@@ -40,7 +40,8 @@ export const logRoutes: Route[] = [
     answer: pageOf(commentShape),
     run: async ({ ctx, query }) => {
       const page = await said(ctx, query);
-      return { ...page, items: page.items.map(({ ticket, comment }) => drawComment(ticket, comment)) };
+      const drawn = page.items.map(({ ticket, comment }) => drawComment(ticket, comment));
+      return { ...page, items: await Promise.all(drawn) };
     },
   }),
 ];

@@ -25,6 +25,13 @@ const REFUSALS: Record<number, string> = {
   503: 'A store is away; see `Retry-After`.',
 };
 
+const RETRY = { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } };
+const HEADERS: Record<number, Json> = {
+  401: { 'WWW-Authenticate': { description: 'Bearer', schema: { type: 'string' } } },
+  429: RETRY,
+  503: RETRY,
+};
+
 export function openApi(routes: readonly Route[], version: string): Json {
   const schemas: Schemas = { Problem: problemSchema };
   const paths: Record<string, Json> = {};
@@ -49,6 +56,7 @@ export function openApi(routes: readonly Route[], version: string): Json {
           `Problem${status}`,
           {
             description,
+            ...(status in HEADERS ? { headers: HEADERS[Number(status)] } : {}),
             content: {
               'application/problem+json': {
                 schema: { $ref: '#/components/schemas/Problem' },
@@ -97,7 +105,6 @@ function refusalsOf(one: Route): number[] {
   if (one.deed !== 'anyone') for (const code of [401, 403]) codes.add(code);
   if (one.params || one.deed !== 'anyone') codes.add(404);
   if (one.method !== 'get') for (const code of [409, 413, 415, 422]) codes.add(code);
-  if (one.method === 'put' || one.method === 'patch' || one.method === 'post') codes.add(412);
   return [...codes].sort();
 }
 
@@ -113,9 +120,16 @@ function success(one: Route, schemas: Schemas): Json {
   const schema = schemaOf(one.answer, 'output', schemas);
   return {
     description: one.summary,
+    ...(isOfTicket(one) ? { headers: { ETag: ETAG } } : {}),
     content: { 'application/json': { schema, example: exampleOf(schema, schemas, one.tag) } },
   };
 }
+
+const ETAG = { description: 'The version of the ticket, for `If-Match`.', schema: { type: 'string' } };
+const isOfTicket = ({ method, path, refuses }: Route): boolean =>
+  path === '/api/v1/tickets/{id}' ||
+  (method === 'post' && path === '/api/v1/tickets') ||
+  refuses?.includes(412) === true;
 
 function requestBody(one: Route, schemas: Schemas): Json {
   const schema = one.body ? schemaOf(one.body, 'input', schemas) : { type: 'object' };
@@ -146,6 +160,14 @@ function parameters(one: Route, schemas: Schemas): { parameters?: Json[] } {
       required: false,
       schema: { type: 'string', maxLength: 255 },
       description: 'The same key and body answer the first response again.',
+    });
+  if (one.refuses?.includes(412))
+    all.push({
+      name: 'If-Match',
+      in: 'header',
+      required: false,
+      schema: { type: 'string' },
+      description: 'The `ETag` of the ticket as you read it; 412 when somebody was quicker.',
     });
   return all.length ? { parameters: all } : {};
 }

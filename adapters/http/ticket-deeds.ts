@@ -154,7 +154,7 @@ export const deedRoutes: Route[] = [
       summary: 'Chosen comments become a ticket',
       body: splitInput,
     },
-    ({ ctx, params, body }) => split(ctx, params.id, body),
+    ({ ctx, params, body, seen }) => split(ctx, params.id, body, seen),
   ),
   deed(
     { name: 'macro', deed: 'ticket.work', summary: 'Use a macro on it', body: useMacroInput },
@@ -162,11 +162,11 @@ export const deedRoutes: Route[] = [
   ),
   deed(
     { name: 'feedback', deed: 'ticket.feedback', summary: 'Rate: the requester only', body: feedbackInput },
-    ({ ctx, params, body }) => rate(ctx, params.id, body),
+    ({ ctx, params, body, seen }) => rate(ctx, params.id, body, seen),
   ),
   deed(
     { name: 'links', deed: 'ticket.work', status: 201, summary: 'Link with another ticket', body: linkInput },
-    ({ ctx, params, body }) => link(ctx, params.id, body),
+    ({ ctx, params, body, seen }) => link(ctx, params.id, body, seen),
   ),
   route({
     method: 'get',
@@ -189,7 +189,8 @@ export const deedRoutes: Route[] = [
     deed: 'ticket.work',
     params: byId,
     query: unlinkInput,
-    run: async ({ ctx, params, query }) => void (await unlink(ctx, params.id, query)),
+    refuses: [412],
+    run: async ({ ctx, params, query, seen }) => void (await unlink(ctx, params.id, query, seen)),
   }),
   route({
     method: 'put',
@@ -199,7 +200,8 @@ export const deedRoutes: Route[] = [
     deed: 'ticket.watch',
     params: watcher,
     answer: ticketShape,
-    run: async (call) => answered(call, await watch(call.ctx, call.params.id, call.params.userId)),
+    refuses: [412],
+    run: async (call) => answered(call, await watch(call.ctx, call.params.id, call.params.userId, call.seen)),
   }),
   route({
     method: 'delete',
@@ -208,7 +210,8 @@ export const deedRoutes: Route[] = [
     summary: 'Somebody no longer watches a ticket',
     deed: 'ticket.reply',
     params: watcher,
-    run: async ({ ctx, params }) => void (await unwatch(ctx, params.id, params.userId)),
+    refuses: [412],
+    run: async ({ ctx, params, seen }) => void (await unwatch(ctx, params.id, params.userId, seen)),
   }),
   route({
     method: 'post',

@@ -12,7 +12,7 @@ import { eventShape, story, storyFor, storyInput } from '../../src/tickets/story
 import { versionFor } from '../../src/tickets/ticket.ts';
 import { metricsOf, metricsShape, ticketShape } from '../../src/tickets/view.ts';
 import { attachmentShape, drawAttachment } from './attachments.ts';
-import { commentShape, drawComment } from './comments.ts';
+import { commentShape, drawComments } from './comments.ts';
 import { type Route, route, setEtag } from './route.ts';
 import { answered, byId } from './tickets.ts';
 
@@ -74,7 +74,7 @@ export const readingRoutes: Route[] = [
       return {
         ...view,
         assignee,
-        ...(thread ? { comments: thread.map((one) => drawComment(ticket, one)) } : {}),
+        ...(thread ? { comments: await drawComments(ticket, thread) } : {}),
         ...(attachments ? { attachments: attachments.map(drawAttachment) } : {}),
         ...(history ? { history } : {}),
         ...(has('metrics') ? { metrics: metricsOf(ticket, ctx.now()) } : {}),

@@ -27,6 +27,8 @@ export interface StoredAttachment {
 
 const schema = new Schema({ _id: String }, { collection: 'attachments', strict: false, versionKey: false });
 schema.index({ ticket: 1, createdAt: 1, _id: 1 });
+schema.index({ company: 1, createdAt: -1, _id: -1 });
+schema.index({ company: 1, 'uploadedBy.id': 1, createdAt: -1, _id: -1 });
 schema.index({ state: 1, createdAt: 1 });
 schema.index({ scan: 1, askedAt: 1 }, { partialFilterExpression: { scan: 'pending' } });
 

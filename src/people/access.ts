@@ -53,7 +53,7 @@ export const DEEDS = {
     scope: 'admin',
     says: 'create and change desks, workflows and categories',
   },
-  'desk.delete': { role: 'admin', scope: 'admin', says: 'delete desks' },
+  'desk.delete': { role: 'manager', scope: 'admin', says: 'close and delete desks' },
   'macro.use': { role: 'agent', scope: 'read', says: 'use macros' },
   'macro.manage': { role: 'lead', scope: 'write', says: 'create and change macros' },
   'sla.read': { role: 'agent', scope: 'read', says: 'see policies, calendars and explanations' },

@@ -203,6 +203,20 @@ export interface ChangeOptions {
   follow?: boolean;
 }
 
+/** Somebody may have been quicker. */
+export function checkSeen(
+  ctx: Ctx,
+  ticket: Pick<Ticket, 'seq' | 'shownSeq'>,
+  seen: number | undefined,
+): void {
+  if (seen !== undefined && seen !== versionFor(ctx.actor, ticket))
+    throw new Refusal(
+      'stale',
+      'ticket.changed',
+      'Somebody changed this ticket since you read it. Read it again.',
+    );
+}
+
 /** Changes a ticket that the actor may see. `decide` is pure and may run more than once; null changes nothing. */
 export async function change(
   ctx: Ctx,
@@ -214,12 +228,7 @@ export async function change(
     const stored = await load(ctx, ref, { follow });
     const { pending } = stored;
     const before = asTicket(stored);
-    if (seen !== undefined && seen !== versionFor(ctx.actor, before))
-      throw new Refusal(
-        'stale',
-        'ticket.changed',
-        'Somebody changed this ticket since you read it. Read it again.',
-      );
+    checkSeen(ctx, before, seen);
     const [desk, rules] = await Promise.all([
       findDesk(before.company, before.desk),
       rulesOf(before.company, before.sla?.version),

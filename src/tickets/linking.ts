@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type Ctx, withoutCause } from '../context.ts';
 import { conflict, forbidden, Refusal, unknown } from '../errors.ts';
 import { may } from '../people/access.ts';
-import { change } from './change.ts';
+import { change, type Decide } from './change.ts';
 import { find } from './find.ts';
 import type { Ticket, TicketLink } from './ticket.ts';
 
@@ -27,13 +27,18 @@ export const unlinkInput = z.strictObject({ kind: kind.optional(), ticketId: oth
 const MOST_LINKS = 500;
 const HIGHEST = 50;
 
-export async function link(ctx: Ctx, ref: string, given: z.output<typeof linkInput>): Promise<Ticket> {
+export async function link(
+  ctx: Ctx,
+  ref: string,
+  given: z.output<typeof linkInput>,
+  seen?: number,
+): Promise<Ticket> {
   checkMay(ctx);
   const [here, there] = [await find(ctx, ref), await find(ctx, given.ticketId)];
   if (here._id === there._id) throw conflict('ticket.link_itself', 'A ticket is not linked to itself.');
   if (given.kind === 'parent') await checkParent(ctx, here, there);
   if (given.kind === 'child') await checkParent(ctx, there, here);
-  const linked = await change(ctx, here._id, (ticket) => {
+  const join: Decide = (ticket) => {
     if (ticket.links.some((one) => one.kind === given.kind && one.ticket === there._id)) return null;
     if (ticket.links.length >= MOST_LINKS)
       throw conflict('ticket.links', `A ticket has at most ${MOST_LINKS} links.`);
@@ -44,12 +49,18 @@ export async function link(ctx: Ctx, ref: string, given: z.output<typeof linkInp
       set: { links: [...ticket.links, { kind: given.kind, ticket: there._id, key: there.key }] },
       facts: { linkedWith: there._id, key: there.key, kind: given.kind },
     };
-  });
+  };
+  const linked = await change(ctx, here._id, join, { seen });
   await finishLinks(ctx, here._id, there._id);
   return linked;
 }
 
-export async function unlink(ctx: Ctx, ref: string, given: z.output<typeof unlinkInput>): Promise<Ticket> {
+export async function unlink(
+  ctx: Ctx,
+  ref: string,
+  given: z.output<typeof unlinkInput>,
+  seen?: number,
+): Promise<Ticket> {
   checkMay(ctx);
   const here = await find(ctx, ref);
   // By a key that it had before as well; what is gone is still unlinked by how it is called here.
@@ -60,7 +71,7 @@ export async function unlink(ctx: Ctx, ref: string, given: z.output<typeof unlin
   const gone = here.links.find(isMeant);
   if (!gone && ctx.redo) return here;
   if (!gone) throw unknown('link');
-  const unlinked = await change(ctx, here._id, (ticket) => {
+  const part: Decide = (ticket) => {
     const links = ticket.links.filter((one) => !isMeant(one));
     if (links.length === ticket.links.length) return null;
     return {
@@ -68,7 +79,8 @@ export async function unlink(ctx: Ctx, ref: string, given: z.output<typeof unlin
       set: { links },
       facts: { linkedWith: gone.ticket, key: gone.key, kind: gone.kind, removed: true },
     };
-  });
+  };
+  const unlinked = await change(ctx, here._id, part, { seen });
   await finishLinks(ctx, here._id, gone.ticket);
   return unlinked;
 }

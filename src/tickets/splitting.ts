@@ -6,7 +6,7 @@ import { findDesk } from '../desks/desks.ts';
 import { forbidden, invalid } from '../errors.ts';
 import { newId } from '../id.ts';
 import { may } from '../people/access.ts';
-import { change, open, type TicketDraft } from './change.ts';
+import { change, checkSeen, open, type TicketDraft } from './change.ts';
 import { entriesOf, load, spokenOn } from './find.ts';
 import { type Comment, threadOf } from './threads.ts';
 import type { Ticket } from './ticket.ts';
@@ -19,9 +19,15 @@ export const splitInput = z.strictObject({
   desk: z.string().max(40).optional(),
 });
 
-export async function split(ctx: Ctx, ref: string, given: z.output<typeof splitInput>): Promise<Ticket> {
+export async function split(
+  ctx: Ctx,
+  ref: string,
+  given: z.output<typeof splitInput>,
+  seen?: number,
+): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.work')) throw forbidden('ticket.split', 'Only agents split tickets.');
   const source = await load(ctx, ref);
+  if (!ctx.redo) checkSeen(ctx, source, seen);
   const thread = threadOf(await spokenOn(source));
   const wanted = [...new Set(given.commentIds)];
   const chosen = thread.filter((one) => wanted.includes(one.id));

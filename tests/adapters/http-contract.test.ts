@@ -42,6 +42,13 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => world.close());
 
+/** Some of what is asked signs out. */
+async function signInAgain() {
+  const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password } = world.config;
+  admin = (await world.call('POST', '/api/v1/auth/login', { body: { email, password } })).body.access_token;
+  expect((await world.call('GET', '/api/v1/auth/me', { as: admin })).status).toBe(200);
+}
+
 const idFor = (path: string, name: string): string => {
   const before =
     path
@@ -112,6 +119,50 @@ describe('every documented route', () => {
   }, 120_000);
 });
 
+describe('whoever names the version of a ticket that they read', () => {
+  beforeAll(signInAgain);
+  test('is refused when somebody was quicker, whatever they wanted to do to it', async () => {
+    const make = async (path: string, body: unknown) =>
+      (await world.call('POST', `/api/v1/${path}`, { as: admin, body })).body;
+    const [{ id }, other] = [
+      await make('tickets', { title: 'Stale' }),
+      await make('tickets', { title: 'Other' }),
+    ];
+    const macro = await make('macros', { name: 'Thanks', body: 'Thank you' });
+    const person = await make('users', { email: 'watcher@example.com', role: 'agent' });
+    await make('desks', { key: 'ELSE', name: 'Elsewhere' });
+    const bodies: Record<string, unknown> = {
+      merge: { into: other.key },
+      links: { ticket_id: other.key },
+      move: { desk: 'ELSE' },
+      macro: { macro_id: macro.id },
+      snooze: { until: '2999-01-01T00:00:00Z' },
+      assign: { assignee_id: null },
+      '{id}': { title: 'Mine' },
+      comments: { content: 'Hello' },
+    };
+    const at = (path: string) => path.replace('{id}', id).replace('{user_id}', person.id);
+    const asked = contract.operations.filter(({ parameters }) =>
+      parameters.some((one) => one.name === 'If-Match'),
+    );
+    expect(asked.length).toBeGreaterThan(20);
+    for (const { method, path, example, body } of asked) {
+      const deed = path.split('/').at(-1) ?? '';
+      // Linked already, so that there is something to unlink; not merged, so that there is nothing to take apart.
+      if ((method === 'DELETE' && deed === 'links') || deed === 'unmerge') continue;
+      const answer = await world.call(method, at(path), {
+        as: admin,
+        headers: { 'if-match': '"999"' },
+        ...(body ? { body: bodies[deed] ?? example } : {}),
+      });
+      expect([method, path, answer.status]).toEqual([method, path, 412]);
+    }
+    const { items } = (await world.call('GET', `/api/v1/tickets/${id}/history`, { as: admin })).body;
+    const theirs = items.filter((one: { actor: { kind: string } }) => one.actor.kind === 'user');
+    expect(theirs.map((one: { action: string }) => one.action)).toEqual(['created']);
+  });
+});
+
 const NASTY: unknown[] = [
   null,
   true,
@@ -155,7 +206,9 @@ const NASTY: unknown[] = [
 const REQUESTS = 5_000;
 
 describe('whatever is sent', () => {
+  beforeAll(signInAgain);
   test('it answers with a reason, and never fails', async () => {
+    const answered = new Map<number, number>();
     let state = 42;
     const random = (below: number) => {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
@@ -194,6 +247,7 @@ describe('whatever is sent', () => {
       const id = (path: string, name: string) =>
         random(3) === 0 ? String(nasty()).toWellFormed().slice(0, 60) || 'x' : idFor(path, name);
       const answer = await ask(operation, body, words.length ? `?${words.join('&')}` : '', id);
+      answered.set(answer.status, (answered.get(answer.status) ?? 0) + 1);
       if (
         answer.status >= 500 ||
         /at .*\.(ts|js):\d+|MongoServerError|BSON/.test(JSON.stringify(answer.body))
@@ -210,6 +264,9 @@ describe('whatever is sent', () => {
     };
     await Promise.all(Array.from({ length: 8 }, hand));
     expect([...new Set(failures)].slice(0, 20)).toEqual([]);
+    // Whoever is not signed in would learn nothing of what a route does: only a refresh token may be wrong.
+    expect(answered.get(401) ?? 0).toBeLessThan(REQUESTS / 50);
+    expect(answered.get(200)).toBeGreaterThan(REQUESTS / 20);
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
     expect((await world.call('GET', '/ready')).status).toBe(200);
   }, 240_000);

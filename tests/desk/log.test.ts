@@ -1,6 +1,6 @@
 // The log: what happened and what was said across all tickets, for agents.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { hireStaff, type Staff } from '../support/staff.ts';
+import { hireStaff, type Person, type Staff } from '../support/staff.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -102,6 +102,26 @@ test('a comment that was carried to another ticket is told once, where it stands
   expect(await words(`comments?ticket_id=${part.key}`)).toEqual([['Leaves', part.key]]);
   expect(await words(`comments?ticket_id=${whole.key}`)).toEqual([['Stays', whole.key]]);
   expect(await items(`comments?ticket_id=${part.key}&author_id=${staff.customer.id}`)).toEqual([]);
+});
+
+test('tells of attachments, by ticket and by who brought them', async () => {
+  const upload = (who: Person, ticket: string, name: string) => {
+    const form = new FormData();
+    form.append('file', new Blob(['it broke']), name);
+    return who.upload(`tickets/${ticket}/attachments`, form);
+  };
+  await upload(staff.customer, first.id, 'mine.txt');
+  await upload(staff.agent, second.id, 'ours.txt');
+  const gone = (await staff.customer.call('POST', 'tickets', { title: 'Gone' })).body;
+  await upload(staff.customer, gone.id, 'gone.txt');
+  await staff.admin.call('DELETE', `tickets/${gone.id}`);
+  const names = async (query: string) => (await items(`attachments?${query}`)).map((one) => one.name);
+  expect(await names('')).toEqual(['ours.txt', 'mine.txt']);
+  expect(await names('order=asc')).toEqual(['mine.txt', 'ours.txt']);
+  expect(await names(`ticket_id=${first.key}`)).toEqual(['mine.txt']);
+  expect(await names('uploaded_by=me')).toEqual(['ours.txt']);
+  expect((await staff.agent.call('GET', 'attachments?ticket_id=TKT-999999')).status).toBe(404);
+  expect((await staff.customer.call('GET', 'attachments')).status).toBe(403);
 });
 
 test('of a ticket that was deleted nothing is told but that it was', async () => {

@@ -214,6 +214,16 @@ describe('an internal note', () => {
 });
 
 describe('a comment', () => {
+  test('says from which side it comes', async () => {
+    const { id } = await filed();
+    await say(staff.customer, id, 'hello?');
+    await say(staff.manager, id, 'Hello.');
+    await staff.agent.call('PUT', `tickets/${id}/watchers/${staff.otherCustomer.id}`);
+    await say(staff.otherCustomer, id, 'me too');
+    const sides = (await thread(staff.customer, id)).map((one: { author_role: string }) => one.author_role);
+    expect(sides).toEqual(['customer', 'agent', 'customer']);
+  });
+
   test('keeps every revision; only its author edits it', async () => {
     const { id } = await filed();
     const { body } = await say(staff.agent, id, 'one');
