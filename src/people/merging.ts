@@ -48,6 +48,8 @@ export async function mergeContact(ctx: Ctx, id: string, into: string): Promise<
     at,
   };
   await mergeCollection().insertOne(merge);
+  await claim(ctx, merge);
+  await letGoIfCrossed(ctx, merge);
   await finishMerge(ctx, merge);
   await note(ctx, 'contact.merged', id, { into });
   return drawContact(await loadContact(ctx, into));
@@ -60,19 +62,40 @@ const requesterOf = (contact: StoredContact): Requester => ({
   email: contact.emails[0] ?? null,
 });
 
-async function finishMerge(ctx: Ctx, merge: StoredMerge): Promise<void> {
+async function claim(ctx: Ctx, merge: StoredMerge): Promise<void> {
   const { company, from, into } = merge;
   const claimed = await contactCollection().updateOne(
     { _id: from, company, mergedInto: { $in: [null, into] }, erasedAt: null },
-    { $set: { mergedInto: into, emails: [], updatedAt: ctx.now() } },
+    { $set: { mergedInto: into, updatedAt: ctx.now() } },
   );
   if (!claimed.matchedCount) {
     await mergeCollection().updateOne({ _id: merge._id }, { $set: { state: 'undone' } });
     throw conflict('contact.gone', 'This contact was merged or erased already.');
   }
+}
+
+/** Two people merge two contacts into each other, or one of them into a third: whoever claims last sees the other. */
+async function letGoIfCrossed(ctx: Ctx, merge: StoredMerge): Promise<void> {
+  const { company, from, into } = merge;
+  const to = await loadContact(ctx, into);
+  if (!to.mergedInto && !to.erasedAt) return;
+  await contactCollection().updateOne(
+    { _id: from, company, mergedInto: into },
+    { $set: { mergedInto: null, updatedAt: ctx.now() } },
+  );
+  await mergeCollection().updateOne({ _id: merge._id }, { $set: { state: 'undone' } });
+  throw conflict('contact.gone', `${to.name} was just merged or erased.`);
+}
+
+async function finishMerge(ctx: Ctx, merge: StoredMerge): Promise<void> {
+  const { company, from, into } = merge;
+  await claim(ctx, merge);
+  const emails = [...new Set([...merge.emails, ...(await loadContact(ctx, from)).emails])];
+  await mergeCollection().updateOne({ _id: merge._id }, { $set: { emails } });
+  await contactCollection().updateOne({ _id: from, company, mergedInto: into }, { $set: { emails: [] } });
   await contactCollection().updateOne(
     { _id: into, company },
-    { $addToSet: { emails: { $each: merge.emails } }, $set: { updatedAt: ctx.now() } },
+    { $addToSet: { emails: { $each: emails } }, $set: { updatedAt: ctx.now() } },
   );
   await identityCollection().updateMany(
     { _id: { $in: merge.identities }, 'person.id': from },

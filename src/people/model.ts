@@ -38,6 +38,8 @@ export interface StoredUser {
   skills: string[];
   timeZone: string | null;
   active: boolean;
+  /** An administrator who is about to be none: for a moment they count for none. */
+  stepsDownAt?: Date;
   deletedAt?: Date | null;
   /** argon2id; never leaves this folder. */
   password: string | null;

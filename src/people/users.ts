@@ -252,7 +252,7 @@ export async function changeUser(ctx: Ctx, id: string, given: UserChange): Promi
   if (isSelf) await confirmSelf(ctx, before, given);
   await checkTeams(before.company, given.teamIds);
   if ((given.role !== undefined && given.role !== 'admin') || given.active === false)
-    await keepOneAdmin(before);
+    await keepOneAdmin(ctx, before);
   return write(ctx, before, given);
 }
 
@@ -273,12 +273,21 @@ async function confirmSelf(ctx: Ctx, { id, email }: Member, given: UserChange): 
   throw wrong('is not right');
 }
 
-/** A company without an administrator could not be managed any more. */
-async function keepOneAdmin(user: Member): Promise<void> {
+const STEPPING_MS = 30_000;
+
+/**
+ * A company without an administrator could not be managed any more. Whoever goes says so first, and looks then: of two
+ * who go at the same moment at least one sees the other, and stays.
+ */
+async function keepOneAdmin(ctx: Ctx, user: Member): Promise<void> {
   if (user.role !== 'admin') return;
+  const at = ctx.now();
+  await userCollection().updateOne({ _id: user.id }, { $set: { stepsDownAt: at } });
+  const stays = [{ stepsDownAt: null }, { stepsDownAt: { $lt: new Date(at.getTime() - STEPPING_MS) } }];
   const filter = { company: user.company, role: 'admin' as const, active: true, _id: { $ne: user.id } };
-  if (!(await userCollection().findOne(filter)))
-    throw conflict('user.last_admin', 'This is the last administrator of the company.');
+  if (await userCollection().findOne({ ...filter, $or: stays })) return;
+  await userCollection().updateOne({ _id: user.id }, { $unset: { stepsDownAt: '' } });
+  throw conflict('user.last_admin', 'This is the last administrator of the company.');
 }
 
 async function write(ctx: Ctx, before: Member, given: UserChange): Promise<ShownUser> {
@@ -295,7 +304,7 @@ async function write(ctx: Ctx, before: Member, given: UserChange): Promise<Shown
   const after = await userCollection()
     .findOneAndUpdate(
       { _id: before.id, deletedAt: null },
-      given.role === undefined ? { $set: set } : { $set: set, $unset: { agentBy: '' } },
+      { $set: set, $unset: { stepsDownAt: '', ...(given.role === undefined ? {} : { agentBy: '' }) } },
       { returnDocument: 'after', projection: { password: 0 } },
     )
     .catch(async (error) => {
@@ -329,7 +338,7 @@ export async function removeUser(ctx: Ctx, id: string): Promise<void> {
   const before = await load(ctx, id);
   if (id !== ctx.actor.id && !may(ctx.actor, 'people.manage'))
     throw forbidden('user.remove', 'Only administrators remove other people.');
-  await keepOneAdmin(before);
+  await keepOneAdmin(ctx, before);
   const at = ctx.now();
   await userCollection().updateOne(
     { _id: id },

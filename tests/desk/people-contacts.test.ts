@@ -157,6 +157,24 @@ describe('contacts', () => {
     expect((await staff.agent.call('POST', `contacts/${from}/unmerge`, {})).status).toBe(409);
   });
 
+  test('that two people merge into each other at the same moment are never both gone', async () => {
+    for (let round = 0; round < 3; round++) {
+      const pair = await Promise.all(
+        ['a', 'b'].map((one) => addContact(one, `${one}${round}@cross.example`)),
+      );
+      const answers = await Promise.all(
+        pair.map((from, at) => staff.agent.call('POST', `contacts/${from}/merge`, { into: pair[1 - at] })),
+      );
+      const now = await Promise.all(pair.map((id) => contact(id)));
+      expect(now.some((one) => one.merged_into_id === null)).toBe(true);
+      expect(now.flatMap((one) => one.emails).sort()).toEqual([
+        `a${round}@cross.example`,
+        `b${round}@cross.example`,
+      ]);
+      expect(answers.filter((one) => one.status === 409).length).toBeGreaterThan(0);
+    }
+  });
+
   test('whose merge or erasure broke off half-way are finished at the next start', async () => {
     const from = await addContact('Half', 'half@home.example');
     const into = await addContact('Half Way', 'half@work.example');

@@ -136,6 +136,31 @@ describe('users', () => {
       expect((await lonely.call(method, path, body)).status).toBe(409);
   });
 
+  test('of two administrators who put each other down at the same moment one stays', async () => {
+    const company = (await operator.call('POST', 'companies', { name: 'Quarrel' })).body.id;
+    for (const how of ['role', 'active', 'gone']) {
+      const people = await Promise.all(
+        [newEmail(), newEmail()].map(async (email) => {
+          const body = { email, password: PASSWORD, role: 'admin', company_id: company };
+          const { id } = (await operator.call('POST', 'users', body)).body;
+          return { id, by: await signedIn(email) };
+        }),
+      );
+      const others = (await people[0]?.by.call('GET', 'users?role=admin&page_size=100'))?.body.items ?? [];
+      for (const { id } of others)
+        if (!people.some((one) => one.id === id)) await people[0]?.by.call('DELETE', `users/${id}`);
+      await Promise.all(
+        people.map(({ by }, at) => {
+          const path = `users/${people[1 - at]?.id}`;
+          if (how === 'gone') return by.call('DELETE', path);
+          return by.call('PATCH', path, how === 'role' ? { role: 'agent' } : { active: false });
+        }),
+      );
+      const left = await Promise.all(people.map(async ({ by }) => (await by.call('GET', 'users/me')).body));
+      expect([how, left.some(({ role, active }) => role === 'admin' && active)]).toEqual([how, true]);
+    }
+  });
+
   test('removed are gone at once, with their keys, and their address is free', async () => {
     const email = newEmail();
     const { id } = await add({ email, password: PASSWORD, role: 'agent', full_name: 'Leaver' });
