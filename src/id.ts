@@ -8,7 +8,7 @@ const process4 = randomBytes(4).toString('hex');
 
 export function newId(now: Date = new Date()): string {
   const ms = now.getTime();
-  count = ms === last ? count + 1 : randomBytes(1).readUInt8();
+  count = ms === last ? count + 1 : Math.floor(Math.random() * 256);
   last = ms;
   return (
     ms.toString(16).padStart(12, '0') +

@@ -83,6 +83,29 @@ export interface Entry {
   trace?: string;
 }
 
+/** As stored: the entry of a birth has no before to tell, and says once what the thing was born as. */
+export type StoredEntry = Omit<Entry, 'fields'> & {
+  fields?: Entry['fields'] | undefined;
+  born?: Record<string, unknown>;
+};
+
+export function packed(entry: Entry): StoredEntry {
+  if (entry.seq !== 1) return entry;
+  const born: Record<string, unknown> = {};
+  for (const name in entry.fields) {
+    const [before, after] = entry.fields[name] as [unknown, unknown];
+    if (before !== null) return entry;
+    born[name] = after;
+  }
+  return { ...entry, fields: undefined, born };
+}
+
+export function unpacked({ born, ...rest }: StoredEntry): Entry {
+  const fields: Entry['fields'] = rest.fields ?? {};
+  for (const name in born) fields[name] = [null, born[name]];
+  return { ...rest, fields };
+}
+
 /** What a verb wants to have written; sequence number, time and actor are added when it commits. */
 export interface Draft<Fields> {
   action: Action;

@@ -2,21 +2,22 @@
 // one case: the erasure of a person.
 import { list, type Page, type PageQuery } from '../lists.ts';
 import { onlyDuplicates } from '../store.ts';
-import type { Action, Entry } from './entry.ts';
+import type { Rows } from '../table.ts';
+import { type Action, type Entry, packed, type StoredEntry, unpacked } from './entry.ts';
 import { historyCollection } from './model.ts';
 
 /** Filing twice is filing once. */
 export async function file(entries: readonly Entry[]): Promise<void> {
   if (!entries.length) return;
   try {
-    await historyCollection().insertMany([...entries], { ordered: false });
+    await historyCollection().insertMany(entries.map(packed), { ordered: false });
   } catch (error) {
     if (!onlyDuplicates(error)) throw error;
   }
 }
 
 /** The filed entries of a ticket, in order. The ones that still travel with the ticket are the caller's to add. */
-export function filed(
+export async function filed(
   ticket: string,
   {
     after = 0,
@@ -25,8 +26,10 @@ export function filed(
   }: { after?: number; actions?: readonly Action[]; limit?: number } = {},
 ): Promise<Entry[]> {
   const filter = { ticket, seq: { $gt: after }, ...(actions ? { action: { $in: [...actions] } } : {}) };
-  return historyCollection().find(filter).sort({ seq: 1 }).limit(limit).toArray();
+  return read(historyCollection().find(filter).sort({ seq: 1 }).limit(limit));
 }
+
+const read = async (rows: Rows<StoredEntry>): Promise<Entry[]> => (await rows.toArray()).map(unpacked);
 
 /** What a message has already done to a ticket: the causes of its entries that begin with the message's key. */
 export async function filedCauses(ticket: string, cause: string): Promise<string[]> {
@@ -37,28 +40,28 @@ export async function filedCauses(ticket: string, cause: string): Promise<string
 }
 
 /** The latest entry that brought the comment with this origin. */
-export function filedWithOrigin(company: string, origin: string): Promise<Entry | null> {
-  return historyCollection().findOne(
+export async function filedWithOrigin(company: string, origin: string): Promise<Entry | null> {
+  const found = await historyCollection().findOne(
     { company, 'comment.origin': origin, action: 'comment_added' },
     { sort: { at: -1, _id: -1 } },
   );
+  return found && unpacked(found);
 }
 
 /** What was filed of a company's history since then, in order of time: for whoever follows it. */
 export function filedSince(company: string, since: Date, limit: number): Promise<Entry[]> {
-  return historyCollection()
-    .find({ company, at: { $gte: since } })
-    .sort({ at: 1, _id: 1 })
-    .limit(limit)
-    .toArray();
+  return read(
+    historyCollection()
+      .find({ company, at: { $gte: since } })
+      .sort({ at: 1, _id: 1 })
+      .limit(limit),
+  );
 }
 
 /** The latest handovers of these tickets. */
 export function filedHandovers(tickets: readonly string[], since: Date): Promise<Entry[]> {
-  return historyCollection()
-    .find({ ticket: { $in: [...tickets] }, action: 'assignment_change', at: { $gte: since } })
-    .sort({ ticket: 1, seq: 1 })
-    .toArray();
+  const filter = { ticket: { $in: [...tickets] }, action: 'assignment_change', at: { $gte: since } };
+  return read(historyCollection().find(filter).sort({ ticket: 1, seq: 1 }));
 }
 
 /** Nobody asks how many exactly beyond this. */
@@ -73,5 +76,5 @@ export function filedPage(
   const wanted = { company, ...filter };
   const order = { field: 'at', direction: query.order };
   const total = () => historyCollection().countDocuments(wanted, { limit: MOST_COUNTED });
-  return list<Entry, Entry>(historyCollection(), wanted, order, query, (entry) => entry, { total });
+  return list<StoredEntry, Entry>(historyCollection(), wanted, order, query, unpacked, { total });
 }

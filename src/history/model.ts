@@ -2,7 +2,7 @@
 import { Schema } from 'mongoose';
 import { plainModel } from '../store.ts';
 import type { Table } from '../table.ts';
-import type { Entry } from './entry.ts';
+import type { StoredEntry } from './entry.ts';
 
 const schema = new Schema(
   { _id: String, ticket: String, company: String, desk: String, seq: Number, action: String, at: Date },
@@ -17,4 +17,4 @@ schema.index(
 );
 
 const model = plainModel('History', schema);
-export const historyCollection = () => model.collection as Table<Entry>;
+export const historyCollection = () => model.collection as Table<StoredEntry>;

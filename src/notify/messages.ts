@@ -43,9 +43,11 @@ const OPEN_FIELDS = ['title', 'description', 'status', 'statusKind', 'priority',
 export function publicly(entry: Entry): PublicEntry | null {
   if (!isPublic(entry)) return null;
   const { seq, action, at, by, comment } = entry;
-  const fields = Object.fromEntries(
-    Object.entries(entry.fields).filter(([name]) => OPEN_FIELDS.includes(name)),
-  );
+  const fields: Entry['fields'] = {};
+  for (const name of OPEN_FIELDS) {
+    const change = entry.fields[name];
+    if (change) fields[name] = change;
+  }
   const file = fileOf(entry);
   const more = { ...(comment ? { comment } : {}), ...(file ? { file } : {}) };
   return { _id: shownId(entry), seq, action, at, by, fields, ...more } as PublicEntry;

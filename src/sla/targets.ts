@@ -77,7 +77,7 @@ export function advance(
   const { at, seq, spoke } = happening;
   const next: TicketSla = sla
     ? { ...sla, clocks: sla.clocks.map((clock) => ({ ...clock })) }
-    : { ...outset(terms), awaiting: spoke !== 'agent' };
+    : outset(terms, spoke !== 'agent');
   const over = isOver(after);
   const wasOver = before !== null && isOver(before);
 
@@ -112,9 +112,15 @@ export function advance(
   return settled(sla, next, terms, at);
 }
 
-const outset = (terms: Terms): TicketSla => ({
-  ...{ terms: terms.key, version: terms.version, policy: terms.policy, clocks: [] },
-  ...{ answered: false, awaiting: true, breached: false, breaches: 0 },
+const outset = (terms: Terms, awaiting: boolean): TicketSla => ({
+  terms: terms.key,
+  version: terms.version,
+  policy: terms.policy,
+  clocks: [],
+  answered: false,
+  awaiting,
+  breached: false,
+  breaches: 0,
 });
 
 function heldBy({ statusKind, status, snoozedUntil }: Standing, { pauseWhile }: Terms): string | null {
@@ -160,8 +166,16 @@ function begin(next: TicketSla, target: Target, terms: Terms, at: Date, seq: num
   const clock = next.clocks.find((each) => each.target === target);
   if (!clock) {
     next.clocks.push({
-      ...{ target, ms, ledger: [event('start', at, seq, why)], dueAt: null, metAt: null, breachedAt: null },
-      ...{ breachedMs: null, fired: [], owed: [], nextAt: null },
+      target,
+      ms,
+      ledger: [event('start', at, seq, why)],
+      dueAt: null,
+      metAt: null,
+      breachedAt: null,
+      breachedMs: null,
+      fired: [],
+      owed: [],
+      nextAt: null,
     });
     return;
   }
@@ -176,10 +190,8 @@ function begin(next: TicketSla, target: Target, terms: Terms, at: Date, seq: num
   });
 }
 
-const event = (kind: EventKind, at: Date, seq: number, why?: string) => ({
-  ...{ kind, at, seq },
-  ...(why === undefined ? {} : { why }),
-});
+const event = (kind: EventKind, at: Date, seq: number, why?: string) =>
+  why === undefined ? { kind, at, seq } : { kind, at, seq, why };
 
 function mark(
   next: TicketSla,
@@ -225,6 +237,7 @@ function settled(was: TicketSla | null, next: TicketSla, terms: Terms, at: Date)
 
 /** What has fired and, by the new terms, has not come yet, may fire again when it comes. */
 function rearm(clock: TicketClock, terms: Terms, at: Date): void {
+  if (!clock.fired.length && !clock.breachedAt) return;
   const still = pending(
     clock.ledger,
     marks({ ...clock, breachedMs: null, fired: [] }, terms),

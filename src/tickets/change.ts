@@ -4,11 +4,11 @@
 // The sequence number is the lock: whoever wrote first wins, the other reads again and decides anew.
 
 import type { Ctx } from '../context.ts';
-import { type Desk, ticketKey } from '../desks/desk.ts';
+import type { Desk } from '../desks/desk.ts';
 import { findDesk } from '../desks/desks.ts';
 import { nextNumber } from '../desks/numbers.ts';
 import { conflict, Refusal } from '../errors.ts';
-import { applied, commentsAsTheyAre, type Draft, differences, type Entry } from '../history/entry.ts';
+import { applied, commentsAsTheyAre, type Draft, differences, type Entry, packed } from '../history/entry.ts';
 import { file, filedCauses } from '../history/history.ts';
 import { partsOf, rootOf } from '../history/parts.ts';
 import { idFrom, newId } from '../id.ts';
@@ -20,12 +20,12 @@ import { rulesOf } from '../sla/rules.ts';
 import { datesAfter, type Happening } from '../sla/targets.ts';
 import { isDuplicate } from '../store.ts';
 import { traceparent } from '../tracing.ts';
+import { asRow, bornWith, type NewTicket, newborn } from './birth.ts';
 import { load } from './find.ts';
 import { ticketCollection } from './model.ts';
 import { passTaken } from './numbering.ts';
 import {
   asTicket,
-  beginning,
   consequences,
   type Filer,
   isInside,
@@ -33,7 +33,7 @@ import {
   type Ticket,
   versionFor,
 } from './ticket.ts';
-import { wordsOf } from './words.ts';
+import { hasItsWords, wordsOf } from './words.ts';
 
 /** `onto`: the desk that the ticket goes to, by whose workflow it stands from then on. */
 export type TicketDraft = Draft<Ticket> & { onto?: Desk };
@@ -44,9 +44,6 @@ const ATTEMPTS = 40;
 const MOST_PENDING = 50;
 
 const insertTogether = insertsTogether(ticketCollection);
-
-/** What is known of a ticket when it is filed; the rest has its beginning. */
-export type NewTicket = Pick<Ticket, 'title' | 'requester'> & Partial<Ticket>;
 
 /** What a ticket begins with. `more` are entries that belong to its birth (an assignment rule, a first comment). */
 export interface Birth {
@@ -80,7 +77,7 @@ export async function open(
     const number = await nextNumber(desk.id);
     const stored = bornAs(birth, { _id, number, at, rules });
     try {
-      await insertTogether(stored);
+      await insertTogether(asRow(stored));
     } catch (error) {
       if (!isDuplicate(error)) throw error;
       const there = await ticketCollection().findOne({ _id });
@@ -106,22 +103,17 @@ export function bornAs(
   { ctx, desk, given, more = [], extra = {} }: Birth,
   { _id, number, at, rules }: { _id: string; number: number; at: Date; rules: Rules },
 ): StoredTicket {
-  const born = {
-    ...consequences(null, { ...beginning(desk), ...given }, desk.workflow, at),
-    company: ctx.actor.company,
-    desk: desk.id,
-    deskKey: desk.key,
-    number,
-    key: ticketKey(desk, number),
-    channel: ctx.via,
-    createdBy: isRequester(ctx.actor, { requester: given.requester }) ? null : by(ctx),
-    createdAt: given.createdAt ?? at,
-  };
-  const blank = { _id, seq: 0, updatedAt: at } as Ticket;
-  const drafts = [{ action: 'created' as const, ...extra, set: born }, ...more];
-  const { ticket, entries } = write(ctx, blank, desk, rules, drafts, at);
-  const words = wordsOf(ticket, commentsAsTheyAre(entries));
-  return { ...ticket, pending: entries, pendingAt: at, words };
+  const { company } = ctx.actor;
+  const createdBy = isRequester(ctx.actor, given) ? null : by(ctx);
+  const first = newborn(given, desk, { _id, company, number, channel: ctx.via, createdBy, at });
+  Object.assign(first, datesAfter(null, first, { at, seq: 1, spoke: null }, rules));
+  const birth = entryOf(ctx, { action: 'created', ...extra }, first, desk, bornWith(first));
+  const { ticket, entries } = write(ctx, first, desk, rules, more, at);
+  const pending = [birth, ...entries];
+  const words = wordsOf(ticket, commentsAsTheyAre(pending));
+  const stored = { ...ticket, pending, pendingAt: at, words };
+  hasItsWords(stored);
+  return stored;
 }
 
 /** Numbers the drafts and folds them into the ticket: pure but for the clock it is given. */
@@ -133,55 +125,56 @@ function write(
   drafts: readonly TicketDraft[],
   at: Date,
 ): { ticket: Ticket; entries: Entry[] } {
+  const { _id, company } = before;
   const entries: Entry[] = [];
-  const trace = traceparent();
   let ticket = before;
   let home = desk;
   for (const draft of drafts) {
-    const isBirth = ticket.seq === 0;
     home = draft.onto ?? home;
-    const given = isBirth ? (draft.set ?? {}) : consequences(ticket, draft.set ?? {}, home.workflow, at);
-    const happening = { at, seq: ticket.seq + 1, spoke: spokenBy(ctx, draft, ticket) };
-    const after = { ...ticket, ...given };
-    const set = { ...given, ...datesAfter(isBirth ? null : ticket, after, happening, rules) };
-    const fields = differences<Ticket>(isBirth ? null : ticket, set);
-    if (isBirth)
-      for (const [name, value] of Object.entries(set)) if (value === null) fields[name] = [null, null];
-    if (
-      !isBirth &&
-      draft.action === 'update' &&
-      !draft.comment &&
-      !draft.facts &&
-      !Object.keys(fields).length
-    )
-      continue;
-    const { seq } = happening;
-    const company = ticket.company ?? ctx.actor.company;
-    const entry: Entry = {
-      _id: `${ticket._id}-${seq}`,
-      ticket: ticket._id,
-      company,
-      desk: home.id,
-      seq,
-      action: draft.action,
-      at,
-      by: by(ctx),
-      via: ctx.via,
-      request: ctx.request,
-      fields,
-      ...(ctx.cause ? { cause: causeOf(ctx, draft) } : {}),
-      ...(draft.comment ? { comment: draft.comment } : {}),
-      ...(draft.notes ? { notes: draft.notes } : {}),
-      ...(draft.facts ? { facts: draft.facts } : {}),
-      ...(draft.silent ? { silent: true } : {}),
-      ...(trace ? { trace } : {}),
-    };
-    if (!isBirth && isInside(entry, desk)) entry.inside = true;
+    const given = consequences(ticket, draft.set ?? {}, home.workflow, at);
+    const seq = ticket.seq + 1;
+    const happening = { at, seq, spoke: spokenBy(ctx, draft, ticket) };
+    const set = { ...given, ...datesAfter(ticket, { ...ticket, ...given }, happening, rules) };
+    const fields = differences<Ticket>(ticket, set);
+    if (draft.action === 'update' && !draft.comment && !draft.facts && !Object.keys(fields).length) continue;
+    const entry = entryOf(ctx, draft, { _id, company, seq, updatedAt: at }, home, fields);
+    if (isInside(entry, desk)) entry.inside = true;
     entries.push(entry);
     ticket = applied(ticket, entry);
     if (!entry.inside && ticket.shownSeq !== seq) entry.shown = ticket.shownSeq;
   }
   return { ticket, entries };
+}
+
+/** What is said of a draft that has brought a ticket to where it stands now. */
+function entryOf(
+  ctx: Ctx,
+  draft: TicketDraft,
+  { _id, company, seq, updatedAt }: Pick<Ticket, '_id' | 'company' | 'seq' | 'updatedAt'>,
+  desk: Desk,
+  fields: Entry['fields'],
+): Entry {
+  const trace = traceparent();
+  const entry: Entry = {
+    _id: `${_id}-${seq}`,
+    ticket: _id,
+    company,
+    desk: desk.id,
+    seq,
+    action: draft.action,
+    at: updatedAt,
+    by: by(ctx),
+    via: ctx.via,
+    request: ctx.request,
+    fields,
+  };
+  if (ctx.cause) entry.cause = causeOf(ctx, draft);
+  if (draft.comment) entry.comment = draft.comment;
+  if (draft.notes) entry.notes = draft.notes;
+  if (draft.facts) entry.facts = draft.facts;
+  if (draft.silent) entry.silent = true;
+  if (trace) entry.trace = trace;
+  return entry;
 }
 
 const by = ({ actor: { kind, id, name } }: Ctx): Filer => ({ kind, id, name });
@@ -277,12 +270,16 @@ function commit(before: StoredTicket, after: Ticket, entries: readonly Entry[]) 
   const shown = isShown ? { shownSeq: after.shownSeq, shownAt: after.shownAt } : {};
   const $set = { ...changedBy(before, after, entries), seq: last, updatedAt, ...shown };
   const waiting = { pendingAt: pendingAt ?? updatedAt };
+  const [first] = pending;
+  // Its own fields were what it was born as: from now on its entry says so. Was that filed meanwhile, it is not here.
+  if (first?.seq === 1 && seq === 1)
+    return {
+      filter: { _id, seq, 'pending.0.seq': 1 },
+      update: { $set: { ...$set, ...waiting, pending: [packed(first), ...entries] } },
+    };
   const update =
     pending.length > MOST_PENDING
-      ? {
-          $set: { ...$set, ...waiting, pending: [...entries] },
-          $min: { untold: pending[0]?.seq ?? seq },
-        }
+      ? { $set: { ...$set, ...waiting, pending: [...entries] }, $min: { untold: first?.seq ?? seq } }
       : { $set: { ...$set, ...waiting }, $push: { pending: { $each: [...entries] } } };
   return { filter: { _id, seq }, update };
 }

@@ -11,7 +11,7 @@ import { atLeast, isRequester, may, maySeeNotes } from '../people/access.ts';
 import { calledMembers } from '../people/members.ts';
 import { change, type TicketDraft } from './change.ts';
 import { load, spokenOn } from './find.ts';
-import { ticketCollection } from './model.ts';
+import { ticketCollection, wholeTickets } from './model.ts';
 import { wokenBy } from './moving.ts';
 import { type Comment, namesCalled, threadOf } from './threads.ts';
 import type { StoredTicket, Ticket } from './ticket.ts';
@@ -280,9 +280,12 @@ export async function removeComment(ctx: Ctx, id: string): Promise<Placed> {
 async function idByOrigin(ctx: Ctx, origin: string): Promise<string | null> {
   const { company } = ctx.actor;
   const isIt = (entry: Entry) => entry.action === 'comment_added' && entry.comment?.origin === origin;
-  const travelling = await ticketCollection()
-    .find({ pendingAt: { $type: 'date', $gt: new Date(0) }, 'pending.comment.origin': origin })
-    .toArray();
+  const travelling = await wholeTickets(
+    ticketCollection().find({
+      pendingAt: { $type: 'date', $gt: new Date(0) },
+      'pending.comment.origin': origin,
+    }),
+  );
   const entry =
     travelling
       .filter((ticket) => ticket.company === company)

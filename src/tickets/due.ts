@@ -1,5 +1,6 @@
 // Tickets by what is due on them, found by index and never by a scan. Whoever asks brings the database's time.
-import { ticketCollection } from './model.ts';
+import { fromRow } from './birth.ts';
+import { ticketCollection, wholeTickets } from './model.ts';
 import type { StoredTicket, Ticket } from './ticket.ts';
 import type { StatusKind } from './workflow.ts';
 
@@ -9,12 +10,13 @@ export function due(
   limit: number,
   { except = [], skip = 0 }: { except?: readonly string[]; skip?: number } = {},
 ): Promise<StoredTicket[]> {
-  return ticketCollection()
-    .find({ nextDeadlineAt: { $type: 'date', $lte: now }, ...other(except) })
-    .sort({ nextDeadlineAt: 1 })
-    .skip(skip)
-    .limit(limit)
-    .toArray();
+  return wholeTickets(
+    ticketCollection()
+      .find({ nextDeadlineAt: { $type: 'date', $lte: now }, ...other(except) })
+      .sort({ nextDeadlineAt: 1 })
+      .skip(skip)
+      .limit(limit),
+  );
 }
 
 /** The earliest instant at which anything is due, past or to come. */
@@ -33,11 +35,13 @@ export async function nextDue(except: readonly string[] = []): Promise<Date | nu
 const other = (except: readonly string[]) => (except.length ? { _id: { $nin: [...except] } } : {});
 
 /** The tickets of a company that changed since then, the latest first. */
-export const touchedSince = (company: string, since: Date): AsyncIterable<StoredTicket> =>
-  ticketCollection()
+export async function* touchedSince(company: string, since: Date): AsyncIterable<StoredTicket> {
+  const rows = ticketCollection()
     .find({ company, updatedAt: { $gte: since } })
     .sort({ updatedAt: -1, _id: -1 })
     .batchSize(100);
+  for await (const row of rows) yield fromRow(row);
+}
 
 export interface Place {
   kind: StatusKind;
@@ -57,12 +61,11 @@ export async function openAfter(
   const found: StoredTicket[] = [];
   for (const kind of kinds.slice(after ? kinds.indexOf(after.kind) : 0)) {
     const beyond = after?.kind === kind ? pastOf(after) : {};
-    const page = await ticketCollection()
+    const page = ticketCollection()
       .find({ company, statusKind: kind, ...beyond })
       .sort({ createdAt: -1, _id: -1 })
-      .limit(limit - found.length)
-      .toArray();
-    found.push(...page);
+      .limit(limit - found.length);
+    found.push(...(await wholeTickets(page)));
     if (found.length >= limit) break;
   }
   return found;

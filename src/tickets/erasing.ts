@@ -1,8 +1,9 @@
 // Taking a person out of a ticket and its history: name, addresses and numbers go, the ticket and what was done stay.
 // Entries that still travel with the ticket are filed first, so that the relay cannot bring back what is taken out.
-import { commentsAsTheyAre, type Entry } from '../history/entry.ts';
+import { commentsAsTheyAre, type Entry, packed } from '../history/entry.ts';
 import { file, filed } from '../history/history.ts';
 import { rewrite, ticketsTouchedBy } from '../history/rewriting.ts';
+import { fromRow } from './birth.ts';
 import { ticketCollection } from './model.ts';
 import type { StoredTicket, Ticket } from './ticket.ts';
 import { wordsOf } from './words.ts';
@@ -74,8 +75,9 @@ export async function eraseFromTickets(erased: Erased): Promise<string[]> {
 
 async function eraseFromTicket(id: string, erased: Erased): Promise<void> {
   for (let attempt = 0; attempt < 40; attempt++) {
-    const stored = await ticketCollection().findOne({ _id: id });
-    if (!stored) return;
+    const row = await ticketCollection().findOne({ _id: id });
+    if (!row) return;
+    const stored = fromRow(row);
     await file(stored.pending);
     await rewrite(id, (entry) => cleanEntry(entry, erased));
     const { pending, pendingAt, words: _, seq, ...ticket } = stored;
@@ -86,7 +88,7 @@ async function eraseFromTicket(id: string, erased: Erased): Promise<void> {
       {
         $set: {
           ...changedFields({ ...ticket, seq }, clean),
-          pending: pending.map((entry) => cleanEntry(entry, erased)),
+          pending: pending.map((entry) => packed(cleanEntry(entry, erased))),
           words: wordsOf(clean, said),
         },
       },

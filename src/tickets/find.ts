@@ -8,7 +8,8 @@ import { COMMENT_ACTIONS, type Entry } from '../history/entry.ts';
 import { filed } from '../history/history.ts';
 import { isId } from '../id.ts';
 import { maySee } from '../people/access.ts';
-import { ticketCollection } from './model.ts';
+import { fromRow, type TicketRow } from './birth.ts';
+import { ticketCollection, wholeTickets } from './model.ts';
 import { asTicket, type StoredTicket, type Ticket } from './ticket.ts';
 
 const LONGEST_CHAIN = 20;
@@ -25,13 +26,13 @@ export async function load(
   const asked =
     (await ticketCollection().findOne(key ? { company, key } : { _id: ref, company })) ??
     (key ? await ticketCollection().findOne({ company, formerKeys: key }) : null);
-  const stored = asked?.mergedInto && follow ? await lastOf(asked) : asked;
-  if (!stored || stored.deletedAt || !maySee(ctx.actor, stored)) throw unknown('ticket');
-  return stored;
+  const row = asked?.mergedInto && follow ? await lastOf(asked) : asked;
+  if (!row || row.deletedAt || !maySee(ctx.actor, row)) throw unknown('ticket');
+  return fromRow(row);
 }
 
-async function lastOf(merged: StoredTicket): Promise<StoredTicket | null> {
-  let at: StoredTicket | null = merged;
+async function lastOf(merged: TicketRow): Promise<TicketRow | null> {
+  let at: TicketRow | null = merged;
   for (let step = 0; at?.mergedInto && step < LONGEST_CHAIN; step++)
     at = await ticketCollection().findOne({ _id: at.mergedInto, company: merged.company });
   return at?.mergedInto ? merged : at;
@@ -67,9 +68,9 @@ export async function entriesOf(stored: StoredTicket): Promise<Entry[]> {
 /** What was said on a ticket and on those that became part of it: the entries that make the thread. */
 export async function spokenOn(stored: StoredTicket): Promise<Entry[]> {
   const sources = stored.mergedFrom?.length
-    ? await ticketCollection()
-        .find({ _id: { $in: stored.mergedFrom.map((one) => one.ticket) } })
-        .toArray()
+    ? await wholeTickets(
+        ticketCollection().find({ _id: { $in: stored.mergedFrom.map((one) => one.ticket) } }),
+      )
     : [];
   const lists = await Promise.all(
     [stored, ...sources].map(async ({ _id, pending }) => {

@@ -1,5 +1,5 @@
 // What other rooms must know of tickets by the mass: whose they are, and in which states a desk's tickets stand.
-import { ticketCollection } from './model.ts';
+import { ticketCollection, wholeTickets } from './model.ts';
 import type { StoredTicket } from './ticket.ts';
 
 /** Ids of the tickets that somebody asked for, in order of id; follow with the last one until none is left. */
@@ -51,5 +51,5 @@ export function ofCategory(
   category: string,
   limit: number,
 ): Promise<StoredTicket[]> {
-  return ticketCollection().find({ company, category, desk }).limit(limit).toArray();
+  return wholeTickets(ticketCollection().find({ company, category, desk }).limit(limit));
 }

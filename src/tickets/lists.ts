@@ -9,11 +9,12 @@ import { invalid, unknown } from '../errors.ts';
 import { list as listOf, type Order, type Page, pageQuery, repeated, yesOrNo } from '../lists.ts';
 import { atLeast, maySeeNotes } from '../people/access.ts';
 import { idsOf } from '../people/requesters.ts';
+import type { TicketRow } from './birth.ts';
 import { BY_WORDS, ticketCollection } from './model.ts';
 import { anyOf, ownTickets } from './own.ts';
 import { byRelevance, countMatches, MOST_COUNTED } from './ranking.ts';
 import { matching, type Search, UNSHOWN } from './search.ts';
-import { type StoredTicket, type Ticket, tagWord } from './ticket.ts';
+import { type Ticket, tagWord } from './ticket.ts';
 import { KINDS, readStatus, type StatusKind } from './workflow.ts';
 
 const word = (most = 100) => z.string().trim().min(1).max(most);
@@ -86,11 +87,11 @@ export async function list(ctx: Ctx, input: ListInput): Promise<Page<Ticket>> {
   const as = (ticket: Ticket) => ticket;
   if (own.length > 1 && !search) {
     const { $or: _, ...rest } = filter;
-    return listOf<StoredTicket, Ticket>(anyOf(own), rest, order, input, as, { projection: UNSHOWN });
+    return listOf<TicketRow, Ticket>(anyOf(own), rest, order, input, as, { projection: UNSHOWN });
   }
   const options = search ? await searched(filter, search) : { filter, total: () => totalOf(ctx, filter) };
   const { filter: wanted, ...more } = options;
-  return listOf<StoredTicket, Ticket>(ticketCollection(), wanted, order, input, as, {
+  return listOf<TicketRow, Ticket>(ticketCollection(), wanted, order, input, as, {
     projection: UNSHOWN,
     ...more,
   });

@@ -1,7 +1,8 @@
 // Tickets as stored. Private to this folder: nobody writes a ticket but through change.ts.
 import { Schema } from 'mongoose';
 import { plainModel } from '../store.ts';
-import type { Table } from '../table.ts';
+import type { Rows, Table } from '../table.ts';
+import { fromRow, type TicketRow } from './birth.ts';
 import type { StoredTicket } from './ticket.ts';
 
 const schema = new Schema({ _id: String }, { collection: 'tickets', strict: false, versionKey: false });
@@ -45,4 +46,6 @@ schema.index({ nextDeadlineAt: 1 }, { partialFilterExpression: { nextDeadlineAt:
 schema.index({ pendingAt: 1 }, { partialFilterExpression: { pendingAt: { $type: 'date' } } });
 
 const model = plainModel('Ticket', schema);
-export const ticketCollection = () => model.collection as Table<StoredTicket>;
+export const ticketCollection = () => model.collection as Table<TicketRow>;
+export const wholeTickets = async (rows: Rows<TicketRow>): Promise<StoredTicket[]> =>
+  (await rows.toArray()).map(fromRow);

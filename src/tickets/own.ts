@@ -2,8 +2,8 @@
 // itself, for an index has the one or the other in order, never both; a page is put together out of both.
 import type { Actor } from '../context.ts';
 import type { Listable } from '../lists.ts';
+import type { TicketRow } from './birth.ts';
 import { ticketCollection } from './model.ts';
-import type { StoredTicket } from './ticket.ts';
 
 type Filter = Record<string, unknown>;
 
@@ -18,8 +18,8 @@ const plain = (value: unknown): number | string =>
   value instanceof Date ? value.getTime() : typeof value === 'number' ? value : String(value ?? '');
 
 function byOrder(order: Record<string, 1 | -1>) {
-  const steps = Object.entries(order) as [keyof StoredTicket, 1 | -1][];
-  return (a: StoredTicket, b: StoredTicket): number => {
+  const steps = Object.entries(order) as [keyof TicketRow, 1 | -1][];
+  return (a: TicketRow, b: TicketRow): number => {
     for (const [field, step] of steps) {
       const [one, other] = [a[field] ?? null, b[field] ?? null];
       if (one === null || other === null) {
@@ -31,7 +31,7 @@ function byOrder(order: Record<string, 1 | -1>) {
 }
 
 /** The tickets that fit one of these, as a list may be asked of a collection. */
-export function anyOf(branches: readonly Filter[]): Listable<StoredTicket> {
+export function anyOf(branches: readonly Filter[]): Listable<TicketRow> {
   const tickets = ticketCollection();
   return {
     find: (filter, options) => {

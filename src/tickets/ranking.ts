@@ -9,9 +9,10 @@ import {
   readCursor,
   writeCursor,
 } from '../lists.ts';
+import type { TicketRow } from './birth.ts';
 import { ticketCollection } from './model.ts';
 import { type Found, type Search, UNSHOWN } from './search.ts';
-import type { StoredTicket, Ticket } from './ticket.ts';
+import type { Ticket } from './ticket.ts';
 
 const MOST_RANKED = 100;
 /** Of more matches than this nobody asks how many exactly. */
@@ -24,7 +25,7 @@ export const countMatches = (filter: Filter): Promise<number> =>
   ticketCollection().countDocuments(filter, { limit: MOST_COUNTED });
 
 const newestFirst = (filter: Filter, query: PageQuery, total: () => Promise<number>): Promise<Page<Ticket>> =>
-  list<StoredTicket, Ticket>(ticketCollection(), filter, NEWEST, query, (ticket) => ticket, {
+  list<TicketRow, Ticket>(ticketCollection(), filter, NEWEST, query, (ticket) => ticket, {
     projection: UNSHOWN,
     total,
   });
@@ -80,7 +81,7 @@ interface Pool {
   /** What was newest when the first page was shown: what is filed later does not move the pages after it. */
   newest: number;
   /** Where the matches beyond the pool begin; null when there are none. */
-  last: StoredTicket | null;
+  last: TicketRow | null;
 }
 
 async function poolOf(narrowed: Filter, fresh: readonly Found[], newest: number | null): Promise<Pool> {

@@ -5,8 +5,9 @@ import type { Ctx } from '../context.ts';
 import { readTicketKey } from '../desks/desk.ts';
 import { desksOf } from '../desks/desks.ts';
 import { agentNames } from '../people/roster.ts';
+import type { TicketRow } from './birth.ts';
 import { ticketCollection } from './model.ts';
-import { type StoredTicket, searchWords, type Ticket } from './ticket.ts';
+import { searchWords, type Ticket } from './ticket.ts';
 import { HOLDER, NOTE, wordsOf } from './words.ts';
 
 const MOST_TERMS = 8;
@@ -153,7 +154,7 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
     },
   };
 
-  function hasAll(ticket: StoredTicket, meant: ReadonlyMap<string, string[]>): boolean {
+  function hasAll(ticket: TicketRow, meant: ReadonlyMap<string, string[]>): boolean {
     if (key && (ticket.key === key || ticket.formerKeys?.includes(key))) return true;
     const words = wordsOf(
       ticket,

@@ -137,49 +137,10 @@ export const asTicket = ({
   untold: ___,
   words: ____,
   ...ticket
-}: StoredTicket): Ticket => ticket;
+}: Ticket & { [Name in keyof StoredTicket as Exclude<Name, keyof Ticket>]?: unknown }): Ticket => ticket;
 
 /** A tag as it is kept: two that look the same are the same. */
 export const tagWord = (tag: string): string => tag.normalize('NFC').trim().toLowerCase();
-
-/** How a ticket of the desk begins, where nothing else is said. */
-export const beginning = (desk: Desk): Partial<Ticket> => ({
-  description: '',
-  status: desk.workflow.initial,
-  priority: desk.defaultPriority,
-  category: null,
-  tags: [],
-  environment: null,
-  affectedService: null,
-  impactLevel: null,
-  assignee: null,
-  assignedAt: null,
-  team: null,
-  watchers: [],
-  externalRef: null,
-  customFields: {},
-  private: false,
-  dueDate: null,
-  estimatedHours: null,
-  actualHours: null,
-  resolutionNotes: null,
-  conversations: [],
-  links: [],
-  mergedInto: null,
-  mergedFrom: [],
-  satisfaction: null,
-  snoozedUntil: null,
-  escalated: false,
-  sla: null,
-  nextDeadlineAt: null,
-  autoCloseAt: null,
-  replies: 0,
-  lastReplyAt: null,
-  firstRespondedAt: null,
-  resolvedAt: null,
-  closedAt: null,
-  deletedAt: null,
-});
 
 /** Fields that follow from others, whoever changes them. */
 export function consequences(
@@ -231,19 +192,29 @@ const FOLDED: Record<string, string> = {
 };
 const FOLDS = /[ßæœøłđðþı]/g;
 const WORD = /[\p{L}\p{N}]+/gu;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII, in which nothing looks like anything else
+const PLAIN = /^[\x00-\x7f]*$/;
+const LONGEST_TEXT = 20_000;
+const LONGEST_WORD = 40;
+
+const folded = (text: string): string =>
+  PLAIN.test(text)
+    ? text.toLowerCase()
+    : text
+        .normalize('NFKD')
+        .replace(/\p{M}/gu, '')
+        .toLowerCase()
+        .replace(FOLDS, (one) => FOLDED[one] ?? one);
+
 /** The words by which a text is found: lower case, without accents, each once. */
 export function searchWords(texts: readonly (string | null | undefined)[], most = 400): string[] {
   const words = new Set<string>();
-  for (const text of texts)
-    for (const [word] of (text ?? '')
-      .slice(0, 20_000)
-      .normalize('NFKD')
-      .replace(/\p{M}/gu, '')
-      .toLowerCase()
-      .replace(FOLDS, (one) => FOLDED[one] ?? one)
-      .matchAll(WORD)) {
-      words.add(word.slice(0, 40));
+  for (const text of texts) {
+    if (!text) continue;
+    for (const word of folded(text.slice(0, LONGEST_TEXT)).match(WORD) ?? []) {
+      words.add(word.slice(0, LONGEST_WORD));
       if (words.size >= most) return [...words];
     }
+  }
   return [...words];
 }

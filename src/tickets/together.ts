@@ -8,6 +8,7 @@ import { insertRows } from '../inserts.ts';
 import { signal } from '../signals.ts';
 import { rulesOf } from '../sla/rules.ts';
 import { isDuplicate } from '../store.ts';
+import { asRow } from './birth.ts';
 import { type Birth, bornAs, contended } from './change.ts';
 import { ticketCollection } from './model.ts';
 import { passTaken } from './numbering.ts';
@@ -30,7 +31,7 @@ export async function openTogether<B extends Named>(
   let left = births;
   for (let attempt = 0; left.length && attempt < ATTEMPTS; attempt++) {
     const rows = await rowsOf(left, attempt ? await numbersFor(left) : numbers);
-    const results = await insertRows(ticketCollection(), rows);
+    const results = await insertRows(ticketCollection(), rows.map(asRow));
     const twice: B[] = [];
     for (const [at, birth] of left.entries()) {
       const result = results[at] ?? true;

@@ -3,24 +3,23 @@ import type { Entry } from '../history/entry.ts';
 import { filed } from '../history/history.ts';
 import { signal } from '../signals.ts';
 import { isAway } from '../store.ts';
-import { ticketCollection } from './model.ts';
+import { ticketCollection, wholeTickets } from './model.ts';
 import type { StoredTicket } from './ticket.ts';
 import { keptWords } from './words.ts';
 
 /** For the relay: tickets with entries that are not filed, oldest first. */
 export function unfiled(limit: number, after = new Date(0)): Promise<StoredTicket[]> {
-  return ticketCollection()
-    .find({ pendingAt: { $type: 'date', $gt: after } })
-    .sort({ pendingAt: 1 })
-    .limit(limit)
-    .toArray();
+  return wholeTickets(
+    ticketCollection()
+      .find({ pendingAt: { $type: 'date', $gt: after } })
+      .sort({ pendingAt: 1 })
+      .limit(limit),
+  );
 }
 
 /** For the relay: of these tickets, the ones with entries that are not filed. */
 export const unfiledOf = (ids: readonly string[]): Promise<StoredTicket[]> =>
-  ticketCollection()
-    .find({ _id: { $in: [...ids] }, pendingAt: { $type: 'date' } })
-    .toArray();
+  wholeTickets(ticketCollection().find({ _id: { $in: [...ids] }, pendingAt: { $type: 'date' } }));
 
 /** For the relay: these are filed and their people will be told. Entries written meanwhile stay for the next round. */
 export async function strike(tickets: readonly StoredTicket[]): Promise<void> {

@@ -1,8 +1,9 @@
 // Tickets that wait for somebody, and what people have in hand, for whoever gives tickets out. All by one index that
 // holds nothing but what is new or open.
-import type { Entry } from '../history/entry.ts';
+import type { StoredEntry } from '../history/entry.ts';
 import { filedHandovers } from '../history/history.ts';
-import { ticketCollection } from './model.ts';
+import type { TicketRow } from './birth.ts';
+import { ticketCollection, wholeTickets } from './model.ts';
 import type { StoredTicket } from './ticket.ts';
 
 const LIVE = { statusKind: { $in: ['new', 'open'] } };
@@ -11,7 +12,7 @@ const FIELDS = [
   ...(['createdAt', 'seq', 'pending'] as const),
 ];
 const projection = Object.fromEntries(FIELDS.map((name) => [name, 1]));
-export type WaitingTicket = Pick<StoredTicket, '_id' | (typeof FIELDS)[number]>;
+export type WaitingTicket = Pick<TicketRow, '_id' | (typeof FIELDS)[number]>;
 
 export interface Place {
   createdAt: Date;
@@ -83,7 +84,7 @@ export function heldBy(
 
 /** Who gave each of these tickets out of their hands since then: put it back, or had it taken from them by a person. */
 export async function declinedSince(
-  tickets: readonly Pick<StoredTicket, '_id' | 'seq' | 'pending'>[],
+  tickets: readonly Pick<TicketRow, '_id' | 'seq' | 'pending'>[],
   since: Date,
 ): Promise<Map<string, string[]>> {
   const told = tickets.filter(({ seq }) => seq > 1);
@@ -101,15 +102,13 @@ export async function declinedSince(
   return declined;
 }
 
-function declinedIn({ action, by, fields }: Entry): string | null {
+function declinedIn({ action, by, fields }: StoredEntry): string | null {
   if (action !== 'assignment_change' || by.kind === 'system') return null;
-  const was = fields.assignee?.[0];
+  const was = fields?.assignee?.[0];
   return typeof was === 'string' ? was : null;
 }
 
 /** These tickets, whole, to be changed. */
 export function ticketsById(company: string, ids: readonly string[]): Promise<StoredTicket[]> {
-  return ticketCollection()
-    .find({ _id: { $in: [...ids] }, company })
-    .toArray();
+  return wholeTickets(ticketCollection().find({ _id: { $in: [...ids] }, company }));
 }

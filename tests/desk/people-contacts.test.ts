@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import mongoose from 'mongoose';
 import { systemCtx } from '../../src/context.ts';
-import { fold } from '../../src/history/entry.ts';
+import { fold, unpacked } from '../../src/history/entry.ts';
 import { receive, settleInbox, take } from '../../src/inbox.ts';
 import { openLog } from '../../src/log.ts';
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
@@ -297,7 +297,7 @@ describe('contacts', () => {
         .find({ ticket: stored?._id as never })
         .sort({ seq: 1 })
         .toArray();
-      const folded = fold(entries as never) as Record<string, unknown>;
+      const folded = fold(entries.map((one) => unpacked(one as never))) as Record<string, unknown>;
       expect(folded.requester).toEqual(stored?.requester);
       expect(folded.title).toEqual(stored?.title);
       expect(folded.description).toEqual(stored?.description);

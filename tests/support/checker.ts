@@ -1,8 +1,9 @@
 // What must be true of a database at rest, whatever died while it was written: every ticket is the fold of its entries,
 // nothing waits to be filed, numbers are unique, and what concerns two tickets is told the same by both.
 import mongoose from 'mongoose';
-import { type Entry, fold } from '../../src/history/entry.ts';
+import { type Entry, fold, type StoredEntry, unpacked } from '../../src/history/entry.ts';
 import { same } from '../../src/history/parts.ts';
+import { fromRow, type TicketRow } from '../../src/tickets/birth.ts';
 import type { StoredTicket, TicketLink } from '../../src/tickets/ticket.ts';
 
 /** Fields that travel with a stored ticket and are no part of it. */
@@ -23,9 +24,11 @@ export async function check(uri: string, database: string, { settled = true } = 
   const client = await mongoose.mongo.MongoClient.connect(uri);
   try {
     const db = client.db(database);
-    const tickets = await db.collection<StoredTicket>('tickets').find().toArray();
+    const tickets = (await db.collection<TicketRow>('tickets').find().toArray()).map(fromRow);
     const history = new Map<string, Entry[]>();
-    const filed = await db.collection<Entry>('history').find().sort({ ticket: 1, seq: 1 }).toArray();
+    const filed = (
+      await db.collection<StoredEntry>('history').find().sort({ ticket: 1, seq: 1 }).toArray()
+    ).map(unpacked);
     for (const entry of filed) history.set(entry.ticket, [...(history.get(entry.ticket) ?? []), entry]);
     const problems = tickets.flatMap((ticket) => problemsOf(ticket, history.get(ticket._id) ?? [], settled));
     const known = new Map(tickets.map((ticket) => [ticket._id, ticket]));
