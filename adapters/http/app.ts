@@ -1,17 +1,19 @@
 // The Express application: what every request passes before and after its route.
 import { randomUUID } from 'node:crypto';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import cors from 'cors';
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type Request, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
 import { traced } from '../../src/tracing.ts';
 import { jsonBody } from './bodies.ts';
 import type { Gate } from './crowd.ts';
+import { dispatchTo } from './dispatch.ts';
 import { isForm } from './forms.ts';
 import { type Patience, steadily } from './patience.ts';
 import { problems, sendProblem } from './problem.ts';
-import { type Edge, expressPath, type Route, serve } from './route.ts';
+import { type Edge, type Route, serve } from './route.ts';
 
 export interface AppOptions {
   edge: Edge;
@@ -30,25 +32,40 @@ export interface AppOptions {
   observe: (method: string, route: string, status: number, seconds: number) => void;
 }
 
-export function buildApp(options: AppOptions): Express {
+/** Makes requests and responses that are Express's from the start: changing what they are later is dear. */
+export interface App {
+  Asked: typeof IncomingMessage;
+  Answer: typeof ServerResponse<IncomingMessage>;
+  handle: (req: IncomingMessage, res: ServerResponse) => void;
+}
+
+export function buildApp(options: AppOptions): App {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
   app.set('trust proxy', options.trustProxy);
-  app.use(begin(options));
   // All that our pages load is our own; told to load it by TLS, they would be empty where there is none.
-  app.use(helmet({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }));
+  const guarded = helmet({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } });
+  const opening: RequestHandler[] = [begin(options), sealed(guarded)];
   if (options.corsOrigins.length)
-    app.use(
+    opening.push(
       cors({
         origin: options.corsOrigins,
         exposedHeaders: ['ETag', 'X-Request-Id', 'Idempotency-Replayed', 'Retry-After'],
         maxAge: 600,
       }),
     );
+  const { edge, gate, patience } = options;
+  const json = jsonBody(options.bodyLimit);
+  const dispatch = dispatchTo(options.routes, opening, (one) => [
+    named(one),
+    ...(one.consumes || one.form ? [steadily(patience.steadyMs)] : []),
+    ...(one.consumes ? [] : one.form ? formOrJson(json) : json),
+    gated(one, gate, spanned(one, serve(one, edge))),
+  ]);
+  app.use(...opening);
   for (const { path, handler } of options.doors) app.use(path, handler);
-  mount(app, options, jsonBody(options.bodyLimit));
   app.use((req, _res, next) =>
     next(
       new Refusal(
@@ -59,7 +76,32 @@ export function buildApp(options: AppOptions): Express {
     ),
   );
   app.use(problems);
-  return app;
+
+  class Asked extends IncomingMessage {}
+  class Answer extends ServerResponse {}
+  app.request = Object.setPrototypeOf(Asked.prototype, app.request);
+  app.response = Object.setPrototypeOf(Answer.prototype, app.response);
+  const handle = (asked: IncomingMessage, answer: ServerResponse) => {
+    const [req, res] = [asked as Request, answer as Response];
+    req.res = res;
+    res.locals = {};
+    if (!dispatch(req, res)) app(req, res);
+  };
+  return { Asked, Answer, handle };
+}
+
+/** What a middleware sets in the same way for everybody, found out once. */
+function sealed(
+  middleware: (req: IncomingMessage, res: ServerResponse, next: () => void) => void,
+): RequestHandler {
+  const headers: [string, string][] = [];
+  const setHeader = (name: string, value: string) => headers.push([name, value]);
+  const one = { setHeader, removeHeader: () => undefined } as unknown as ServerResponse;
+  middleware({} as IncomingMessage, one, () => undefined);
+  return (_req, res, next) => {
+    for (const [name, value] of headers) res.setHeader(name, value);
+    next();
+  };
 }
 
 const MOST_HEADERS = 100;
@@ -73,17 +115,23 @@ const begin =
     const requestId = given !== undefined && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID();
     const started = performance.now();
     res.locals.requestId = requestId;
-    res.locals.log = options.log.child({ request: requestId });
+    let log: Logger | undefined;
+    res.locals.log = (): Logger => {
+      log ??= options.log.child({ request: requestId });
+      return log;
+    };
     res.setHeader('X-Request-Id', requestId);
     res.on('finish', () => {
       const seconds = (performance.now() - started) / 1_000;
       const route = String(res.locals.route ?? 'none');
       options.observe(req.method, route, res.statusCode, seconds);
       if (options.log.isLevelEnabled('debug') || res.statusCode >= 500)
-        res.locals.log.info(
-          { method: req.method, route, status: res.statusCode, ms: Math.round(seconds * 1e5) / 100 },
-          'request',
-        );
+        res.locals
+          .log()
+          .info(
+            { method: req.method, route, status: res.statusCode, ms: Math.round(seconds * 1e5) / 100 },
+            'request',
+          );
     });
     if (req.rawHeaders.length > 2 * MOST_HEADERS) {
       res.set('Connection', 'close');
@@ -102,41 +150,6 @@ const begin =
 
 const formOrJson = (json: RequestHandler[]): RequestHandler[] =>
   json.map((step) => (req, res, next) => (isForm(req) ? next() : step(req, res, next)));
-
-/** Grouped by path, so that a wrong method is told apart from a wrong path, and by room, so that few patterns are tried. */
-function mount(app: Express, options: AppOptions, json: RequestHandler[]): void {
-  const { routes, edge, gate, patience } = options;
-  const rooms = new Map<string, Map<string, Route[]>>();
-  for (const one of routes) {
-    const room = /^\/api\/v1\/[^/]+/.exec(one.path)?.[0] ?? '/';
-    const paths = rooms.get(room) ?? new Map<string, Route[]>();
-    rooms.set(room, paths);
-    paths.set(one.path, [...(paths.get(one.path) ?? []), one]);
-  }
-  for (const [room, paths] of rooms) {
-    const router = express.Router({ caseSensitive: true });
-    const literalFirst = [...paths].sort(([a], [b]) => Number(a.includes('{')) - Number(b.includes('{')));
-    for (const [path, ones] of literalFirst) {
-      const inner = expressPath(room === '/' ? path : path.slice(room.length) || '/');
-      const spot = router.route(inner);
-      for (const one of ones)
-        spot[one.method](
-          named(one),
-          ...(one.consumes || one.form ? [steadily(patience.steadyMs)] : []),
-          ...(one.consumes ? [] : one.form ? formOrJson(json) : json),
-          gated(one, gate, spanned(one, serve(one, edge))),
-        );
-      spot.all((req, res) => {
-        const methods = ones.map((one) => one.method.toUpperCase());
-        if (methods.includes('GET')) methods.push('HEAD');
-        res.set('Allow', [...methods, 'OPTIONS'].join(', '));
-        if (req.method === 'OPTIONS') return void res.status(204).end();
-        sendProblem(res, new Refusal('invalid', 'route.method', `${req.method} is not possible here.`), 405);
-      });
-    }
-    app.use(room, router);
-  }
-}
 
 /** What takes its time by its nature (streams, files) and what has its own limits (signing in) is not counted. */
 const gated = (one: Route, gate: Gate, handler: RequestHandler): RequestHandler =>

@@ -24,7 +24,8 @@ export interface FieldKinds {
   objects?: readonly string[];
 }
 
-export const isForm = (req: Request): boolean => Boolean(req.is('multipart/form-data'));
+export const isForm = (req: Request): boolean =>
+  /^multipart\/form-data(?:\s*;|\s*$)/i.test(req.headers['content-type'] ?? '');
 
 /** Resolves with the fields once every file has been taken by `take` (which must consume or refuse it). */
 export function readForm(

@@ -8,7 +8,7 @@ import type { Config } from '../../src/config.ts';
 import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
 import { metrics } from '../../src/metrics.ts';
-import { buildApp } from './app.ts';
+import { type AppOptions, buildApp } from './app.ts';
 import { identifier } from './auth.ts';
 import { crowded, openGate } from './crowd.ts';
 import { docPages } from './docs.ts';
@@ -56,6 +56,20 @@ function requestSeconds(): Histogram<'method' | 'route' | 'status'> {
   });
 }
 
+/** Finding a row of the histogram by its labels each time would cost more than counting in it. */
+function timed(latency: Histogram<'method' | 'route' | 'status'>): AppOptions['observe'] {
+  const rows = new Map<string, { observe: (seconds: number) => void }>();
+  return (method, route, status, seconds) => {
+    const key = `${method} ${status} ${route}`;
+    let row = rows.get(key);
+    if (!row) {
+      row = latency.labels(method, route, String(status));
+      rows.set(key, row);
+    }
+    row.observe(seconds);
+  };
+}
+
 /** Signing in has limits of its own, and monitoring and Slack are always answered. */
 const isCrowd = (url = ''): boolean => /^\/api\/v1\/(?!auth\/)/.test(url);
 
@@ -82,13 +96,12 @@ export async function startHttp({
   patience = PATIENCE,
   now = () => new Date(),
 }: HttpOptions): Promise<HttpServer> {
-  const latency = requestSeconds();
   const identify = identifier({ log, now });
   const streams = openStreams(log, identify);
   let draining = false;
   const late = Router();
   const gate = openGate();
-  const app = buildApp({
+  const { Asked, Answer, handle } = buildApp({
     edge: { log, now, identify },
     routes: allRoutes({ config, checks, registry: metrics, isDraining: () => draining }, [streams.route]),
     doors: [
@@ -108,11 +121,12 @@ export async function startHttp({
     log,
     isDraining: () => draining,
     isStarting,
-    observe: (method, route, status, seconds) =>
-      latency.observe({ method, route, status: String(status) }, seconds),
+    observe: timed(requestSeconds()),
   });
   const server = createServer(
     {
+      IncomingMessage: Asked,
+      ServerResponse: Answer,
       maxHeaderSize: 16_384,
       headersTimeout: patience.headersMs,
       requestTimeout: patience.longestMs,
@@ -122,7 +136,7 @@ export async function startHttp({
     (req, res) => {
       beInTime(req, res, patience.wholeMs);
       if (gate.isShut() && isCrowd(req.url)) sendAway(res);
-      else app(req, res);
+      else handle(req, res);
     },
   );
   // All of them, or app.ts could not refuse too many: a request without its last headers is another request.

@@ -104,7 +104,7 @@ export const problems: ErrorRequestHandler = (error: unknown, req, res, _next) =
     sendProblem(res, refusal);
     return;
   }
-  res.locals.log.error({ err: error, method: req.method, path: req.path }, 'a request failed');
+  res.locals.log().error({ err: error, method: req.method, path: req.path }, 'a request failed');
   const requestId = String(res.locals.requestId ?? '');
   const problem: Problem = {
     type: 'about:blank',

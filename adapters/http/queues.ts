@@ -61,7 +61,7 @@ async function byHeader(req: Request, res: Response, identify: Identify): Promis
   if (scheme?.toLowerCase() !== 'basic' || !words) return identify(req);
   const [name = '', ...rest] = Buffer.from(words, 'base64').toString('utf8').split(':');
   const life = { accessMinutes: MINUTES, refreshDays: 1 };
-  const ctx = systemCtx({ log: res.locals.log, request: String(res.locals.requestId) }, '');
+  const ctx = systemCtx({ log: res.locals.log(), request: String(res.locals.requestId) }, '');
   const { accessToken } = await signIn(ctx, { username: name, password: rest.join(':') }, life, req.ip);
   res.cookie(COOKIE, accessToken, {
     path: BOARD,

@@ -74,8 +74,6 @@ export function route<
   return given as unknown as Route;
 }
 
-export const expressPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
-
 export interface Edge {
   log: Logger;
   now: () => Date;
@@ -100,7 +98,10 @@ export function serve(one: Route, edge: Edge): RequestHandler {
       actor,
       via: 'api',
       now: edge.now,
-      log: res.locals.log ?? edge.log,
+      // Its own, with the request's id, once something is to be logged.
+      get log() {
+        return res.locals.log();
+      },
       request: requestId,
     };
     if (one.deed !== 'anyone' && !may(actor, one.deed))
@@ -123,7 +124,7 @@ export function serve(one: Route, edge: Edge): RequestHandler {
       const answer = await one.run(call);
       if (one.method !== 'get') await othersKnow();
       if (!res.headersSent && !res.writableEnded && !one.produces)
-        send(res, status, answer === undefined ? undefined : JSON.stringify(toWire(answer)));
+        send(res, status, answer === undefined ? undefined : toWire(answer));
     } catch (error) {
       await discard(kept);
       throw error;
@@ -154,7 +155,7 @@ async function readBody(form: NonNullable<Route['form']>, ctx: Ctx, req: Request
 }
 
 function noQuery(req: Request): undefined {
-  const [name] = Object.keys(req.query);
+  const [name] = req.url.includes('?') ? Object.keys(req.query) : [];
   if (name !== undefined)
     throw invalid('validation', `${name.slice(0, 60)}: is not a known parameter`, [
       { path: name.slice(0, 60), message: 'is not a known parameter' },
@@ -181,7 +182,7 @@ async function serveOnce(
     `http:${ctx.actor.id}:${key}`,
     async (inner) => {
       const value = await one.run({ ...call, ctx: inner } as Call<never, never, never>);
-      const body = value === undefined ? null : JSON.stringify(toWire(value));
+      const body = value === undefined ? null : toWire(value);
       return {
         etag: res.get('etag') ?? null,
         body: body !== null && one.secret ? seal('receipt', body) : body,

@@ -214,7 +214,7 @@ function send({ res, sent }: Listener, event: string, at: Date, id: string, data
     res.destroy();
     return;
   }
-  const text = JSON.stringify(toWire(data));
+  const text = toWire(data);
   res.write(`id: ${at.getTime()}-${id}\nevent: ${event}\ndata: ${text}\n\n`);
 }
 

@@ -78,15 +78,24 @@ export function fromWire(value: unknown, path = '', depth = 0, free = false): un
   return out;
 }
 
-export function toWire(value: unknown, free = false): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-  if (Array.isArray(value)) return value.map((one) => toWire(one, free));
-  const out: Record<string, unknown> = {};
+const labels = new Map<string, string>();
+const labelOf = (key: string): string => kept(labels, key, (k) => `${JSON.stringify(snakeKey(k))}:`);
+
+/** As JSON, in one go. */
+export function toWire(value: unknown, free = false): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'null' : `"${value.toISOString()}"`;
+  let out = '';
+  if (Array.isArray(value)) {
+    for (const one of value) out += out === '' ? toWire(one, free) : `,${toWire(one, free)}`;
+    return `[${out}]`;
+  }
   for (const key in value) {
     const inner = (value as Record<string, unknown>)[key];
     if (inner === undefined) continue;
-    out[free ? key : snakeKey(key)] = toWire(inner, free || FREE.has(key));
+    if (out !== '') out += ',';
+    out += free ? `${JSON.stringify(key)}:` : labelOf(key);
+    out += toWire(inner, free || FREE.has(key));
   }
-  return out;
+  return `{${out}}`;
 }

@@ -111,6 +111,7 @@ export type TicketView = z.output<typeof ticketShape>;
 export function viewOf(actor: Actor, ticket: Ticket, desk: Desk | undefined, now: Date): TicketView {
   const isAgent = maySeeNotes(actor);
   const { statusKind, dueAt } = ticket;
+  const { kind, id, name, email } = ticket.requester;
   const isDone = statusKind === 'resolved' || statusKind === 'closed';
   return {
     id: ticket._id,
@@ -118,23 +119,40 @@ export function viewOf(actor: Actor, ticket: Ticket, desk: Desk | undefined, now
     formerKeys: ticket.formerKeys ?? [],
     deskId: ticket.desk,
     companyId: ticket.company,
-    ...pick(ticket, [
-      'key',
-      'number',
-      'title',
-      'description',
-      'status',
-      'statusKind',
-      'priority',
-      'category',
-    ]),
-    ...pick(ticket, ['tags', 'environment', 'affectedService', 'impactLevel', 'channel', 'externalRef']),
-    ...pick(ticket, ['private', 'dueDate', 'dueAt', 'estimatedHours', 'actualHours', 'resolutionNotes']),
-    ...pick(ticket, ['mergedInto', 'satisfaction', 'snoozedUntil', 'escalated', 'replies', 'lastReplyAt']),
-    ...pick(ticket, ['createdAt', 'firstRespondedAt', 'resolvedAt', 'closedAt', 'assignedAt']),
+    key: ticket.key,
+    number: ticket.number,
+    title: ticket.title,
+    description: ticket.description,
+    status: ticket.status,
+    statusKind,
+    priority: ticket.priority,
+    category: ticket.category,
+    tags: ticket.tags,
+    environment: ticket.environment,
+    affectedService: ticket.affectedService,
+    impactLevel: ticket.impactLevel,
+    channel: ticket.channel,
+    externalRef: ticket.externalRef,
+    private: ticket.private,
+    dueDate: ticket.dueDate,
+    dueAt,
+    estimatedHours: ticket.estimatedHours,
+    actualHours: ticket.actualHours,
+    resolutionNotes: ticket.resolutionNotes,
+    mergedInto: ticket.mergedInto,
+    satisfaction: ticket.satisfaction,
+    snoozedUntil: ticket.snoozedUntil,
+    escalated: ticket.escalated,
+    replies: ticket.replies,
+    lastReplyAt: ticket.lastReplyAt,
+    createdAt: ticket.createdAt,
     updatedAt: isAgent ? ticket.updatedAt : ticket.shownAt,
-    requester: pick(ticket.requester, ['kind', 'id', 'name', 'email']),
-    requesterId: ticket.requester.id,
+    firstRespondedAt: ticket.firstRespondedAt,
+    resolvedAt: ticket.resolvedAt,
+    closedAt: ticket.closedAt,
+    assignedAt: ticket.assignedAt,
+    requester: { kind, id, name, email },
+    requesterId: id,
     ...createdBy(ticket),
     assigneeId: ticket.assignee,
     teamId: ticket.team,
@@ -149,15 +167,11 @@ export function viewOf(actor: Actor, ticket: Ticket, desk: Desk | undefined, now
   };
 }
 
-function pick<T extends object, K extends keyof T>(thing: T, names: readonly K[]): Pick<T, K> {
-  const out = {} as Pick<T, K>;
-  for (const name of names) out[name] = thing[name];
-  return out;
-}
-
 function createdBy({ createdBy: filer, requester }: Ticket): Pick<TicketView, 'createdBy' | 'createdById'> {
   const who = filer === null ? requester : filer;
-  return { createdBy: who ? pick(who, ['kind', 'id', 'name']) : null, createdById: who?.id ?? null };
+  if (!who) return { createdBy: null, createdById: null };
+  const { kind, id, name } = who;
+  return { createdBy: { kind, id, name }, createdById: id };
 }
 
 /** A field that the desk keeps to itself, or no longer has, is not shown to customers. */
