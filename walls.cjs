@@ -8,7 +8,7 @@ const only = (name, pkg, where) => ({
 });
 
 const PURE =
-  '^src/(tickets/(ticket|workflow|assignment)|desks/desk|sla/(zone|calendar|clock|explain|policy|targets|firing)|people/access|history/entry|automation/(rule|fields|condition|loops|turn)|routing/(rule|routing|rota|fit)|notify/(channel|recipients|messages)|hooks/signature|enrich/classify)\\.ts$';
+  '^src/(tickets/(ticket|birth|workflow|assignment)|desks/desk|sla/(zone|calendar|clock|explain|policy|targets|firing)|people/access|history/(entry|parts)|automation/(rule|fields|condition|loops|turn)|routing/(rule|routing|rota|fit)|notify/(channel|recipients|messages)|hooks/signature|enrich/classify)\\.ts$';
 
 module.exports = {
   forbidden: [

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import mongoose from 'mongoose';
 import { hireStaff, openDeskOf, type Staff } from '../support/staff.ts';
+import { until } from '../support/talk.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -60,4 +61,16 @@ test('the same message still makes one ticket', async () => {
   const [first, again] = [await ask(), await ask()];
   expect([first.status, again.body.id]).toEqual([201, first.body.id]);
   expect(first.body.key).toBe('ONE-000002');
+});
+
+test('filed in a stream, numbers run without gaps, and what was kept ready is given back when it ends', async () => {
+  const desk = await openDeskOf('RUN', 'simple');
+  const numbers: number[] = [];
+  for (let burst = 0; burst < 4; burst++)
+    for (const { key } of await Promise.all(Array.from({ length: 16 }, () => fileOn('RUN'))))
+      numbers.push(Number(key.split('-')[1]));
+  expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 64 }, (_, at) => at + 1));
+  const counter = () => mongoose.connection.collection('counters').findOne({ _id: desk.id as never });
+  await until(async () => (await counter())?.last === 64);
+  expect((await fileOn('RUN')).key).toBe('RUN-000065');
 });
