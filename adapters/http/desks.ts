@@ -173,7 +173,7 @@ const categories: Route[] = [
     tag: 'Categories',
     summary: 'Rename a category',
     description:
-      'Its id changes with its name. Its tickets get the new name, and so do macros and the routing rule that name it.',
+      'Its id changes with its name. Its tickets get the new name, and so do the macros and rules that name it.',
     deed: 'desk.manage',
     params: z.strictObject({ id: z.string().max(160) }),
     body: categoryChange,

@@ -1,5 +1,6 @@
 // The categories of a desk: what its tickets are about. A ticket never keeps a name that its category had before.
 import { z } from 'zod';
+import { renameInRules } from '../automation/renaming.ts';
 import type { Ctx } from '../context.ts';
 import { conflict, invalid, unknown } from '../errors.ts';
 import { renameInRouting } from '../routing/rules.ts';
@@ -82,7 +83,7 @@ export async function addCategory(ctx: Ctx, given: z.output<typeof categoryInput
 
 /**
  * Its tickets follow, by a change of ours that tells nobody: begun at once, and gone on with by whoever sweeps (see
- * renaming.ts). Fields that are required for the category, and the desk's macros, follow with the name itself.
+ * renaming.ts). Fields that are required for the category, the desk's macros, and rules follow with the name itself.
  */
 export async function renameCategory(ctx: Ctx, id: string, to: string): Promise<Category> {
   const { desk, name } = await load(ctx, id);
@@ -103,6 +104,7 @@ export async function renameCategory(ctx: Ctx, id: string, to: string): Promise<
   });
   await renameInMacros(renamed, name, to);
   await renameInRouting(renamed, name, to);
+  await renameInRules(renamed, name, to);
   return drawCategory(renamed, to);
 }
 

@@ -194,6 +194,21 @@ describe('a category that gets another name', () => {
       actions: [{ do: 'category', value: 'billing' }],
     };
     const made = await staff.lead.call('POST', 'macros', macro);
+    const rule = async (desk: string | null) => {
+      const made = await staff.manager.call('POST', 'workflows', {
+        ...{ name: 'Money', desk, enabled: false, when: { events: ['created'] } },
+        if: {
+          any: [
+            { field: 'category', op: 'equals', value: 'Billing' },
+            { field: 'title', op: 'contains', value: 'billing' },
+          ],
+        },
+        then: [{ do: 'add_tags', tags: ['money'] }, ...(desk ? [{ do: 'set', category: 'billing' }] : [])],
+      });
+      expect(made.status).toBe(201);
+      return made.body.id as string;
+    };
+    const [ours, everybodys, others] = [await rule('TKT'), await rule(null), await rule('SIM')];
     await world.drain();
     const heard = await mongoose.connection.collection('notifications').countDocuments();
     const { items } = (await staff.agent.call('GET', 'categories?desk=TKT')).body;
@@ -210,6 +225,15 @@ describe('a category that gets another name', () => {
     });
     expect(await mongoose.connection.collection('notifications').countDocuments()).toBe(heard);
     expect((await staff.lead.call('GET', `macros/${made.body.id}`)).body.actions[0].value).toBe('Invoices');
+    const about = async (one: string) => {
+      const { if: asked, then: done } = (await staff.manager.call('GET', `workflows/${one}`)).body;
+      return [asked.any[0].op, asked.any[0].value, asked.any[1].value, done[1]?.category];
+    };
+    expect([await about(ours), await about(everybodys), await about(others)]).toEqual([
+      ['equals', 'Invoices', 'billing', 'Invoices'],
+      ['in', ['Billing', 'Invoices'], 'billing', undefined],
+      ['equals', 'Billing', 'billing', 'billing'],
+    ]);
     const early = await staff.manager.call('POST', 'categories', { name: 'Billing', desk: 'TKT' });
     expect([early.status, early.body.error_code]).toEqual([409, 'E_CATEGORY_RENAMING']);
   });
