@@ -34,7 +34,7 @@ const said = <T>(what: string, figure: T): T => {
 };
 
 /** Copies of a real ticket, so many ms before or after their first warning is due. */
-async function plant(count: number, dueIn: (index: number) => number, letter = 'B'): Promise<number> {
+export async function plant(count: number, dueIn: (index: number) => number, letter = 'B'): Promise<number> {
   const born = await create(ctx(), input);
   const model = await tickets().findOneAndDelete({ _id: born._id });
   if (!model) throw new Error('no model');

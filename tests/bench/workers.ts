@@ -23,6 +23,7 @@ import { JOB_OPTIONS, openQueues, WORKER_OPTIONS, workOn } from '../../src/worke
 import { openRedis } from '../../src/workers/redis.ts';
 import { carrySignals } from '../../src/workers/signals.ts';
 import { openPeer, type Peer } from '../support/peer.ts';
+import { burst, heap, redisBytes, timers } from './crowd.ts';
 
 const log = openLog('silent');
 const ctx = () => systemCtx({ log }, FIRST_COMPANY);
@@ -120,7 +121,7 @@ async function hops(url: string): Promise<{ ours: Hop[]; raw: Hop[] }> {
 }
 
 const input = createInput.parse({ title: 'A ticket of the bench' });
-async function createRate(count = 1_500, abreast = 32): Promise<number> {
+async function createRate(count = 800, abreast = 32): Promise<number> {
   let left = count;
   const began = performance.now();
   const file = async () => {
@@ -128,18 +129,6 @@ async function createRate(count = 1_500, abreast = 32): Promise<number> {
   };
   await Promise.all(Array.from({ length: abreast }, file));
   return count / ((performance.now() - began) / 1_000);
-}
-
-async function heap(url: string, prefix: string, count: number): Promise<() => Promise<void>> {
-  const redis = openRedis(url, log);
-  const queue = new Queue('deliver-none', { connection: redis, prefix, defaultJobOptions: JOB_OPTIONS });
-  for (let done = 0; done < count; done += 1_000)
-    await queue.addBulk(Array.from({ length: 1_000 }, () => ({ name: 'deliver', data: { id: newId() } })));
-  return async () => {
-    await queue.obliterate({ force: true });
-    await queue.close();
-    redis.disconnect();
-  };
 }
 
 async function talkedAbout(count: number): Promise<Ticket[]> {
@@ -194,12 +183,59 @@ async function spent(pid = 0): Promise<{ counts: Record<string, number>; cpuMs: 
 const relayed = () =>
   mongoose.connection.collection('tickets').countDocuments({ pendingAt: { $gt: new Date(0) } });
 
-const figures = (list: number[]) => ({ count: list.length, p50: median(list), p99: quantile(list, 0.99) });
+const figures = (list: number[]) => ({
+  ...{ count: list.length, p50: median(list), p95: quantile(list, 0.95), p99: quantile(list, 0.99) },
+});
+
+/** Filing and deadlines with a heap of jobs in Redis and with none, in the order none, heap, heap, none. */
+async function crowded(url: string, prefix: string, waiting: number): Promise<Record<string, unknown>> {
+  const turn = async (what: string) => {
+    const create = said(`created a second, ${what}`, await createRate());
+    while ((await relayed()) > 0) await pause(100);
+    return { create, late: said(`ms late and told, ${what}`, figures(await timers())) };
+  };
+  await turn('warming up');
+  const clocks = () => mongoose.connection.collection('tickets').countDocuments({ 'sla.breached': false });
+  const [bytes, open] = [await redisBytes(url), await clocks()];
+  const before = await turn('no jobs');
+  const ofEach = ((await redisBytes(url)) - bytes) / ((await clocks()) - open);
+  const away = await heap(url, prefix, waiting);
+  const full = [await turn(`${waiting} waiting, ${waiting} delayed`), await turn('the same')];
+  await away();
+  const empty = [before, await turn('no jobs')];
+  const sum = (list: number[]) => list.reduce((all, one) => all + one, 0);
+  const ratio = (of: (one: (typeof full)[number]) => number) => sum(full.map(of)) / sum(empty.map(of));
+  return {
+    ...{ empty, full, create: ratio((one) => one.create), timer: ratio((one) => one.late.p99) },
+    redis_bytes_per_open_ticket: said('bytes of Redis for each open ticket', ofEach),
+  };
+}
+
+/** How long our own words take while another company bursts, and while it is silent. */
+async function noisy(peer: Peer, tickets: readonly Ticket[], events: number): Promise<unknown> {
+  const noise = () => peer.heard.filter((one) => one.place.startsWith('noise')).length;
+  const idle = said('ms, alone', figures(await handOver(peer, tickets, 20, 8)));
+  await burst(events);
+  const began = performance.now();
+  const beside = said(`ms, beside a burst of ${events}`, figures(await handOver(peer, tickets, 20, 8)));
+  const share = noise();
+  while (noise() < events) await pause(100);
+  const seconds = (performance.now() - began) / 1_000;
+  const again = said('ms, alone', figures(await handOver(peer, tickets, 20, 8)));
+  const ratio = (2 * beside.p95) / (idle.p95 + again.p95);
+  return said('noisy', { idle, beside, again, ratio, noise_meanwhile: share, burst_done_after_s: seconds });
+}
 
 export async function benchWorkers(
   mongodb: string,
   url: string,
-  { waiting = 100_000, rate = 200, cards = false, parts = ['hops', 'create', 'change', 'hung'] } = {},
+  {
+    waiting = 100_000,
+    rate = 200,
+    cards = false,
+    events = 5_000,
+    parts = ['hops', 'create', 'change', 'hung', 'noisy'],
+  } = {},
 ): Promise<Record<string, unknown>> {
   const measures: Record<string, unknown> = { load: os.loadavg() };
   if (parts.includes('hops')) {
@@ -245,13 +281,7 @@ export async function benchWorkers(
   const hush = carrySignals(publisher, openRedis(url, log), prefix, log);
   try {
     await createRate(300);
-    if (parts.includes('create')) {
-      const empty = said('created a second', await createRate());
-      const away = await heap(url, prefix, waiting);
-      const full = said(`created a second, ${waiting} jobs waiting`, await createRate());
-      await away();
-      measures.p12_create = full / empty;
-    }
+    if (parts.includes('create')) measures.p12 = await crowded(url, prefix, waiting);
     const tickets = await talkedAbout(50);
     const began = performance.now();
     const behind = await relayed();
@@ -279,6 +309,7 @@ export async function benchWorkers(
       const hung = said('ms, one of 50 hangs', figures(await handOver(peer, tickets, rate / 2, 5)));
       measures.p14 = { well, hung, ratio: hung.p99 / well.p99 };
     }
+    if (parts.includes('noisy')) measures.l7 = await noisy(peer, tickets, events);
     return measures;
   } finally {
     desk.kill('SIGKILL');
@@ -291,11 +322,12 @@ export async function benchWorkers(
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { MONGODB_URI, REDIS_URL, WAITING, RATE, PARTS, CARDS } = process.env;
+  const { MONGODB_URI, REDIS_URL, WAITING, RATE, EVENTS, PARTS, CARDS } = process.env;
   if (!MONGODB_URI || !REDIS_URL) throw new Error('MONGODB_URI and REDIS_URL say which stores to measure');
   const options = {
     ...(WAITING ? { waiting: Number(WAITING) } : {}),
     ...(RATE ? { rate: Number(RATE) } : {}),
+    ...(EVENTS ? { events: Number(EVENTS) } : {}),
     ...(PARTS ? { parts: PARTS.split(',') } : {}),
     cards: CARDS === 'true',
   };
