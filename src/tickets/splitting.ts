@@ -3,13 +3,13 @@
 import { z } from 'zod';
 import { type Ctx, withoutCause } from '../context.ts';
 import { findDesk } from '../desks/desks.ts';
-import { forbidden, invalid } from '../errors.ts';
+import { conflict, forbidden, invalid, Refusal } from '../errors.ts';
 import { newId } from '../id.ts';
 import { may } from '../people/access.ts';
-import { change, checkSeen, open, type TicketDraft } from './change.ts';
+import { change, checkSeen, type Decide, open, type TicketDraft } from './change.ts';
 import { entriesOf, load, spokenOn } from './find.ts';
 import { type Comment, threadOf } from './threads.ts';
-import type { Ticket } from './ticket.ts';
+import { type StoredTicket, type Ticket, versionFor } from './ticket.ts';
 import { line } from './tickets.ts';
 
 export const splitInput = z.strictObject({
@@ -78,26 +78,54 @@ const carried = ({
   facts: { carried: true, ...(mentions.length ? { mentions } : {}) },
 });
 
-/** The second half: idempotent, for the verb itself and for the relay. */
+const TRIES = 20;
+
+/** The second half: idempotent, for the verb itself and for the relay. Of two who carry off the same one gives way. */
 export async function finishSplit(by: Ctx, born: string): Promise<void> {
   const ctx = withoutCause(by);
   const ticket = await load(ctx, born, { follow: false });
   const facts = (await entriesOf(ticket))[0]?.facts;
   if (typeof facts?.splitFrom !== 'string') return;
-  const source = await load(ctx, facts.splitFrom);
-  const isDone = (await entriesOf(source)).some((one) => one.action === 'split' && one.facts?.into === born);
-  if (isDone) return;
   const leaving = ticket.replies;
-  await change(ctx, source._id, (now) =>
-    now.links.some((link) => link.ticket === born)
-      ? null
-      : {
-          action: 'split',
-          set: {
-            links: [...now.links, { kind: 'related', ticket: born, key: ticket.key }],
-            replies: Math.max(0, now.replies - leaving),
-          },
-          facts: { into: born, intoKey: ticket.key, comments: facts.comments },
-        },
+  for (let attempt = 1; attempt <= TRIES; attempt++) {
+    const source = await load(ctx, facts.splitFrom);
+    const isDone = (await entriesOf(source)).some(
+      (one) => one.action === 'split' && one.facts?.into === born,
+    );
+    if (isDone) return;
+    await giveWay(ctx, source, ticket, facts.comments);
+    const letGo: Decide = ({ links, replies }) =>
+      links.some((link) => link.ticket === born)
+        ? null
+        : {
+            action: 'split',
+            set: {
+              links: [...links, { kind: 'related', ticket: born, key: ticket.key }],
+              replies: Math.max(0, replies - leaving),
+            },
+            facts: { into: born, intoKey: ticket.key, comments: facts.comments },
+          };
+    try {
+      await change(ctx, source._id, letGo, { seen: versionFor(ctx.actor, source) });
+      return;
+    } catch (error) {
+      if (attempt === TRIES || !(error instanceof Refusal && error.kind === 'stale')) throw error;
+    }
+  }
+}
+
+/** What somebody else has carried off meanwhile stands there, and nowhere else. */
+async function giveWay(ctx: Ctx, source: StoredTicket, born: StoredTicket, wanted: unknown): Promise<void> {
+  const ids = Array.isArray(wanted) ? wanted : [];
+  const isTaken = threadOf(await spokenOn(source)).some(
+    ({ id, movedTo }) => ids.includes(id) && movedTo !== null && movedTo !== born._id,
+  );
+  if (!isTaken) return;
+  await change(ctx, born._id, () => ({ action: 'deleted', set: { deletedAt: ctx.now() } }), {
+    follow: false,
+  });
+  throw conflict(
+    'ticket.split_taken',
+    'Somebody has just carried off some of these comments. Read the thread again.',
   );
 }

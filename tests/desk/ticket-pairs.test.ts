@@ -166,6 +166,23 @@ describe('splitting', () => {
     await staff.agent.call('POST', `tickets/${born.id}/merge`, { into: source.id });
     expect(await thread(staff.agent, source.id)).toHaveLength(3);
   });
+
+  test('the same comment at the same moment carries it off once', async () => {
+    const source = await filed(staff.customer, 'Wanted by two');
+    const { id } = await say(staff.customer, source.id, 'once only');
+    const answers = await Promise.all(
+      [staff.agent, staff.otherAgent, staff.lead].map((one) =>
+        one.call('POST', `tickets/${source.id}/split`, { comment_ids: [id] }),
+      ),
+    );
+    const born = answers.filter((one) => one.status === 201);
+    expect(born).toHaveLength(1);
+    expect(answers.every(({ status }) => [201, 400, 409].includes(status))).toBe(true);
+    const { items } = (await staff.agent.call('GET', 'tickets?q=wanted&page_size=100')).body;
+    expect(items.map((one: { id: string }) => one.id).sort()).toEqual([source.id, born[0]?.body.id].sort());
+    expect((await read(source.id)).links).toHaveLength(1);
+    expect(await thread(staff.agent, source.id)).toEqual([]);
+  });
 });
 
 describe('links', () => {
