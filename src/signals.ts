@@ -1,11 +1,16 @@
 // Wake-ups inside this process: "there is something new". A signal may be lost at any time (the process dies);
 // whoever listens also looks by itself every few seconds. src/workers carries them between processes.
 import { EventEmitter } from 'node:events';
-import type { StoredTicket } from './tickets/ticket.ts';
+
+/** What is not filed yet. The room whose it is says what else comes along within this process. */
+export interface Unfiled {
+  company: string;
+  ticket?: string;
+}
 
 export interface Signals {
-  /** A ticket has entries that the relay has not seen; one that was just born comes along, within this process. */
-  entry: { company: string; ticket?: string; born?: StoredTicket };
+  /** A ticket has entries that the relay has not seen. */
+  entry: Unfiled;
   /** Something that a person may watch has changed (history entry, notification). */
   change: { company: string; ticket?: string; user?: string; id: string };
   /** What is cached of a person, desk or company is out of date. */

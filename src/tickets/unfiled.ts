@@ -7,6 +7,13 @@ import { ticketCollection, wholeTickets } from './model.ts';
 import type { StoredTicket } from './ticket.ts';
 import { keptWords } from './words.ts';
 
+declare module '../signals.ts' {
+  interface Unfiled {
+    /** A ticket that was just born comes along. */
+    born?: StoredTicket;
+  }
+}
+
 /** For the relay: tickets with entries that are not filed, oldest first. */
 export function unfiled(limit: number, after = new Date(0)): Promise<StoredTicket[]> {
   return wholeTickets(
