@@ -221,7 +221,7 @@ function send({ res, sent }: Listener, event: string, at: Date, id: string, data
 /** What happened since the event with this id, oldest first. */
 async function resume(listener: Listener, last: string): Promise<void> {
   const found = /^(\d{12,15})-([\w-]{1,90})$/.exec(last);
-  if (!found?.[1] || !found[2]) return;
+  if (!found?.[1] || !found[2]) return send(listener, 'reset', new Date(), 'reset', {});
   const { ctx } = listener;
   const [at, id] = [Number(found[1]), found[2]];
   const since = new Date(at - OVERLAP_MS);

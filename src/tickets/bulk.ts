@@ -59,7 +59,15 @@ export async function bulk(ctx: Ctx, input: BulkInput): Promise<Outcome[]> {
     throw forbidden('ticket.bulk', 'Only agents change many tickets at once.');
   const act = actOf(input);
   const outcomes: Outcome[] = [];
-  for (const id of new Set(input.ids)) outcomes.push(await outcomeOf(ctx, id, act));
+  const done = new Map<string, Ticket | null>();
+  /** By whatever names a ticket is given, it is done to it once. */
+  const actOnce: Act = async (by, ref) => {
+    const { _id } = await find(by, ref);
+    if (!done.has(_id)) done.set(_id, await act(by, ref));
+    return done.get(_id) ?? null;
+  };
+  const onePlace = input.action === 'merge' ? act : actOnce;
+  for (const id of new Set(input.ids)) outcomes.push(await outcomeOf(ctx, id, onePlace));
   return outcomes;
 }
 

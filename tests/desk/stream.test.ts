@@ -156,6 +156,11 @@ test('nor is a customer, to whom nothing tells of what happened inside', async (
   expect(about(again, body)[0]?.data).toMatchObject({ action: 'comment_added', seq: 3 });
 });
 
+test('whoever comes back from nowhere that we know is told to read again', async () => {
+  const lost = await listenAs(admin, 'yesterday');
+  expect(await until(() => lost.told[0])).toMatchObject({ event: 'reset' });
+});
+
 test('a notification comes to its reader alone', async () => {
   const made = await world.call('POST', '/api/v1/users', {
     as: admin,

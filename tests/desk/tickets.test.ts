@@ -371,6 +371,9 @@ describe('watching, rating, deleting', () => {
     ]);
     expect((await staff.agent.call('POST', 'tickets/bulk', { ids, action: 'resolve' })).status).toBe(400);
     expect((await staff.customer.call('POST', 'tickets/bulk', tagged)).status).toBe(403);
+    const twice = { ids: [one.id, one.key, one.key.toLowerCase()], action: 'comment', content: 'Hello' };
+    const said = (await staff.agent.call('POST', 'tickets/bulk', twice)).body;
+    expect([said.succeeded, said.results[2].ticket.replies]).toEqual([3, 1]);
     const withFiles = { ids, action: 'comment', content: 'See here', attachment_ids: ['0'.repeat(24)] };
     expect((await staff.agent.call('POST', 'tickets/bulk', withFiles)).body.details).toMatchObject([
       { path: 'attachment_ids' },
