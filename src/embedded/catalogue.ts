@@ -3,10 +3,9 @@
 import { UUID } from 'bson';
 import { type Doc, decode } from './documents.ts';
 import { encode } from './encoding.ts';
-import { fault, MongoFault } from './errors.ts';
+import { fault } from './errors.ts';
 import { fieldsIndexed, type Index, prepareIndex } from './indexes.ts';
 import { after, type KeyShape } from './keys.ts';
-import { compileFilter } from './matching.ts';
 import { metaKey, type Range, RECORD_ID_BYTES, recordsPrefix, type Storage } from './storage.ts';
 
 export type Collection = {
@@ -18,7 +17,6 @@ export type Collection = {
   indexes: Index[];
   /** What the indexes read of a document; null when that may be everything. */
   indexed: Set<string> | null;
-  validator: ((doc: Doc) => boolean) | undefined;
   records: Range & { prefix: Buffer };
   count: number;
   lastRecord: number;
@@ -75,49 +73,41 @@ export function forgetUnfinished(catalogue: Catalogue): void {
     }
 }
 
-function restore(storage: Storage, kept: Doc): Collection {
-  const id = kept.id as number;
-  const prefix = recordsPrefix(id);
-  const indexes = (kept.indexes as Doc[]).map((each) => ({
+type Kept = Pick<Collection, 'id' | 'database' | 'name' | 'uuid' | 'options' | 'indexes'>;
+
+function collectionOf(kept: Kept, count: number, lastRecord: number): Collection {
+  const prefix = recordsPrefix(kept.id);
+  const records = { prefix, ...rangeOf(prefix) };
+  return { ...kept, indexed: fieldsIndexed(kept.indexes), records, count, lastRecord, dropped: false };
+}
+
+function restore(storage: Storage, doc: Doc): Collection {
+  const kept = doc as Kept;
+  const indexes = (doc.indexes as Doc[]).map((each) => ({
     ...prepareIndex(each.id as number, each.spec as Doc, each.multikey as boolean[], each.shortened === true),
     building: each.building === true,
   }));
-  const statistics = storage.get(metaKey(STATISTICS, id));
-  return {
-    id,
-    database: String(kept.database),
-    name: String(kept.name),
-    uuid: String(kept.uuid),
-    options: kept.options as Doc,
-    indexes,
-    indexed: fieldsIndexed(indexes),
-    validator: validatorOf(kept.options as Doc),
-    records: { prefix, ...rangeOf(prefix) },
-    count: statistics ? statistics.readUIntBE(0, RECORD_ID_BYTES) : 0,
-    lastRecord: statistics ? statistics.readUIntBE(RECORD_ID_BYTES, RECORD_ID_BYTES) : 0,
-    dropped: false,
-  };
-}
-
-export function validatorOf(options: Doc): Collection['validator'] {
-  if (!options.validator || options.validationAction === 'warn' || options.validationLevel === 'off')
-    return undefined;
-  return compileFilter(options.validator as Doc);
+  const statistics = storage.get(metaKey(STATISTICS, kept.id));
+  const [count = 0, lastRecord = 0] = [0, RECORD_ID_BYTES].map((at) =>
+    statistics?.readUIntBE(at, RECORD_ID_BYTES),
+  );
+  return collectionOf({ ...kept, indexes }, count, lastRecord);
 }
 
 function attach(catalogue: Catalogue, collection: Collection): void {
-  let collections = catalogue.databases.get(collection.database);
-  if (!collections) {
-    collections = new Map();
-    catalogue.databases.set(collection.database, collections);
-  }
-  collections.set(collection.name, collection);
+  const collections = catalogue.databases.get(collection.database) ?? new Map<string, Collection>();
+  catalogue.databases.set(collection.database, collections.set(collection.name, collection));
+}
+
+function detach({ databases }: Catalogue, { database, name }: Collection): void {
+  const collections = databases.get(database);
+  collections?.delete(name);
+  if (collections?.size === 0) databases.delete(database);
 }
 
 /** Must run in a write. */
 export function saveCollection(catalogue: Catalogue, collection: Collection): void {
   collection.indexed = fieldsIndexed(collection.indexes);
-  collection.validator = validatorOf(collection.options);
   const { id, database, name, uuid, options } = collection;
   const indexes = collection.indexes.map((each) => ({
     id: each.id,
@@ -139,9 +129,7 @@ function saveNext({ storage, nextId, version }: Catalogue): void {
   storage.put(metaKey(NEXT), bytes);
 }
 
-export function takeId(catalogue: Catalogue): number {
-  return catalogue.nextId++;
-}
+export const takeId = (catalogue: Catalogue): number => catalogue.nextId++;
 
 /** Counts and last record ids of what this commit has changed; in the same commit, so they are never wrong. */
 export function saveStatistics(catalogue: Catalogue): void {
@@ -155,9 +143,8 @@ export function saveStatistics(catalogue: Catalogue): void {
   catalogue.changed.clear();
 }
 
-export function find(catalogue: Catalogue, database: string, name: string): Collection | undefined {
-  return catalogue.databases.get(database)?.get(name);
-}
+export const find = (catalogue: Catalogue, database: string, name: string): Collection | undefined =>
+  catalogue.databases.get(database)?.get(name);
 
 export function checkName(database: string, name: unknown): asserts name is string {
   if (typeof name !== 'string')
@@ -173,23 +160,11 @@ export function create(catalogue: Catalogue, database: string, name: string, opt
   if (name.startsWith('system.')) fault(73, `Invalid system namespace: ${database}.${name}`);
   if (!/^[^/\\. "$\0]{1,63}$/.test(database)) fault(73, `Invalid database name: ${database}`);
   const id = takeId(catalogue);
-  const prefix = recordsPrefix(id);
   const collation = options.collation ? { collation: options.collation } : {};
   const spec = { v: 2, key: { _id: 1 }, name: '_id_', ...collation };
-  const collection: Collection = {
-    id,
-    database,
-    name,
-    uuid: new UUID().toHexString(),
-    options,
-    indexes: [prepareIndex(takeId(catalogue), spec)],
-    indexed: null,
-    validator: undefined,
-    records: { prefix, ...rangeOf(prefix) },
-    count: 0,
-    lastRecord: 0,
-    dropped: false,
-  };
+  const indexes = [prepareIndex(takeId(catalogue), spec)];
+  const uuid = new UUID().toHexString();
+  const collection = collectionOf({ id, database, name, uuid, options, indexes }, 0, 0);
   attach(catalogue, collection);
   saveCollection(catalogue, collection);
   return collection;
@@ -202,9 +177,7 @@ export function drop(catalogue: Catalogue, collection: Collection): void {
   storage.remove(metaKey(STATISTICS, collection.id));
   discard(catalogue, collection.records.prefix);
   for (const { prefix } of collection.indexes) discard(catalogue, prefix);
-  const collections = catalogue.databases.get(collection.database);
-  collections?.delete(collection.name);
-  if (collections?.size === 0) catalogue.databases.delete(collection.database);
+  detach(catalogue, collection);
   collection.dropped = true;
   catalogue.version++;
   saveNext(catalogue);
@@ -231,15 +204,9 @@ export function hasGarbage({ storage }: Catalogue): boolean {
 
 export function rename(catalogue: Catalogue, collection: Collection, database: string, name: string): void {
   checkName(database, name);
-  const from = catalogue.databases.get(collection.database);
-  from?.delete(collection.name);
-  if (from?.size === 0) catalogue.databases.delete(collection.database);
+  detach(catalogue, collection);
   collection.database = database;
   collection.name = name;
   attach(catalogue, collection);
   saveCollection(catalogue, collection);
-}
-
-export function notFound(database: string, name: string): MongoFault {
-  return new MongoFault(26, `ns does not exist: ${database}.${name}`);
 }

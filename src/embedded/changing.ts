@@ -1,13 +1,16 @@
-// One update or delete statement, run inside writes. What must stay true: which documents it is about is decided before
-// the first of them changes, and asked again of each when other writes have come between.
-import type { Collection } from './catalogue.ts';
+// One update or delete statement. What must stay true: a document is changed in a write that has seen it match, and which
+// ones a statement of many is about is decided before the first of them changes.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Collection, find } from './catalogue.ts';
 import { type Doc, decode } from './documents.ts';
 import { encode } from './encoding.ts';
 import { fault } from './errors.ts';
-import { PAUSE, type Query, read, whole } from './finding.ts';
+import { budget, PAUSE, type Query, type Row, read, TooLong, whole } from './finding.ts';
 import { collectionFor, insertDoc } from './inserting.ts';
 import { compileFilter } from './matching.ts';
-import { removeRecord, replaceRecord, type Writing } from './records.ts';
+import { compileSort, sortDocs } from './ordering.ts';
+import { plan } from './planner.ts';
+import { removeRecord, replaceRecord } from './records.ts';
 import type { Engine } from './requests.ts';
 import { inSlices } from './slices.ts';
 import { recordKey } from './storage.ts';
@@ -18,140 +21,159 @@ export type Statement = {
   collection: string;
   query: Query;
   many: boolean;
+  /** None: what is found is removed. */
   update?: {
     spec: unknown;
     arrayFilters?: readonly unknown[] | undefined;
     constants?: Doc | undefined;
     upsert: boolean;
   };
-  writing: Writing;
 };
 
-export type Effect = { matched: number; changed: number; upserted?: unknown };
+export type Prepared = Statement & { matches: (doc: Doc) => boolean; compiled: Update | undefined };
 
-export type Change = { before: Doc; after: Doc };
+/** What became of a statement; the document before and after where one was found, the new one where it was inserted. */
+export type Effect = { matched: number; changed: number; upserted?: unknown; before?: Doc; after?: Doc };
 
-export function prepare({ update, query, many }: Statement): Update | undefined {
-  compileFilter(query.filter, { ...query.env, textFields: query.env.textFields ?? [] });
-  if (!update) return undefined;
+/** What looking beside the writes has found: the first match, or none. */
+export type Sought = { record: number | undefined };
+
+/** A statement about one document may look for it in a write for so long; then it looks beside. */
+const LOOKING_MS = 4;
+
+export function prepare(statement: Statement): Prepared {
+  const { update, query, many } = statement;
+  const matches = compileFilter(query.filter, { ...query.env, textFields: query.env.textFields ?? [] });
+  if (!update) return { ...statement, matches, compiled: undefined };
   const { spec, arrayFilters, constants } = update;
-  const compiled = compileUpdate(spec, {
-    ...query.env,
-    now: (query.env as { now?: Date }).now ?? new Date(),
-    filter: query.filter,
-    arrayFilters,
-    constants,
-  });
+  const now = (query.env as { now?: Date }).now ?? new Date();
+  const compiled = compileUpdate(spec, { ...query.env, now, filter: query.filter, arrayFilters, constants });
   if (many && compiled.kind === 'replacement')
     fault(9, 'multi update is not supported for replacement-style update');
-  return compiled;
+  return { ...statement, matches, compiled };
 }
 
-/** Changes one record; answers what it was and is, or nothing when it would stay the same. */
+const collectionOf = (engine: Engine, { database, collection }: Statement): Collection | undefined =>
+  find(engine.catalogue, database, collection);
+
+/** Changes one record; answers what it is now, or nothing when it would stay the same. */
 export function changeRecord(
   engine: Engine,
   c: Collection,
   record: number,
   before: Doc,
   update: Update | undefined,
-  writing: Writing,
   raw?: Buffer,
-): Change | undefined {
+): Doc | undefined {
   if (!update) {
     removeRecord(engine.catalogue, c, record, raw ?? encode(before));
-    return { before, after: before };
+    return before;
   }
-  const changed = update.apply(before);
-  if (!changed) return undefined;
-  replaceRecord(engine.catalogue, c, record, before, changed, encode(changed), writing);
-  return { before, after: changed };
+  const after = update.apply(before);
+  if (after) replaceRecord(engine.catalogue, c, record, before, after, encode(after));
+  return after ?? undefined;
 }
 
-function insertUpserted(engine: Engine, statement: Statement, update: Update): Effect {
-  const c = collectionFor(engine.catalogue, statement.database, statement.collection);
-  const doc = update.upsert();
-  insertDoc(engine.catalogue, c, doc, statement.writing);
-  return { matched: 0, changed: 0, upserted: doc._id };
+function rowAt(engine: Engine, c: Collection, record: number, matches: Prepared['matches']): Row | undefined {
+  const kept = engine.storage.get(recordKey(c.records.prefix, record));
+  if (!kept) return undefined;
+  const raw = whole(kept, record);
+  const doc = decode(raw);
+  return matches(doc) ? { record, raw, doc } : undefined;
 }
 
-/** The first match, changed in the same write as it was found. */
-function changeOne(
+/** The first match; TooLong when it is not found in a moment, or is no longer one. */
+function first(
   engine: Engine,
-  statement: Statement,
-  c: Collection | undefined,
-  update: Update | undefined,
-): Effect {
-  if (c)
-    for (const { record, raw, doc } of read(engine.storage, c, { ...statement.query, limit: 1 })) {
-      const before = doc ?? decode(raw);
-      const change = changeRecord(engine, c, record, before, update, statement.writing, raw);
-      return { matched: 1, changed: change ? 1 : 0 };
-    }
-  if (statement.update?.upsert && update) return insertUpserted(engine, statement, update);
-  return { matched: 0, changed: 0 };
+  c: Collection,
+  { query, matches }: Prepared,
+  sought?: Sought,
+): Row | undefined {
+  if (!sought) {
+    const [row] = read(engine.storage, c, { ...query, limit: 1, tick: budget(LOOKING_MS).tick });
+    return row;
+  }
+  if (sought.record === undefined) return undefined;
+  const row = rowAt(engine, c, sought.record, matches);
+  if (!row) throw new TooLong();
+  return row;
 }
 
-type Progress = { effect: Effect; at: number; slices: number };
+/** Must run in a write. Nothing: it would hold up the others; `seek` what it is about and come again. */
+export function changeOne(engine: Engine, statement: Prepared, sought?: Sought): Effect | undefined {
+  const c = collectionOf(engine, statement);
+  let row: Row | undefined;
+  try {
+    row = c && first(engine, c, statement, sought);
+  } catch (error) {
+    if (error instanceof TooLong) return undefined;
+    throw error;
+  }
+  if (c && row) {
+    const before = row.doc ?? decode(row.raw);
+    const after = changeRecord(engine, c, row.record, before, statement.compiled, row.raw);
+    return { matched: 1, changed: after ? 1 : 0, before, after: after ?? before };
+  }
+  return statement.update?.upsert ? upsert(engine, statement) : { matched: 0, changed: 0 };
+}
 
-async function changeMany(engine: Engine, statement: Statement, update: Update | undefined): Promise<Effect> {
-  const { query, writing, database, collection } = statement;
-  const found = (): Collection | undefined => engine.catalogue.databases.get(database)?.get(collection);
+function upsert(engine: Engine, { database, collection, compiled }: Prepared): Effect {
+  const doc = compiled?.upsert() ?? {};
+  insertDoc(engine.catalogue, collectionFor(engine.catalogue, database, collection), doc);
+  return { matched: 0, changed: 0, upserted: doc._id, after: doc };
+}
+
+/** Records that match, found beside the writes; others are let in every few milliseconds. */
+async function gather(engine: Engine, c: Collection, query: Query, most: number): Promise<number[]> {
   const records: number[] = [];
-  const c = found();
-  const rows = c && read(engine.storage, c, { ...query, pausing: true });
-  let collected = !rows;
-  const matches = compileFilter(query.filter, query.env);
-
-  function collect(): void {
-    const until = performance.now() + 4;
-    for (let next = rows?.next(); ; next = rows?.next()) {
-      if (!next || next.done) {
-        collected = true;
-        return;
-      }
-      if (next.value !== PAUSE) records.push(next.value.record);
-      if (performance.now() > until) return;
+  let until = performance.now() + LOOKING_MS;
+  for (const row of read(engine.storage, c, { ...query, pausing: true })) {
+    if (row !== PAUSE) {
+      if (records.push(row.record) >= most) break;
+    } else if (performance.now() > until) {
+      await nextTurn();
+      until = performance.now() + LOOKING_MS;
     }
   }
+  return records;
+}
 
-  function changeNext(progress: Progress, again: boolean): void {
-    const record = records[progress.at++] as number;
-    const raw = c && engine.storage.get(recordKey(c.records.prefix, record));
-    if (!c || c.dropped || !raw) return;
-    const before = decode(whole(raw, record));
-    if (again && !matches(before)) return;
-    const change = changeRecord(engine, c, record, before, update, writing, raw);
-    const { matched, changed } = progress.effect;
-    progress.effect = { matched: matched + 1, changed: changed + (change ? 1 : 0) };
-  }
+export async function seek(engine: Engine, statement: Prepared): Promise<Sought> {
+  const { query, matches } = statement;
+  const c = collectionOf(engine, statement);
+  if (!c) return { record: undefined };
+  if (!query.sort || plan(engine.storage, c, query).sorted)
+    return { record: (await gather(engine, c, query, 1))[0] };
+  const records = await gather(engine, c, { ...query, sort: undefined }, Number.POSITIVE_INFINITY);
+  const rows = records.map((record) => rowAt(engine, c, record, matches)).filter((row) => row !== undefined);
+  const order = compileSort(query.sort, query.collation);
+  return { record: [...sortDocs(rows, order, { limit: 1, doc: ({ doc }) => doc as Doc })][0]?.record };
+}
 
-  const begin: Progress = { effect: { matched: 0, changed: 0 }, at: 0, slices: 0 };
-  const { effect } = await inSlices(engine.writer, begin, (progress) => {
-    if (!collected) collect();
-    if (!collected) {
-      progress.slices++;
-      return false;
+async function changeMany(engine: Engine, statement: Prepared): Promise<Effect> {
+  const c = collectionOf(engine, statement);
+  const records = c ? await gather(engine, c, statement.query, Number.POSITIVE_INFINITY) : [];
+  const begin = { at: 0, matched: 0, changed: 0 };
+  const { matched, changed } = await inSlices(engine.writer, begin, (progress) => {
+    const record = records[progress.at++];
+    const row = c && !c.dropped && record && rowAt(engine, c, record, statement.matches);
+    if (c && row) {
+      progress.matched++;
+      if (changeRecord(engine, c, row.record, row.doc as Doc, statement.compiled, row.raw))
+        progress.changed++;
     }
-    if (progress.at < records.length) changeNext(progress, progress.slices++ > 0);
     return progress.at >= records.length;
   });
-  if (effect.matched === 0 && statement.update?.upsert && update)
-    return engine.writer.write(() => insertUpserted(engine, statement, update));
-  return effect;
+  if (matched > 0 || !statement.update?.upsert) return { matched, changed };
+  return engine.writer.write(() => upsert(engine, statement));
 }
 
-export function execute(engine: Engine, statement: Statement): Promise<Effect> {
-  const update = prepare(statement);
-  if (statement.many) return changeMany(engine, statement, update);
-  const { database, collection } = statement;
-  return engine.writer.write(() =>
-    changeOne(engine, statement, engine.catalogue.databases.get(database)?.get(collection), update),
-  );
-}
-
-/** The same for a statement that is known to be about one document: for a batch of them in one write. */
-export function executeOne(engine: Engine, statement: Statement): Effect {
-  const { database, collection } = statement;
-  const c = engine.catalogue.databases.get(database)?.get(collection);
-  return changeOne(engine, statement, c, prepare(statement));
+export async function execute(engine: Engine, statement: Statement): Promise<Effect> {
+  const prepared = prepare(statement);
+  if (statement.many) return changeMany(engine, prepared);
+  for (let sought: Sought | undefined; ; sought = await seek(engine, prepared)) {
+    const known = sought;
+    const effect = await engine.writer.write(() => changeOne(engine, prepared, known));
+    if (effect) return effect;
+  }
 }

@@ -36,7 +36,6 @@ export async function expire(engine: Engine): Promise<void> {
           collection: c.name,
           query: { filter, env: {} },
           many: true,
-          writing: {},
         });
       }
 }

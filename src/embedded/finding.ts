@@ -10,7 +10,7 @@ import { lookingUp, residual } from './narrowing.ts';
 import { compileSort, sortDocs } from './ordering.ts';
 import { type IndexPlan, type Plan, plan, type Question } from './planner.ts';
 import { fieldsOf } from './reading.ts';
-import { type Range, RECORD_ID_BYTES, recordKey, recordOf, type Storage } from './storage.ts';
+import { type Entry, type Range, recordIn, recordKey, recordOf, type Storage } from './storage.ts';
 import { searchOf, searchTerms } from './text.ts';
 
 export type Row = { record: number; raw: Buffer; doc?: Doc };
@@ -21,68 +21,91 @@ export type Query = Question & {
   limit?: number | undefined;
   /** Called now and then while reading: throws when it has been long enough. */
   tick?: (() => void) | undefined;
-  /** Yields PAUSE now and then, for a reader that shares its thread. */
+  /** Yields PAUSE now and then, for a reader that shares its thread: not with an order or a limit. */
   pausing?: boolean | undefined;
 };
 
 export const PAUSE: Row = { record: -1, raw: Buffer.alloc(0) };
 
-export const LARGEST_SORT = 100 * 1024 * 1024;
+export class TooLong extends Error {}
+
+/** A tick that throws when so much time is over, unless that is lifted. */
+export function budget(ms: number): { tick: () => void; lift: () => void } {
+  let until = performance.now() + ms;
+  return {
+    tick() {
+      if (performance.now() > until) throw new TooLong();
+    },
+    lift() {
+      until = Number.POSITIVE_INFINITY;
+    },
+  };
+}
+
+const LARGEST_SORT = 100 * 1024 * 1024;
 
 /** A key whose document does not match; records are numbered from 1. */
 const NO_RECORD = 0;
 
-function* recordsIn(storage: Storage, { index, ranges, reverse, also }: IndexPlan): Generator<number, void> {
-  const holds = also && lookingUp(storage, also);
-  const order = [...ranges.keys()];
-  for (const at of reverse ? order.reverse() : order) {
-    const range = ranges[at] as Range;
-    if (index.unique)
-      for (const { value } of storage.entries(range, reverse)) yield value.readUIntBE(0, RECORD_ID_BYTES);
-    else
-      for (const key of storage.keys(range, reverse))
-        yield !holds || holds(key, at) ? recordOf(key) : NO_RECORD;
-  }
-}
+type Head = { entry: Entry; rest: Generator<Entry, void>; cut: number; at: number };
 
-type Head = {
-  key: Buffer;
-  record: number;
-  rest: Generator<{ key: Buffer; value: Buffer }, void>;
-  cut: number;
-  at: number;
-};
-
-/** Several points' keys as one sequence, in the order of what follows the points. */
-function* merged(storage: Storage, plan: IndexPlan): Generator<number, void> {
-  const { index, ranges, reverse, merge, also } = plan;
-  const holds = also && lookingUp(storage, also);
+/** The keys of several points as one sequence, in the order of what follows the points. */
+function* merged(storage: Storage, { ranges, reverse, merge }: IndexPlan): Generator<[Entry, number], void> {
   const heads: Head[] = [];
-  const advance = (head: Omit<Head, 'key' | 'record'>): Head | undefined => {
-    const next = head.rest.next();
-    if (next.done) return undefined;
-    const { key, value } = next.value;
-    const record = index.unique ? value.readUIntBE(0, RECORD_ID_BYTES) : recordOf(key);
-    return { ...head, key, record };
+  const start = (head: Omit<Head, 'entry'>): Head | undefined => {
+    const { value: entry } = head.rest.next();
+    return entry ? { ...head, entry } : undefined;
   };
-  for (let i = 0; i < ranges.length; i++) {
-    const rest = storage.entries(ranges[i] as Range, reverse);
-    const head = advance({ rest, cut: merge?.[i] ?? 0, at: i });
+  for (const [at, range] of ranges.entries()) {
+    const head = start({ rest: storage.entries(range, reverse), cut: merge?.[at] ?? 0, at });
     if (head) heads.push(head);
   }
   const sign = reverse ? -1 : 1;
+  const precedes = ({ entry: { key: a }, cut }: Head, { entry: { key: b }, cut: other }: Head): boolean =>
+    sign * a.compare(b, other, b.length, cut, a.length) < 0;
   while (heads.length > 0) {
     let first = 0;
-    for (let i = 1; i < heads.length; i++) {
-      const [a, b] = [heads[i] as Head, heads[first] as Head];
-      if (sign * a.key.compare(b.key, b.cut, b.key.length, a.cut, a.key.length) < 0) first = i;
-    }
+    for (let i = 1; i < heads.length; i++) if (precedes(heads[i] as Head, heads[first] as Head)) first = i;
     const head = heads[first] as Head;
-    yield !holds || holds(head.key, head.at) ? head.record : NO_RECORD;
-    const next = advance(head);
+    yield [head.entry, head.at];
+    const next = start(head);
     if (next) heads[first] = next;
     else heads.splice(first, 1);
   }
+}
+
+function* inTurn(storage: Storage, { index, ranges, reverse }: IndexPlan): Generator<[Entry, number], void> {
+  const nothing = Buffer.alloc(0);
+  const order = [...ranges.keys()];
+  for (const at of reverse ? order.reverse() : order) {
+    const range = ranges[at] as Range;
+    if (index.unique) for (const entry of storage.entries(range, reverse)) yield [entry, at];
+    else for (const key of storage.keys(range, reverse)) yield [{ key, value: nothing }, at];
+  }
+}
+
+function* recordsIn(storage: Storage, chosen: IndexPlan): Generator<number, void> {
+  const { index, also, ranges, merge } = chosen;
+  if (chosen.unique) {
+    const held = storage.peek((ranges[0] as Range).low);
+    if (held) yield recordIn(held);
+    return;
+  }
+  const holds = also && lookingUp(storage, also);
+  for (const [{ key, value }, at] of (merge ? merged : inTurn)(storage, chosen))
+    yield holds && !holds(key, at) ? NO_RECORD : index.unique ? recordIn(value) : recordOf(key);
+}
+
+function* wordsIn(
+  storage: Storage,
+  { index, search }: Extract<Plan, { kind: 'text' }>,
+): Generator<number, void> {
+  for (const term of searchTerms(searchOf(search)).terms)
+    for (const key of storage.keys(rangeOf(encodeKey(index, [term]).key))) yield recordOf(key);
+}
+
+function* recordsInAll(storage: Storage, plans: readonly IndexPlan[]): Generator<number, void> {
+  for (const each of plans) yield* recordsIn(storage, each);
 }
 
 function* distinctly(records: Iterable<number>): Generator<number, void> {
@@ -95,28 +118,14 @@ function* distinctly(records: Iterable<number>): Generator<number, void> {
 }
 
 function recordsOf(storage: Storage, chosen: Exclude<Plan, { kind: 'all' }>): Iterable<number> {
-  if (chosen.kind === 'or')
-    return distinctly(
-      (function* () {
-        for (const each of chosen.plans) yield* recordsIn(storage, each);
-      })(),
-    );
-  if (chosen.kind === 'text')
-    return distinctly(
-      (function* () {
-        const { terms } = searchTerms(searchOf(chosen.search));
-        for (const term of terms)
-          for (const key of storage.keys(rangeOf(encodeKey(chosen.index, [term]).key))) yield recordOf(key);
-      })(),
-    );
-  const records = chosen.merge ? merged(storage, chosen) : recordsIn(storage, chosen);
+  if (chosen.kind === 'or') return distinctly(recordsInAll(storage, chosen.plans));
+  if (chosen.kind === 'text') return distinctly(wordsIn(storage, chosen));
+  const records = recordsIn(storage, chosen);
   return chosen.index.multikey.includes(true) ? distinctly(records) : records;
 }
 
-type Match = (raw: Buffer) => Doc | boolean;
-
 /** Decodes what the filter reads, no more. A text search needs the whole document, to keep its score with it. */
-function matcher(query: Query, chosen: Plan): Match {
+function matcher(query: Query, chosen: Plan): (raw: Buffer) => Doc | boolean {
   if (chosen.exact) return () => true;
   const filter = chosen.kind === 'index' ? residual(query.filter, chosen.covered) : query.filter;
   const matches = compileFilter(filter, query.env);
@@ -128,72 +137,49 @@ function matcher(query: Query, chosen: Plan): Match {
   };
 }
 
+/** A copy that stays valid; what was peeked at lies in a longer buffer than its length tells. */
 export function whole(raw: Buffer, record: number): Buffer {
-  const length = raw.length < 5 ? 0 : raw.readInt32LE(0);
-  if (length !== raw.length)
+  if (raw.length < 5 || raw.readInt32LE(0) !== raw.length)
     fault(8, `The stored document ${record} is damaged: restore the data from a dump`);
-  const copy = Buffer.allocUnsafe(length);
-  copy.set(raw.subarray(0, length));
+  const copy = Buffer.allocUnsafe(raw.length);
+  copy.set(raw.subarray(0, raw.length));
   return copy;
+}
+
+/** What the plan leads to, whether or not it matches: the bytes are valid until the next. */
+function* candidates(storage: Storage, c: Collection, chosen: Plan): Generator<Row | undefined, void> {
+  if (chosen.kind === 'all')
+    for (const { key, value: raw } of storage.entries(c.records, chosen.reverse))
+      yield { record: recordOf(key), raw };
+  else
+    for (const record of recordsOf(storage, chosen)) {
+      const raw = record === NO_RECORD ? undefined : storage.peek(recordKey(c.records.prefix, record));
+      yield raw && { record, raw };
+    }
 }
 
 function* matching(storage: Storage, c: Collection, query: Query, chosen: Plan): Generator<Row, void> {
   const match = matcher(query, chosen);
-  const { tick, pausing } = query;
   let looked = 0;
-  if (chosen.kind === 'all') {
-    for (const { key, value } of storage.entries(c.records, chosen.reverse)) {
-      if ((++looked & 63) === 0) {
-        tick?.();
-        if (pausing) yield PAUSE;
-      }
-      const matched = match(value);
-      if (!matched) continue;
-      const row: Row = { record: recordOf(key), raw: value };
-      if (matched !== true) row.doc = matched;
-      yield row;
-    }
-    return;
-  }
-  for (const record of recordsOf(storage, chosen)) {
+  for (const row of candidates(storage, c, chosen)) {
     if ((++looked & 63) === 0) {
-      tick?.();
-      if (pausing) yield PAUSE;
+      query.tick?.();
+      if (query.pausing) yield PAUSE;
     }
-    if (record === NO_RECORD) continue;
-    const raw = storage.peek(recordKey(c.records.prefix, record));
-    if (!raw) continue;
-    const matched = match(raw);
-    if (!matched) continue;
-    const row: Row = { record, raw: whole(raw, record) };
+    const matched = row && match(row.raw);
+    if (!row || !matched) continue;
+    if (chosen.kind !== 'all') row.raw = whole(row.raw, row.record);
     if (matched !== true) row.doc = matched;
     yield row;
   }
 }
 
-/** The one document that a whole unique key names, without a scan. */
-function* single(storage: Storage, c: Collection, query: Query, chosen: IndexPlan): Generator<Row, void> {
-  const [range] = chosen.ranges;
-  const held = range && storage.peek(range.low);
-  if (!held) return;
-  const record = held.readUIntBE(0, RECORD_ID_BYTES);
-  const raw = storage.peek(recordKey(c.records.prefix, record));
-  const matched = raw && matcher(query, chosen)(raw);
-  if (!raw || !matched) return;
-  const row: Row = { record, raw: whole(raw, record) };
-  if (matched !== true) row.doc = matched;
-  yield row;
-}
-
-function* within<T extends { raw: Buffer }>(rows: Iterable<T>, limited: boolean): Generator<T, void> {
+function* within(rows: Iterable<Row>): Generator<Row, void> {
+  const limit = `Sort exceeded memory limit of ${LARGEST_SORT} bytes`;
   let size = 0;
   for (const row of rows) {
     size += row.raw.length;
-    if (!limited && size > LARGEST_SORT)
-      fault(
-        292,
-        `Sort exceeded memory limit of ${LARGEST_SORT} bytes, but did not opt in to external sorting.`,
-      );
+    if (size > LARGEST_SORT) fault(292, `${limit}, but did not opt in to external sorting.`);
     yield row;
   }
 }
@@ -203,27 +189,23 @@ function sorted(query: Query, rows: Iterable<Row>): Row[] {
   const ordering = compileSort(query.sort, query.collation);
   const limit = query.limit ? query.limit + (query.skip ?? 0) : undefined;
   const doc = (row: Row): Doc => row.doc ?? decodeFields(row.raw, ordering.fields);
-  return sortDocs(within(rows, limit !== undefined), ordering, { limit, doc });
+  return sortDocs(limit === undefined ? within(rows) : rows, ordering, { limit, doc });
 }
 
 function* window<T>(rows: Iterable<T>, skip: number, limit: number): Generator<T, void> {
   let passed = 0;
-  let given = 0;
   for (const row of rows) {
     if (passed++ < skip) continue;
     yield row;
-    if (limit > 0 && ++given >= limit) return;
+    if (limit > 0 && passed >= skip + limit) return;
   }
 }
 
-export function* read(storage: Storage, c: Collection, query: Query, known?: Plan): Generator<Row, void> {
+export function read(storage: Storage, c: Collection, query: Query, known?: Plan): Iterable<Row> {
   const chosen = known ?? plan(storage, c, query);
-  const rows =
-    chosen.kind === 'index' && chosen.unique
-      ? single(storage, c, query, chosen)
-      : matching(storage, c, query, chosen);
+  const rows = matching(storage, c, query, chosen);
   const ordered = chosen.sorted || !query.sort ? rows : sorted(query, rows);
-  yield* window(ordered, query.skip ?? 0, query.limit ?? 0);
+  return query.skip || query.limit ? window(ordered, query.skip ?? 0, query.limit ?? 0) : ordered;
 }
 
 /** How many match, as far as the query's limit asks: from the index alone where its keys say it all. */
@@ -231,12 +213,9 @@ export function count(storage: Storage, c: Collection, query: Query): number {
   const chosen = plan(storage, c, query);
   const most = query.limit ? query.limit + (query.skip ?? 0) : Number.POSITIVE_INFINITY;
   if (chosen.exact && chosen.kind === 'all') return Math.min(c.count, most);
-  if (chosen.exact && chosen.kind === 'index' && !chosen.index.multikey.includes(true))
-    return countKeys(storage, chosen.ranges, most);
-  const rows =
-    chosen.exact && chosen.kind === 'index'
-      ? countable(storage, query, chosen)
-      : matching(storage, c, { ...query, sort: undefined }, chosen);
+  const byKeys = chosen.exact && chosen.kind === 'index';
+  if (byKeys && !chosen.index.multikey.includes(true)) return countKeys(storage, chosen.ranges, most);
+  const rows = byKeys ? countable(storage, query, chosen) : matching(storage, c, query, chosen);
   let found = 0;
   for (const _ of rows) if (++found >= most) break;
   return found;

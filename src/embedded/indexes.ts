@@ -25,7 +25,6 @@ export type Index = {
   roots: Set<string> | null;
   unique: boolean;
   sparse: boolean;
-  hidden: boolean;
   partial: ((doc: Doc) => boolean) | undefined;
   collation: Collation | undefined;
   weights: [string, number][];
@@ -65,7 +64,6 @@ export function prepareIndex(id: number, spec: Doc, known?: boolean[], shortened
     roots: everywhere ? null : new Set([...paths.map((path) => path.split('.')[0] as string), ...read]),
     unique: spec.unique === true || spec.name === '_id_',
     sparse: spec.sparse === true,
-    hidden: spec.hidden === true,
     partial: partial ? compileFilter(partial, { collation }) : undefined,
     collation,
     weights,

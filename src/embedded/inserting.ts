@@ -1,17 +1,15 @@
 // Insertion: documents are stored as the bytes they came in, with _id first.
 import { ObjectId } from 'bson';
-import { trimCapped } from './capping.ts';
 import { type Catalogue, type Collection, create, find } from './catalogue.ts';
 import { checkBson, type Doc, decodeFields, eachElement, isDoc } from './documents.ts';
 import { encode } from './encoding.ts';
 import { fault } from './errors.ts';
-import { insertRecord, type Writing } from './records.ts';
+import { insertRecord } from './records.ts';
 
 const ID = new Set(['_id']);
-const UNDEFINED = 6;
-const ARRAY = 4;
-const REGEX = 11;
 const DOCUMENT = 3;
+/** By BSON type: what no document may be called. */
+const UNFIT: Record<number, string> = { 4: 'array', 6: 'undefined', 11: 'regex' };
 
 /** The document with its _id in front, made if it has none. */
 export function withId(raw: Buffer): Buffer {
@@ -38,11 +36,9 @@ export function withId(raw: Buffer): Buffer {
 }
 
 function checkId(raw: Buffer): void {
-  const type = raw[4];
-  const kind =
-    type === ARRAY ? 'array' : type === REGEX ? 'regex' : type === UNDEFINED ? 'undefined' : undefined;
+  const kind = UNFIT[raw[4] as number];
   if (kind) fault(53, `The '_id' value cannot be of type ${kind}`);
-  if (type !== DOCUMENT) return;
+  if (raw[4] !== DOCUMENT) return;
   const { _id: id } = decodeFields(raw, ID);
   for (const name of isDoc(id) ? Object.keys(id) : [])
     if (name.startsWith('$'))
@@ -50,18 +46,15 @@ function checkId(raw: Buffer): void {
 }
 
 /** Must run in a write; the bytes are checked before anything is stored. */
-export function insertRaw(catalogue: Catalogue, c: Collection, sent: Buffer, writing: Writing = {}): Buffer {
+export function insertRaw(catalogue: Catalogue, c: Collection, sent: Buffer): void {
   checkBson(sent);
   const raw = withId(sent);
   checkId(raw);
-  insertRecord(catalogue, c, raw, writing);
-  trimCapped(catalogue, c, raw.length);
-  return raw;
+  insertRecord(catalogue, c, raw);
 }
 
-export function insertDoc(catalogue: Catalogue, c: Collection, doc: Doc, writing: Writing = {}): Buffer {
-  return insertRaw(catalogue, c, encode(doc), writing);
-}
+export const insertDoc = (catalogue: Catalogue, c: Collection, doc: Doc): void =>
+  insertRaw(catalogue, c, encode(doc));
 
 /** The collection to write to, created when it is not there. */
 export function collectionFor(catalogue: Catalogue, database: string, name: string): Collection {

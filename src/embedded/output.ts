@@ -157,14 +157,8 @@ function mergeOne({ engine }: Request, merging: Merging, found: Doc, around: Sur
     if (matched === 'merge' && Object.keys(fields).length === 0) return;
     const byName = matched === 'replace' ? { ...doc, _id: before._id } : { $set: fields };
     const env = { ...around, filter, constants: { new: doc, ...Object.fromEntries(values) } };
-    changeRecord(
-      engine,
-      c,
-      record,
-      before,
-      compileUpdate(Array.isArray(matched) ? matched : byName, env),
-      {},
-    );
+    const update = compileUpdate(Array.isArray(matched) ? matched : byName, env);
+    changeRecord(engine, c, record, before, update);
     return;
   }
   if (otherwise === 'fail')

@@ -190,7 +190,7 @@ function planFor(
   forced: boolean,
 ): IndexPlan | undefined {
   const { filter, collation } = question;
-  if (index.kind !== 'ordered' || index.hidden || index.building) return undefined;
+  if (index.kind !== 'ordered' || index.building) return undefined;
   const partial = index.spec.partialFilterExpression;
   if (partial && !forced && !implies(filter, partial as Doc)) return undefined;
   const bounds = boundsOf(index, all.fields, collation);
@@ -274,7 +274,7 @@ function hinted(c: Collection, hint: unknown): Index | 'natural' | undefined {
   const index = c.indexes.find((each) =>
     typeof hint === 'string' ? each.name === hint : equal(each.spec.key, hint),
   );
-  if (!index || index.hidden || index.building)
+  if (!index || index.building)
     bad(
       'error processing query: planner returned error :: caused by :: hint provided does not correspond to an existing index',
     );

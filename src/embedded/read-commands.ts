@@ -3,26 +3,13 @@
 import { type Batches, inBatches, LARGEST_BATCH } from './cursors.ts';
 import type { Doc } from './documents.ts';
 import { fault } from './errors.ts';
+import { budget, TooLong } from './finding.ts';
 import { writeResult, writesResult } from './output.ts';
 import { type Command, checkFields, docOf, type Reply, type Request, wholeOf } from './requests.ts';
 import { openSearch, runSearch } from './searches.ts';
 import { cursorReply } from './wire.ts';
 
 const BUDGET_MS = 4;
-
-export class TooLong extends Error {}
-
-function budget(): { tick: () => void; lift: () => void } {
-  let until = performance.now() + BUDGET_MS;
-  return {
-    tick() {
-      if (performance.now() > until) throw new TooLong();
-    },
-    lift() {
-      until = Number.POSITIVE_INFINITY;
-    },
-  };
-}
 
 /** The rest of a cursor that was worth keeping here: all of it already read, or cheap to go on with. */
 function keep(request: Request, namespace: string, batches: Batches): bigint {
@@ -55,7 +42,7 @@ function readToEnd(batches: Batches): Batches {
 
 function searchHere(request: Request): Reply {
   const { engine, name, database, body } = request;
-  const { tick, lift } = budget();
+  const { tick, lift } = budget(BUDGET_MS);
   const direct = runSearch(name, engine, database, body, tick);
   if (direct) return direct;
   const { rows, namespace, batchSize, singleBatch, cheap } = openSearch(name, engine, database, body, tick);

@@ -4,7 +4,7 @@ import { type Catalogue, type Collection, namespace, saveCollection } from './ca
 import { type Doc, decode, decodeFields } from './documents.ts';
 import { fault } from './errors.ts';
 import { duplicate, type Index, type Keys, keysOf } from './indexes.ts';
-import { RECORD_ID_BYTES, recordKey } from './storage.ts';
+import { RECORD_ID_BYTES, recordIn, recordKey, recordOf } from './storage.ts';
 
 export const LARGEST_DOCUMENT = 16 * 1024 * 1024;
 
@@ -21,8 +21,7 @@ const toValue = (record: number): Buffer => {
 function checkUnique(catalogue: Catalogue, c: Collection, change: Change, record: number, raw: Buffer): void {
   for (const key of change.added) {
     const holder = catalogue.storage.peek(key);
-    if (holder && holder.readUIntBE(0, RECORD_ID_BYTES) !== record)
-      throw duplicate(namespace(c), change.index, raw);
+    if (holder && recordIn(holder) !== record) throw duplicate(namespace(c), change.index, raw);
   }
 }
 
@@ -47,48 +46,41 @@ function apply(catalogue: Catalogue, c: Collection, changes: Change[], record: n
   }
 }
 
-function checkDocument(c: Collection, raw: Buffer, doc: Doc | undefined, bypass: boolean): void {
-  if (raw.length > LARGEST_DOCUMENT)
-    fault(
-      10334,
-      `BSONObj size: ${raw.length} is invalid. Size must be between 0 and ${LARGEST_DOCUMENT}(16MB)`,
-    );
-  if (!c.validator || bypass) return;
-  const whole = doc ?? decode(raw);
-  if (!c.validator(whole))
-    fault(121, 'Document failed validation', {
-      errInfo: { failingDocumentId: whole._id, details: { operatorName: 'validator' } },
-    });
+function checkSize({ length }: Buffer): void {
+  const range = `between 0 and ${LARGEST_DOCUMENT}(16MB)`;
+  if (length > LARGEST_DOCUMENT) fault(10334, `BSONObj size: ${length} is invalid. Size must be ${range}`);
 }
 
-const indexedOf = (c: Collection, raw: Buffer): Doc =>
-  c.indexed ? decodeFields(raw, c.indexed) : decode(raw);
+const partOf = (raw: Buffer, fields: ReadonlySet<string> | null): Doc =>
+  fields ? decodeFields(raw, fields) : decode(raw);
 
-export type Writing = { bypassValidation?: boolean | undefined };
-
-export function insertRecord(
+/** The changes that a document from nothing makes in these indexes. */
+function additions(
   catalogue: Catalogue,
   c: Collection,
+  indexes: Index[],
+  fields: ReadonlySet<string> | null,
+  record: number,
   raw: Buffer,
-  writing: Writing = {},
-): number {
-  checkDocument(c, raw, undefined, writing.bypassValidation === true);
-  const doc = indexedOf(c, raw);
-  const record = c.lastRecord + 1;
-  const changes: Change[] = [];
-  for (const index of c.indexes) {
+): Change[] {
+  const doc = partOf(raw, fields);
+  return indexes.map((index) => {
     const keys = keysOf(index, doc);
-    if (keys.keys.length === 0) continue;
     const change = { index, added: keys.keys, removed: [], keys };
     if (index.unique) checkUnique(catalogue, c, change, record, raw);
-    changes.push(change);
-  }
+    return change;
+  });
+}
+
+export function insertRecord(catalogue: Catalogue, c: Collection, raw: Buffer): void {
+  checkSize(raw);
+  const record = c.lastRecord + 1;
+  const changes = additions(catalogue, c, c.indexes, c.indexed, record, raw);
   c.lastRecord = record;
   c.count++;
   catalogue.changed.add(c);
   catalogue.storage.put(recordKey(c.records.prefix, record), raw);
   apply(catalogue, c, changes, record);
-  return record;
 }
 
 const without = (keys: Buffer[], others: Buffer[]): Buffer[] =>
@@ -108,9 +100,8 @@ export function replaceRecord(
   before: Doc,
   now: Doc,
   raw: Buffer,
-  writing: Writing = {},
 ): void {
-  checkDocument(c, raw, now, writing.bypassValidation === true);
+  checkSize(raw);
   const changes: Change[] = [];
   for (const index of c.indexes) {
     if (!isTouched(index, before, now)) continue;
@@ -125,7 +116,7 @@ export function replaceRecord(
 }
 
 export function removeRecord(catalogue: Catalogue, c: Collection, record: number, raw: Buffer): void {
-  const doc = indexedOf(c, raw);
+  const doc = partOf(raw, c.indexed);
   for (const index of c.indexes) {
     for (const key of keysOf(index, doc).keys)
       catalogue.storage.remove(index.unique ? key : recordKey(key, record));
@@ -148,11 +139,8 @@ export function buildSlice(
   let last = after;
   let seen = 0;
   for (const { key, value } of storage.entries({ low, high: c.records.high })) {
-    last = key.readUIntBE(key.length - RECORD_ID_BYTES, RECORD_ID_BYTES);
-    const keys = keysOf(index, index.roots ? decodeFields(value, index.roots) : decode(value));
-    const change = { index, added: keys.keys, removed: [], keys };
-    if (index.unique) checkUnique(catalogue, c, change, last, value);
-    apply(catalogue, c, [change], last);
+    last = recordOf(key);
+    apply(catalogue, c, additions(catalogue, c, [index], index.roots, last, value), last);
     if (++seen >= limit) return last;
   }
   return undefined;

@@ -160,9 +160,10 @@ export function recordKey(prefix: Buffer, record: number): Buffer {
   return key;
 }
 
-/** The record that an index key ends in. */
+/** The record that a key ends in, and the one that a value of a unique index names. */
 export const recordOf = (key: Buffer): number =>
   key.readUIntBE(key.length - RECORD_ID_BYTES, RECORD_ID_BYTES);
+export const recordIn = (value: Buffer): number => value.readUIntBE(0, RECORD_ID_BYTES);
 
 export function metaKey(kind: string, id = 0): Buffer {
   const key = Buffer.alloc(6);
