@@ -6,60 +6,47 @@ import { equal, ORDER, typeOf } from './values.ts';
 
 type Term = { operator: string; operand: unknown };
 
+/** What a filter says of each path; undefined when it says more than that. */
 function termsOf(filter: Doc, found = new Map<string, Term[]>()): Map<string, Term[]> {
-  const add = (path: string, term: Term): void => {
-    found.set(path, [...(found.get(path) ?? []), term]);
-  };
-  for (const name of Object.keys(filter)) {
-    const spec = filter[name];
+  for (const [name, spec] of Object.entries(filter)) {
     if (name === '$and' && Array.isArray(spec)) for (const each of spec) isDoc(each) && termsOf(each, found);
-    else if (name.startsWith('$')) add(name, { operator: 'other', operand: spec });
-    else if (isOperatorDoc(spec))
-      for (const operator of Object.keys(spec)) add(name, { operator, operand: spec[operator] });
-    else add(name, { operator: '$eq', operand: spec });
+    else {
+      const terms = isOperatorDoc(spec) ? Object.entries(spec) : [['$eq', spec] as const];
+      const known = found.get(name) ?? [];
+      found.set(name, [...known, ...terms.map(([operator, operand]) => ({ operator, operand }))]);
+    }
   }
   return found;
 }
-
-const satisfies = (value: unknown, { operator, operand }: Term): boolean =>
-  PROVABLE.has(operator) && compileFilter({ x: { [operator]: operand } })({ x: value });
-
-const PROVABLE = new Set(['$eq', '$gt', '$gte', '$lt', '$lte', '$in', '$exists']);
 
 /** Equal to it is one value, which is there: null may be missing, an array one of its elements. */
 const isOne = (value: unknown): boolean =>
   typeOf(value) !== ORDER.NULL && !Array.isArray(value) && !isRegex(value);
 
-const PRESENT = new Set(['$gt', '$gte', '$lt', '$lte', '$type', '$regex', '$elemMatch', '$size', '$all']);
+const satisfies = (value: unknown, { operator, operand }: Term): boolean =>
+  isOne(value) && compileFilter({ x: { [operator]: operand } })({ x: value });
 
-const LIMITS = [
-  ['$gt', '$gte'],
-  ['$lt', '$lte'],
-];
+const PROVABLE = new Set(['$eq', '$gt', '$gte', '$lt', '$lte', '$in', '$exists', '$type']);
+const ABOVE = ['$gt', '$gte'];
+const BELOW = ['$lt', '$lte'];
 
-function provides(given: Term, needed: Term): boolean {
-  const { operator, operand } = given;
-  if (operator === '$eq') return isOne(operand) && satisfies(operand, needed);
-  if (operator === '$in')
-    return Array.isArray(operand) && operand.every((value) => isOne(value) && satisfies(value, needed));
+/** The same words say the same; a value says what it satisfies; what is beyond a further limit is beyond the nearer. */
+function provides({ operator, operand }: Term, needed: Term): boolean {
   if (operator === needed.operator && equal(operand, needed.operand)) return true;
-  if (needed.operator === '$exists' && needed.operand === true) {
-    if (operator === '$exists') return operand === true || operand === 1;
-    if (operator === '$ne') return operand === null;
-    return PRESENT.has(operator) && operand !== null;
-  }
-  const [strict, loose] = LIMITS.find((pair) => pair.includes(operator)) ?? [];
-  if (!strict || !loose || ![strict, loose].includes(needed.operator)) return false;
-  const both = operator === strict && needed.operator === strict;
-  return satisfies(operand, { operator: both ? loose : needed.operator, operand: needed.operand });
+  if (!PROVABLE.has(needed.operator)) return false;
+  if (operator === '$eq') return satisfies(operand, needed);
+  if (operator === '$in') return Array.isArray(operand) && operand.every((value) => satisfies(value, needed));
+  const side = [ABOVE, BELOW].find((each) => each.includes(operator));
+  if (needed.operator === '$exists') return needed.operand === true && side !== undefined && isOne(operand);
+  return side?.includes(needed.operator) === true && satisfies(operand, needed);
 }
 
 export function implies(filter: Doc, partial: Doc): boolean {
   const given = termsOf(filter);
   for (const [path, needed] of termsOf(partial)) {
     const known = given.get(path) ?? [];
-    if (path.startsWith('$')) return false;
-    if (!needed.every((need) => known.some((term) => provides(term, need)))) return false;
+    if (!path.startsWith('$') && needed.every((need) => known.some((term) => provides(term, need)))) continue;
+    return false;
   }
   return true;
 }

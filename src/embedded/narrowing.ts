@@ -1,13 +1,11 @@
 // What the keys of one index already say, so that documents need not be read for it. What must stay true: a document
 // is passed over only when its keys prove that it does not match, and unread only when they prove that it does.
 
-import { type Condition, pointsOf } from './bounds.ts';
-import type { Doc } from './documents.ts';
-import { isDoc } from './documents.ts';
+import { type Condition, pointsOf, type Shape } from './bounds.ts';
+import { type Doc, isDoc } from './documents.ts';
 import type { Index } from './indexes.ts';
 import { LONGEST_KEY } from './keys.ts';
 import { RECORD_ID_BYTES, type Storage } from './storage.ts';
-import type { Collation } from './values.ts';
 
 /**
  * An array that must hold several values: its document is met under one of them, and under each other the same index
@@ -19,8 +17,6 @@ export type Also = {
   /** By condition: how keys under one of its values begin. */
   heads: Buffer[][];
 };
-
-type Shape = { descending: boolean; collation: Collation | undefined };
 
 const isNothing = (value: unknown): boolean => value === null || value === undefined;
 export const saysNothing = ({ values }: Condition): boolean => values?.some(isNothing) === true;
@@ -37,9 +33,9 @@ export function alsoOf(
   const isOnlyArray = index.multikey.every((is, i) => is === (i === position));
   if (!others.length || !before || prefixes.length > 1 || !isOnlyArray || index.unique || index.shortened)
     return undefined;
-  if (others.some((other) => other.group !== 0 || saysNothing(other))) return undefined;
+  if (others.some(saysNothing)) return undefined;
   const heads = others.map(({ values = [] }) =>
-    pointsOf(values, shape).map(({ low }) => Buffer.concat([before, low])),
+    pointsOf(values, shape).map((low) => Buffer.concat([before, low])),
   );
   return { cuts: [], heads };
 }

@@ -1,9 +1,7 @@
 // Which way to the documents: an index for equality, ranges, $in and order, or a walk over all. What must stay true: a plan
 // reaches every document that matches, and only once; whether what it reaches must still be matched is `exact`.
-
-import { answers, type Condition, conditionsOf, pointsOf, rangeOf, type Stretch } from './bounds.ts';
-import type { Collection } from './catalogue.ts';
-import { indexRange } from './catalogue.ts';
+import { answers, type Condition, type Conditions, conditionsOf, pointsOf, stretchOf } from './bounds.ts';
+import { type Collection, rangeOf } from './catalogue.ts';
 import { type Doc, isDoc } from './documents.ts';
 import { bad, fault } from './errors.ts';
 import { implies } from './implication.ts';
@@ -51,9 +49,6 @@ const SAMPLE = 256;
 /** Longer keys may be kept by a digest: found by a scan of their beginning. */
 const LONG = 1800;
 
-const usableIn = (index: Index, known: Condition[] | undefined, asked: Collation | undefined): Condition[] =>
-  (known ?? []).filter((condition) => answers(condition, index.collation, asked));
-
 /** A path like a.0 means an element or a field called 0; which of them a key holds is not known. */
 const isPositional = (index: Index, at: number): boolean => index.paths[at]?.some(isIndex) === true;
 
@@ -61,99 +56,74 @@ type Bounds = {
   ranges: Range[];
   also: Also | undefined;
   merge: number[];
+  /** How many fields are held to single values, to how many of them one. */
   points: number;
   single: Set<string>;
   bounded: number;
   used: Condition[];
 };
 
-function prepend(prefixes: Buffer[], stretches: Stretch[]): Buffer[] {
-  const joined: Buffer[] = [];
-  for (const prefix of prefixes) for (const { low } of stretches) joined.push(Buffer.concat([prefix, low]));
-  return joined;
-}
-
-/** Fields of one array speak of the same element only inside one $elemMatch; otherwise the first alone is bounded. */
-function inGroup(
-  index: Index,
-  position: number,
-  conditions: Condition[],
-  used: Condition[],
-  bounded: number,
-) {
-  const earlier = index.multikey.findIndex((is, i) => is && i < bounded);
-  if (!index.multikey[position] || earlier < 0) return conditions;
-  const group = used[earlier]?.group ?? 0;
-  return group === 0 ? [] : conditions.filter((condition) => condition.group === group);
-}
-
-function boundsOf(index: Index, fields: Map<string, Condition[]>, asked: Collation | undefined): Bounds {
+/** Fields before a range are held to their values, as many combinations as there are; what follows a range is not bounded. */
+function boundsOf(index: Index, fields: Conditions['fields'], asked: Collation | undefined): Bounds {
   let prefixes = [index.prefix];
-  const bounds: Bounds = {
-    ranges: [],
-    also: undefined,
-    merge: [],
-    points: 0,
-    single: new Set(),
-    bounded: 0,
-    used: [],
-  };
-  for (let i = 0; i < index.fields.length; i++) {
-    const name = index.fields[i] as string;
-    if (isPositional(index, i)) break;
-    const usable = usableIn(index, fields.get(name), asked);
-    const conditions = inGroup(index, i, usable, bounds.used, bounds.bounded);
+  let ranges: Range[] | undefined;
+  const bounds = { also: undefined as Also | undefined, points: 0, single: new Set<string>(), bounded: 0 };
+  const used: Condition[] = [];
+  for (const [i, name] of index.fields.entries()) {
+    // Two fields of one array may speak of different elements: the first of them alone is bounded.
+    const isSecond = index.multikey[i] === true && index.multikey.indexOf(true) < i;
+    if (isPositional(index, i) || isSecond) break;
     const shape = { descending: index.descending[i] === true, collation: index.collation };
+    const conditions = (fields.get(name) ?? []).filter((each) => answers(each, index.collation, asked));
     const sets = conditions.filter(({ values }) => values !== undefined);
-    const smallest = sets.sort((a, b) => (a.values?.length ?? 0) - (b.values?.length ?? 0))[0];
+    const [smallest, ...others] = sets.sort((a, b) => (a.values?.length ?? 0) - (b.values?.length ?? 0));
     if (smallest?.values && prefixes.length * Math.max(1, smallest.values.length) <= MOST_RANGES) {
       const points = pointsOf(smallest.values, shape);
       if (points.length === 1) bounds.single.add(name);
-      const also = alsoOf(index, i, prefixes, sets.slice(1), shape);
-      bounds.used.push(smallest, ...(also ? sets.slice(1) : []));
-      bounds.also ??= also;
-      prefixes = prepend(prefixes, points);
-      if (also) also.cuts = prefixes.map((prefix) => prefix.length);
+      const also = alsoOf(index, i, prefixes, others, shape);
+      used.push(smallest, ...(also ? others : []));
+      prefixes = prefixes.flatMap((prefix) => points.map((low) => Buffer.concat([prefix, low])));
+      if (also) bounds.also = { ...also, cuts: prefixes.map(({ length }) => length) };
       else if (bounds.also) bounds.also.cuts = bounds.also.cuts.flatMap((cut) => points.map(() => cut));
       bounds.points++;
       bounds.bounded++;
       continue;
     }
-    const limits = conditions.filter(({ low, high }) => low ?? high);
+    const limits = conditions
+      .filter(({ low, high }) => low ?? high)
+      .slice(0, index.multikey[i] ? 1 : undefined);
     if (limits.length > 0) {
-      const chosen = index.multikey[i] ? limits.slice(0, 1) : limits;
-      const { low, high } = rangeOf(chosen, shape);
-      bounds.ranges = prefixes.map((prefix) => ({
+      const { low, high } = stretchOf(limits, shape);
+      ranges = prefixes.map((prefix) => ({
         low: lowBound(Buffer.concat([prefix, low])),
         high: highBound(Buffer.concat([prefix, high])),
       }));
-      bounds.used.push(...chosen);
+      used.push(...limits);
       bounds.bounded++;
     }
     break;
   }
-  if (bounds.ranges.length === 0)
-    bounds.ranges = prefixes.map((low) => {
-      const { low: first, high } = indexRange({ prefix: low } as Index);
-      return { low: lowBound(first), high: highBound(high) };
-    });
-  bounds.merge = prefixes.map((prefix) => prefix.length);
-  return bounds;
+  ranges ??= prefixes.map((prefix) => {
+    const { low, high } = rangeOf(prefix);
+    return { low: lowBound(low), high: highBound(high) };
+  });
+  return { ...bounds, used, ranges, merge: prefixes.map(({ length }) => length) };
 }
+
+type Direction = [name: string, direction: number];
 
 /** Whether keys after the points come in the order asked for: forwards, backwards or not at all. */
 function orderOf(
   index: Index,
-  sort: [string, number][],
+  sort: Direction[],
   bounds: Bounds,
-  asked?: Collation,
+  asked: Collation | undefined,
 ): 'no' | 'same' | 'reverse' {
-  if (index.shortened || index.collation?.key !== asked?.key || index.collation) return 'no';
+  if (index.shortened || index.collation || asked) return 'no';
   let position = bounds.points;
   let flipped: boolean | undefined;
   for (const [name, direction] of sort) {
-    const at = index.fields.indexOf(name);
-    if (bounds.single.has(name) && !index.multikey[at]) continue;
+    if (bounds.single.has(name) && !index.multikey[index.fields.indexOf(name)]) continue;
     if (index.fields[position] !== name || index.multikey[position] || isPositional(index, position))
       return 'no';
     const flip = index.descending[position] !== direction < 0;
@@ -164,105 +134,83 @@ function orderOf(
   return flipped ? 'reverse' : 'same';
 }
 
-const NONE: ReadonlySet<string> = new Set();
-
 /** Paths whose conditions are all in the bounds. That an array lacks something, no single key can say. */
-function coveredBy(
-  used: readonly Condition[],
-  { fields, loose }: ReturnType<typeof conditionsOf>,
-  multikey: boolean,
-): ReadonlySet<string> {
-  const covered = new Set<string>();
-  for (const [path, conditions] of fields)
-    if (
-      !loose.has(path) &&
-      conditions.every((each) => used.includes(each) && each.group === 0 && !(multikey && saysNothing(each)))
-    )
-      covered.add(path);
-  return covered;
+function coveredBy(index: Index, used: readonly Condition[], { fields, loose }: Conditions): Set<string> {
+  const multikey = index.multikey.includes(true);
+  const isSaid = (each: Condition): boolean => used.includes(each) && !(multikey && saysNothing(each));
+  const paths = index.shortened ? [] : [...fields];
+  return new Set(
+    paths.filter(([path, each]) => !loose.has(path) && each.every(isSaid)).map(([path]) => path),
+  );
 }
 
 function planFor(
   index: Index,
-  question: Question,
-  all: ReturnType<typeof conditionsOf>,
-  sort: [string, number][],
-  forced: boolean,
+  { filter, collation }: Question,
+  all: Conditions,
+  sort: Direction[],
+  forced = false,
 ): IndexPlan | undefined {
-  const { filter, collation } = question;
   if (index.kind !== 'ordered' || index.building) return undefined;
   const partial = index.spec.partialFilterExpression;
   if (partial && !forced && !implies(filter, partial as Doc)) return undefined;
   const bounds = boundsOf(index, all.fields, collation);
-  const { used, bounded, points } = bounds;
-  const present = used.some(({ values }) => !values?.some((value) => value === null || value === undefined));
-  if (index.sparse && !forced && !present) return undefined;
+  const { ranges, also, used, bounded, points } = bounds;
+  if (index.sparse && !forced && used.every(saysNothing)) return undefined;
   const order = sort.length > 0 ? orderOf(index, sort, bounds, collation) : 'no';
-  const whole = index.unique && points === index.fields.length;
-  const multikey = index.multikey.includes(true);
-  const conditions = [...all.fields.values()].reduce((count, each) => count + each.length, 0);
-  const covered = index.shortened ? NONE : coveredBy(used, all, multikey);
-  const exact =
-    !all.more && !index.shortened && used.length === conditions && covered.size === all.fields.size;
-  const unique =
-    whole && bounds.ranges.length === 1 && !multikey && (bounds.ranges[0]?.low.length ?? 0) < LONG;
-  const range = bounded - points;
   if (bounded === 0 && order === 'no' && !forced) return undefined;
+  const sorted = order !== 'no';
+  const whole = index.unique && points === index.fields.length;
+  const [{ low } = { low: index.prefix }] = ranges;
+  const unique = whole && ranges.length === 1 && !index.multikey.includes(true) && low.length < LONG;
+  const covered = coveredBy(index, used, all);
+  const exact = !all.more && covered.size === all.fields.size && !index.shortened;
+  const merge = ranges.length > 1 && sorted ? bounds.merge : undefined;
+  const worth = points * 4 + (bounded - points) * 2 + (sorted ? 3 : 0) + (whole ? 50 : 0) + (exact ? 0.5 : 0);
+  const score = worth - index.fields.length / 100;
+  const reverse = order === 'reverse';
   return {
     kind: 'index',
     index,
-    ranges: bounds.ranges,
-    reverse: order === 'reverse',
-    sorted: order !== 'no',
-    merge: bounds.ranges.length > 1 && order !== 'no' ? bounds.merge : undefined,
+    ranges,
+    reverse,
+    sorted,
+    merge,
     exact,
     covered,
-    also: bounds.also,
+    also,
     unique,
     bounded,
-    score:
-      points * 4 +
-      range * 2 +
-      (order === 'no' ? 0 : 3) +
-      (whole ? 50 : 0) +
-      (exact ? 0.5 : 0) -
-      index.fields.length / 100,
+    score,
   };
 }
 
-/** What an index reaches, counted up to a sample: the fewer the better. */
-function reached(storage: Storage, plan: IndexPlan): number {
+/** How many keys these plans reach, counted up to a sample: the fewer the better. */
+function reached(storage: Storage, ...plans: IndexPlan[]): number {
   let count = 0;
-  for (const range of plan.ranges) {
-    if (range.low.compare(range.high) >= 0) continue;
-    count += storage.some(range, SAMPLE - count).length;
+  for (const { low, high } of plans.flatMap(({ ranges }) => ranges)) {
+    if (low.compare(high) < 0) count += storage.some({ low, high }, SAMPLE - count).length;
     if (count >= SAMPLE) break;
   }
   return count;
 }
 
-const reachedByAll = (storage: Storage, plans: readonly IndexPlan[]): number =>
-  plans.reduce((sum, plan) => (sum >= SAMPLE ? sum : sum + reached(storage, plan)), 0);
-
 function best(storage: Storage, plans: IndexPlan[], sorting: boolean): IndexPlan | undefined {
   const ranked = plans.sort((a, b) => b.score - a.score);
-  const [first, second] = ranked;
-  if (!first || !second || first.unique) return first;
+  const [first] = ranked;
+  if (!first || first.unique) return first;
   const rivals = ranked.filter(
     ({ score, bounded, sorted }) =>
       (bounded > 0 && score > first.score - 2.6) || (sorting && sorted && !first.sorted),
   );
-  if (rivals.length < 2) return first;
   let chosen = first;
-  let fewest = reached(storage, first);
+  let fewest = rivals.length < 2 ? 0 : reached(storage, first);
   if (fewest < SAMPLE / 8) return first;
   for (const rival of rivals.slice(1, 6)) {
     const count = reached(storage, rival);
-    const better = count < fewest / 2 || (fewest >= SAMPLE && rival.sorted && !chosen.sorted);
-    if (better) {
-      chosen = rival;
-      fewest = count;
-    }
+    if (count >= fewest / 2 && !(fewest >= SAMPLE && rival.sorted && !chosen.sorted)) continue;
+    chosen = rival;
+    fewest = count;
   }
   return chosen;
 }
@@ -271,31 +219,25 @@ function hinted(c: Collection, hint: unknown): Index | 'natural' | undefined {
   if (hint === undefined || hint === null || (isDoc(hint) && Object.keys(hint).length === 0))
     return undefined;
   if (isDoc(hint) && hint.$natural !== undefined) return 'natural';
-  const index = c.indexes.find((each) =>
-    typeof hint === 'string' ? each.name === hint : equal(each.spec.key, hint),
+  const index = c.indexes.find(({ name, spec }) =>
+    typeof hint === 'string' ? name === hint : equal(spec.key, hint),
   );
   if (!index || index.building)
-    bad(
-      'error processing query: planner returned error :: caused by :: hint provided does not correspond to an existing index',
-    );
+    bad('planner returned error :: caused by :: hint provided does not correspond to an existing index');
   return index;
 }
 
-function sortFields(sort: Doc | undefined): [string, number][] | undefined {
-  const fields: [string, number][] = [];
-  for (const name of Object.keys(sort ?? {})) {
-    const direction = sort?.[name];
-    if (!isNumber(direction)) return undefined;
-    fields.push([name, toNumber(direction)]);
-  }
-  return fields;
+/** An order by anything but directions comes from no index. */
+function directionsOf(sort: Doc = {}): Direction[] {
+  const fields = Object.entries(sort);
+  return fields.every(([, direction]) => isNumber(direction))
+    ? fields.map(([name, direction]) => [name, toNumber(direction)])
+    : [];
 }
 
 function textOf(filter: Doc): unknown {
-  if (filter.$text !== undefined) return filter.$text;
-  if (Array.isArray(filter.$and))
-    for (const each of filter.$and) if (isDoc(each) && textOf(each) !== undefined) return textOf(each);
-  return undefined;
+  const parts = Array.isArray(filter.$and) ? filter.$and.filter(isDoc) : [];
+  return filter.$text ?? parts.map(textOf).find((search) => search !== undefined);
 }
 
 type Either = { branches: Doc[]; rest: Doc };
@@ -315,23 +257,23 @@ function eitherOf(filter: Doc): Either | undefined {
 /** An $or in a branch, or beside it, is gone into once more: further, the ways would be too many. */
 const DEEPEST = 2;
 
-function planOr(
+/** A plan for each branch, when every one of them has an index. */
+function plansForEach(
   storage: Storage,
   c: Collection,
   { branches, rest }: Either,
   collation: Collation | undefined,
   depth: number,
-): Plan | undefined {
-  if (branches.length === 0) return undefined;
+): IndexPlan[] | undefined {
   const plans: IndexPlan[] = [];
   for (const branch of branches) {
     const plan = planAnd(storage, c, { filter: { $and: [branch, rest] }, collation }, depth + 1);
-    if (plan?.kind === 'index' && plan.bounded > 0) plans.push(plan);
-    else if (plan?.kind === 'or') plans.push(...plan.plans);
+    if (plan?.kind === 'or') plans.push(...plan.plans);
+    else if (plan && plan.bounded > 0) plans.push(plan);
     else return undefined;
     if (plans.length > MOST_RANGES) return undefined;
   }
-  return { kind: 'or', plans, sorted: false, exact: false };
+  return plans.length > 0 ? plans : undefined;
 }
 
 function planAnd(
@@ -340,30 +282,22 @@ function planAnd(
   question: Question,
   depth = 0,
 ): IndexPlan | Extract<Plan, { kind: 'or' }> | undefined {
-  const sort = sortFields(question.sort) ?? [];
+  const sort = directionsOf(question.sort);
   const conditions = conditionsOf(question.filter);
-  const byId =
-    conditions.fields.has('_id') && c.indexes[0]
-      ? planFor(c.indexes[0], question, conditions, sort, false)
-      : undefined;
+  const [ids] = c.indexes;
+  const byId = ids && conditions.fields.has('_id') ? planFor(ids, question, conditions, sort) : undefined;
   if (byId?.unique) return byId;
-  const plans: IndexPlan[] = [];
-  for (const index of c.indexes) {
-    const plan = planFor(index, question, conditions, sort, false);
-    if (plan) plans.push(plan);
-  }
+  const known = c.indexes.map((index) => planFor(index, question, conditions, sort));
+  const plans = known.filter((each) => each !== undefined);
   const chosen = best(storage, plans, sort.length > 0);
-  const isNarrow = chosen && chosen.bounded > 0 && chosen.score >= 8;
+  const isNarrow = chosen !== undefined && chosen.bounded > 0 && chosen.score >= 8;
   const asked = depth < DEEPEST ? eitherOf(question.filter) : undefined;
   if (!asked || (isNarrow && reached(storage, chosen) < SAMPLE)) return chosen;
-  const either = planOr(storage, c, asked, question.collation, depth);
-  if (either?.kind !== 'or') return chosen;
-  if (isNarrow) return reachedByAll(storage, either.plans) < SAMPLE ? either : chosen;
-  if (!chosen || chosen.bounded === 0) return chosen?.sorted ? chosen : either;
-  return chosen.score >= 4 ? chosen : either;
+  const each = plansForEach(storage, c, asked, question.collation, depth);
+  const isBetter =
+    each && isNarrow ? reached(storage, ...each) < SAMPLE : !chosen || (!chosen.sorted && chosen.score < 4);
+  return each && isBetter ? { kind: 'or', plans: each, sorted: false, exact: false } : chosen;
 }
-
-const isEmpty = (filter: Doc): boolean => Object.keys(filter).every((name) => name === '$comment');
 
 export function plan(storage: Storage, c: Collection, question: Question): Plan {
   const { filter, sort } = question;
@@ -373,17 +307,20 @@ export function plan(storage: Storage, c: Collection, question: Question): Plan 
     if (!index) fault(27, 'text index required for $text query');
     return { kind: 'text', index, search, sorted: false, exact: false };
   }
-  const natural = sort?.$natural === undefined ? undefined : toNumber(sort.$natural);
+  const exact = Object.keys(filter).every((name) => name === '$comment');
   const hint = hinted(c, question.hint);
-  const exact = isEmpty(filter);
-  if (hint === 'natural' || natural !== undefined) {
-    const backwards = natural ?? toNumber((question.hint as Doc).$natural);
-    return { kind: 'all', reverse: backwards < 0, sorted: natural !== undefined || !sort, exact };
-  }
-  if (hint && hint.kind === 'ordered') {
-    const forced = planFor(hint, question, conditionsOf(filter), sortFields(sort) ?? [], true);
-    if (forced) return forced;
-  }
-  const all: Plan = { kind: 'all', reverse: false, sorted: !sort || Object.keys(sort).length === 0, exact };
-  return planAnd(storage, c, question) ?? all;
+  const natural = sort?.$natural ?? (hint === 'natural' ? (question.hint as Doc).$natural : undefined);
+  if (natural !== undefined)
+    return {
+      kind: 'all',
+      reverse: toNumber(natural) < 0,
+      sorted: !sort || sort.$natural !== undefined,
+      exact,
+    };
+  const forced =
+    hint && hint !== 'natural'
+      ? planFor(hint, question, conditionsOf(filter), directionsOf(sort), true)
+      : undefined;
+  const sorted = !sort || Object.keys(sort).length === 0;
+  return forced ?? planAnd(storage, c, question) ?? { kind: 'all', reverse: false, sorted, exact };
 }
