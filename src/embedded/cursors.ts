@@ -11,7 +11,7 @@ export type Rows = Iterator<Buffer, unknown>;
 export type Cursor = {
   id: bigint;
   namespace: string;
-  /** The next documents, and whether those were the last. */
+  /** The answer with the next documents. */
   next(batchSize: number | undefined): Promise<Buffer> | Buffer;
   close(): void;
 };
@@ -24,40 +24,28 @@ export type Cursors = {
   remove(id: bigint): boolean;
   /** Closes those that nobody asked for in ten minutes. */
   expire(now: number): void;
-  readonly size: number;
 };
 
 export function createCursors(): Cursors {
   const kept = new Map<bigint, { cursor: Cursor; used: number }>();
+  const remove = (id: bigint): boolean => {
+    kept.get(id)?.cursor.close();
+    return kept.delete(id);
+  };
   return {
     take: () => (BigInt(randomInt(2 ** 31 - 1)) << 32n) + BigInt(1 + randomInt(2 ** 31 - 1)),
-    keep: (cursor) => {
-      kept.set(cursor.id, { cursor, used: Date.now() });
-    },
+    keep: (cursor) => void kept.set(cursor.id, { cursor, used: Date.now() }),
     find(id, namespace) {
-      const entry = kept.get(id);
-      if (!entry) fault(43, `cursor id ${id} not found`);
-      if (entry.cursor.namespace !== namespace)
-        fault(
-          13,
-          `Requested getMore on namespace '${namespace}', but cursor belongs to a different namespace ${entry.cursor.namespace}`,
-        );
+      const entry = kept.get(id) ?? fault(43, `cursor id ${id} not found`);
+      const { namespace: its } = entry.cursor;
+      if (its !== namespace)
+        fault(13, `Requested getMore on namespace '${namespace}', but cursor belongs to ${its}`);
       entry.used = Date.now();
       return entry.cursor;
     },
-    remove(id) {
-      kept.get(id)?.cursor.close();
-      return kept.delete(id);
-    },
+    remove,
     expire(now) {
-      for (const [id, { cursor, used }] of kept)
-        if (now - used > IDLE_MS) {
-          cursor.close();
-          kept.delete(id);
-        }
-    },
-    get size() {
-      return kept.size;
+      for (const [id, { used }] of kept) if (now - used > IDLE_MS) remove(id);
     },
   };
 }
@@ -66,30 +54,20 @@ export function createCursors(): Cursors {
 export type Batches = { next(batchSize: number | undefined): { batch: Buffer[]; done: boolean } };
 
 export function inBatches(rows: Rows): Batches {
-  let held: Buffer | undefined;
-  let done = false;
-  const pull = (): Buffer | undefined => {
-    if (done) return undefined;
-    const { value, done: ended } = rows.next() as IteratorResult<Buffer, unknown>;
-    if (ended) done = true;
-    return ended ? undefined : (value as Buffer);
-  };
+  let held: IteratorResult<Buffer, unknown> | undefined;
   return {
     next(batchSize) {
       const batch: Buffer[] = [];
-      let bytes = 0;
       if (batchSize === 0) return { batch, done: false };
-      for (;;) {
-        const row = held ?? pull();
-        held = undefined;
-        if (!row) return { batch, done: true };
-        const full = batch.length === batchSize || (batch.length > 0 && bytes + row.length > LARGEST_BATCH);
-        if (full) {
-          held = row;
+      for (let bytes = 0; ; ) {
+        held ??= rows.next();
+        if (held.done) return { batch, done: true };
+        const { length } = held.value;
+        if (batch.length === batchSize || (batch.length > 0 && bytes + length > LARGEST_BATCH))
           return { batch, done: false };
-        }
-        batch.push(row);
-        bytes += row.length;
+        batch.push(held.value);
+        bytes += length;
+        held = undefined;
       }
     },
   };

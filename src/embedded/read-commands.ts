@@ -1,6 +1,6 @@
 // find, aggregate, count, distinct and their cursors. What must stay true: the thread that serves people searches for a
 // few milliseconds; what takes longer begins again in a reading thread, and its cursor lives there.
-import { type Batches, inBatches, LARGEST_BATCH } from './cursors.ts';
+import { type Batches, type Cursor, inBatches, LARGEST_BATCH } from './cursors.ts';
 import type { Doc } from './documents.ts';
 import { fault } from './errors.ts';
 import { budget, TooLong } from './finding.ts';
@@ -12,19 +12,15 @@ import { cursorReply } from './wire.ts';
 const BUDGET_MS = 4;
 
 /** The rest of a cursor that was worth keeping here: all of it already read, or cheap to go on with. */
-function keep(request: Request, namespace: string, batches: Batches): bigint {
-  const { cursors } = request.engine;
+function keep({ engine }: Request, namespace: string, batches: Batches): bigint {
+  const { cursors } = engine;
   const id = cursors.take();
-  cursors.keep({
-    id,
-    namespace,
-    next(batchSize) {
-      const { batch, done } = batches.next(batchSize);
-      if (done) cursors.remove(id);
-      return cursorReply(done ? 0n : id, namespace, 'nextBatch', batch);
-    },
-    close() {},
-  });
+  const next: Cursor['next'] = (batchSize) => {
+    const { batch, done } = batches.next(batchSize);
+    if (done) cursors.remove(id);
+    return cursorReply(done ? 0n : id, namespace, 'nextBatch', batch);
+  };
+  cursors.keep({ id, namespace, next, close: () => undefined });
   return id;
 }
 
@@ -48,37 +44,26 @@ function searchHere(request: Request): Reply {
   const { rows, namespace, batchSize, singleBatch, cheap } = openSearch(name, engine, database, body, tick);
   const batches = inBatches(rows);
   const { batch, done } = batches.next(batchSize);
-  const ended = done || singleBatch;
   if (cheap) lift();
-  const id = ended ? 0n : keep(request, namespace, cheap ? batches : readToEnd(batches));
+  const id = done || singleBatch ? 0n : keep(request, namespace, cheap ? batches : readToEnd(batches));
   return cursorReply(id, namespace, 'firstBatch', batch);
 }
 
-async function searchThere(request: Request): Promise<Reply> {
-  const { engine, name, database, body } = request;
+async function searchThere({ engine, name, database, body }: Request): Promise<Reply> {
   const { cursors, readers } = engine;
   const id = cursors.take();
   const { reply, open } = await readers.run(name, database, body, id);
-  if (open)
-    cursors.keep({
-      id,
-      namespace: `${database}.${name === 'find' || typeof body.aggregate === 'string' ? body[name] : '$cmd.aggregate'}`,
-      async next(batchSize) {
-        const more = await readers.next(id, batchSize);
-        if (!more.open) cursors.remove(id);
-        return more.reply;
-      },
-      close: () => readers.close(id),
-    });
+  const of = name === 'find' || typeof body.aggregate === 'string' ? body[name] : '$cmd.aggregate';
+  const next: Cursor['next'] = async (batchSize) => {
+    const more = await readers.next(id, batchSize);
+    if (!more.open) cursors.remove(id);
+    return more.reply;
+  };
+  if (open) cursors.keep({ id, namespace: `${database}.${of}`, next, close: () => readers.close(id) });
   return reply;
 }
 
-async function search(request: Request): Promise<Reply> {
-  if (request.name === 'aggregate' && writesResult(request.body)) return writeResult(request, searchQuietly);
-  return searchQuietly(request);
-}
-
-export async function searchQuietly(request: Request): Promise<Reply> {
+async function searchQuietly(request: Request): Promise<Reply> {
   try {
     return searchHere(request);
   } catch (error) {
@@ -86,6 +71,11 @@ export async function searchQuietly(request: Request): Promise<Reply> {
     throw error;
   }
 }
+
+const search = (request: Request): Promise<Reply> =>
+  request.name === 'aggregate' && writesResult(request.body)
+    ? writeResult(request, searchQuietly)
+    : searchQuietly(request);
 
 /** Answers a list that is wholly known as a cursor. */
 export function listReply(request: Request, namespace: string, rows: Buffer[]): Buffer {
@@ -96,8 +86,7 @@ export function listReply(request: Request, namespace: string, rows: Buffer[]): 
 }
 
 function cursorId(value: unknown): bigint {
-  if (typeof value === 'bigint') return value;
-  if (typeof value === 'number') return BigInt(value);
+  if (typeof value === 'bigint' || typeof value === 'number') return BigInt(value);
   return fault(14, "BSON field 'getMore.getMore' is the wrong type, expected type 'long'");
 }
 
@@ -109,21 +98,16 @@ async function getMore({ engine, database, body }: Request): Promise<Reply> {
 }
 
 function killCursors({ engine, body }: Request): Doc {
-  const killed: bigint[] = [];
-  const missing: bigint[] = [];
-  for (const value of Array.isArray(body.cursors) ? body.cursors : []) {
-    const id = cursorId(value);
-    (engine.cursors.remove(id) ? killed : missing).push(id);
-  }
-  return { cursorsKilled: killed, cursorsNotFound: missing, cursorsAlive: [], cursorsUnknown: [], ok: 1 };
+  const ids = Array.isArray(body.cursors) ? body.cursors.map(cursorId) : [];
+  const cursorsKilled = ids.filter((id) => engine.cursors.remove(id));
+  const cursorsNotFound = ids.filter((id) => !cursorsKilled.includes(id));
+  return { cursorsKilled, cursorsNotFound, cursorsAlive: [], cursorsUnknown: [], ok: 1 };
 }
 
 export const READ_COMMANDS: Record<string, Command> = {
-  find: { run: search },
-  aggregate: { run: search },
-  count: { run: search },
-  distinct: { run: search },
+  ...Object.fromEntries(
+    ['find', 'aggregate', 'count', 'distinct', 'explain'].map((name) => [name, { run: search }]),
+  ),
   getMore: { run: getMore },
   killCursors: { run: killCursors },
-  explain: { run: search },
 };

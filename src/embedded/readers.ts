@@ -16,14 +16,15 @@ export type Answered =
   | { id: number; reply: Uint8Array; open: boolean }
   | { id: number; fault: { code: number; message: string; extra: Uint8Array } };
 
+export type Result = { reply: Buffer; open: boolean };
+
+type Waiter = { cursor: bigint; done: (result: Result) => void; failed: (error: unknown) => void };
 type Thread = {
   worker: Worker;
-  waiting: Map<number, { done: (reply: Result) => void; failed: (error: unknown) => void }>;
+  waiting: Map<number, Waiter>;
   cursors: Set<bigint>;
   idle: NodeJS.Timeout | undefined;
 };
-
-export type Result = { reply: Buffer; open: boolean };
 
 export type Readers = {
   /** Starts the first thread before it is needed. */
@@ -38,7 +39,7 @@ const MOST_THREADS = 2;
 const IDLE_MS = 20_000;
 
 export function createReaders(directory: string, log: (line: string) => void): Readers {
-  const threads: Thread[] = [];
+  let threads: Thread[] = [];
   let asked = 0;
   let stopped = false;
 
@@ -56,10 +57,7 @@ export function createReaders(directory: string, log: (line: string) => void): R
   }
 
   function end(thread: Thread, reason: MongoFault): void {
-    const at = threads.indexOf(thread);
-    if (at < 0) return;
-    threads.splice(at, 1);
-    clearTimeout(thread.idle);
+    threads = threads.filter((each) => each !== thread);
     for (const { failed } of thread.waiting.values()) failed(reason);
     thread.waiting.clear();
   }
@@ -67,38 +65,30 @@ export function createReaders(directory: string, log: (line: string) => void): R
   function settle(thread: Thread, answer: Answered): void {
     const waiter = thread.waiting.get(answer.id);
     thread.waiting.delete(answer.id);
-    if (thread.waiting.size === 0 && thread.cursors.size === 0) rest(thread);
-    if (!waiter) return;
-    if ('reply' in answer) waiter.done({ reply: Buffer.from(answer.reply), open: answer.open });
+    const open = 'reply' in answer && answer.open;
+    if (waiter && !open) thread.cursors.delete(waiter.cursor);
+    if (threads.length > 1 && thread.waiting.size === 0 && thread.cursors.size === 0)
+      thread.idle = setTimeout(() => void thread.worker.terminate(), IDLE_MS).unref();
+    if ('reply' in answer) waiter?.done({ reply: Buffer.from(answer.reply), open });
     else {
       const { code, message, extra } = answer.fault;
-      waiter.failed(new MongoFault(code, message, decode(extra)));
+      waiter?.failed(new MongoFault(code, message, decode(extra)));
     }
-  }
-
-  function rest(thread: Thread): void {
-    clearTimeout(thread.idle);
-    if (threads.length === 1) return;
-    thread.idle = setTimeout(() => {
-      end(thread, new MongoFault(11601, 'the search was interrupted'));
-      void thread.worker.terminate();
-    }, IDLE_MS);
-    thread.idle.unref();
   }
 
   function ask(thread: Thread, job: Job): Promise<Result> {
     clearTimeout(thread.idle);
+    thread.cursors.add(job.cursor);
     const id = ++asked;
     return new Promise((done, failed) => {
-      thread.waiting.set(id, { done, failed });
+      thread.waiting.set(id, { cursor: job.cursor, done, failed });
       thread.worker.postMessage({ ...job, id } satisfies Asked);
     });
   }
 
   function leastBusy(): Thread {
     const [first] = [...threads].sort((a, b) => a.waiting.size - b.waiting.size);
-    if (!first || (first.waiting.size > 0 && threads.length < MOST_THREADS)) return start();
-    return first;
+    return !first || (first.waiting.size > 0 && threads.length < MOST_THREADS) ? start() : first;
   }
 
   const holder = (cursor: bigint): Thread | undefined => threads.find(({ cursors }) => cursors.has(cursor));
@@ -107,32 +97,13 @@ export function createReaders(directory: string, log: (line: string) => void): R
     prepare() {
       if (threads.length === 0 && !stopped) start();
     },
-    async run(command, database, body, cursor) {
-      const thread = leastBusy();
-      thread.cursors.add(cursor);
-      try {
-        const result = await ask(thread, { kind: 'run', command, database, body: encode(body), cursor });
-        if (!result.open) thread.cursors.delete(cursor);
-        return result;
-      } catch (error) {
-        thread.cursors.delete(cursor);
-        throw error;
-      } finally {
-        if (thread.waiting.size === 0 && thread.cursors.size === 0) rest(thread);
-      }
-    },
-    async next(cursor, batchSize) {
-      const thread = holder(cursor);
-      if (!thread) fault(43, `cursor id ${cursor} not found`);
-      const result = await ask(thread, { kind: 'next', cursor, batchSize });
-      if (!result.open) thread.cursors.delete(cursor);
-      if (thread.waiting.size === 0 && thread.cursors.size === 0) rest(thread);
-      return result;
-    },
+    run: (command, database, body, cursor) =>
+      ask(leastBusy(), { kind: 'run', command, database, body: encode(body), cursor }),
+    next: async (cursor, batchSize) =>
+      ask(holder(cursor) ?? fault(43, `cursor id ${cursor} not found`), { kind: 'next', cursor, batchSize }),
     close(cursor) {
       const thread = holder(cursor);
-      if (!thread?.cursors.delete(cursor)) return;
-      thread.worker.postMessage({ kind: 'close', cursor, id: ++asked } satisfies Asked);
+      if (thread) void ask(thread, { kind: 'close', cursor }).catch(() => undefined);
     },
     async stop() {
       stopped = true;

@@ -52,55 +52,51 @@ const COMMON = new Set(
   shardVersion clientOperationKey mayBypassWriteBlocking rawData`),
 );
 
-export function checkFields(name: string, body: Doc, fields: readonly string[] | ReadonlySet<string>): void {
-  const known = Array.isArray(fields) ? undefined : (fields as ReadonlySet<string>);
+export function checkFields(name: string, body: Doc, fields: readonly string[]): void {
   for (const field of Object.keys(body))
-    if (
-      field !== name &&
-      !COMMON.has(field) &&
-      !(known ? known.has(field) : (fields as string[]).includes(field))
-    )
+    if (field !== name && !COMMON.has(field) && !fields.includes(field))
       fault(40415, `BSON field '${name}.${field}' is an unknown field.`);
 }
+
+export const NO_TRANSACTIONS = 'Transaction numbers are only allowed on a replica set member or mongos';
 
 /** What a standalone server answers to those who take it for a replica set. */
 export function checkStandalone(body: Doc): void {
   if (body.txnNumber !== undefined || body.startTransaction !== undefined || body.autocommit !== undefined)
-    fault(20, 'Transaction numbers are only allowed on a replica set member or mongos');
+    fault(20, NO_TRANSACTIONS);
   const read = isDoc(body.readConcern) ? body.readConcern : {};
-  if (read.level === 'snapshot' || read.level === 'linearizable')
-    fault(123, 'node needs to be a replica set member to use read concern');
-  if (read.afterClusterTime !== undefined)
-    fault(123, 'node needs to be a replica set member to use afterClusterTime');
+  if (read.level === 'snapshot' || read.level === 'linearizable' || read.afterClusterTime !== undefined)
+    fault(123, 'node needs to be a replica set member to use this read concern');
   const write = isDoc(body.writeConcern) ? body.writeConcern : {};
   if (isNumber(write.w) && toNumber(write.w) > 1) bad("cannot use 'w' > 1 when a host is not replicated");
   if (typeof write.w === 'string' && write.w !== 'majority')
     bad("cannot use non-majority 'w' mode when a host is not a member of a replica set");
 }
 
-function mismatch(name: string, field: string, value: unknown, expected: string): never {
-  fault(
-    14,
-    `BSON field '${name}.${field}' is the wrong type '${typeName(value)}', expected type '${expected}'`,
-  );
+/** A field's value, if it has one: of the type that the test knows. */
+function fieldOf<T>(
+  body: Doc,
+  name: string,
+  field: string,
+  expected: string,
+  test: (value: unknown) => value is T,
+): T | undefined {
+  const { [field]: value } = body;
+  if (value === undefined || value === null) return undefined;
+  if (test(value)) return value;
+  const type = typeName(value);
+  fault(14, `BSON field '${name}.${field}' is the wrong type '${type}', expected type '${expected}'`);
 }
 
-export function docOf(body: Doc, name: string, field: string): Doc | undefined {
-  const value = body[field];
-  if (value === undefined || value === null) return undefined;
-  return isDoc(value) ? value : mismatch(name, field, value, 'object');
-}
+export const docOf = (body: Doc, name: string, field: string): Doc | undefined =>
+  fieldOf(body, name, field, 'object', isDoc);
 
-export function listOf(body: Doc, name: string, field: string): unknown[] | undefined {
-  const value = body[field];
-  if (value === undefined || value === null) return undefined;
-  return Array.isArray(value) ? value : mismatch(name, field, value, 'array');
-}
+export const listOf = (body: Doc, name: string, field: string): unknown[] | undefined =>
+  fieldOf(body, name, field, 'array', Array.isArray);
 
 export function numberOf(body: Doc, name: string, field: string): number | undefined {
-  const value = body[field];
-  if (value === undefined || value === null) return undefined;
-  return isNumber(value) ? Math.trunc(toNumber(value)) : mismatch(name, field, value, 'number');
+  const value = fieldOf(body, name, field, 'number', isNumber);
+  return value === undefined ? undefined : Math.trunc(toNumber(value));
 }
 
 export function wholeOf(body: Doc, name: string, field: string): number | undefined {
@@ -111,22 +107,16 @@ export function wholeOf(body: Doc, name: string, field: string): number | undefi
 }
 
 export function flagOf(body: Doc, name: string, field: string): boolean | undefined {
-  const value = body[field];
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'boolean') return value;
-  return isNumber(value) ? toNumber(value) !== 0 : mismatch(name, field, value, 'bool');
+  const isFlag = (value: unknown): value is unknown => typeof value === 'boolean' || isNumber(value);
+  const value = fieldOf(body, name, field, 'bool', isFlag);
+  return value === undefined || typeof value === 'boolean' ? value : toNumber(value) !== 0;
 }
 
 export function refuseOptions(body: Doc, name: string, options: readonly string[]): void {
   for (const option of options) {
-    const value = body[option];
-    if (
-      value !== undefined &&
-      value !== null &&
-      value !== false &&
-      !(isDoc(value) && Object.keys(value).length === 0)
-    )
-      unsupported(`the option ${option} of ${name}`);
+    const { [option]: value } = body;
+    const isOff = !value || (isDoc(value) && Object.keys(value).length === 0);
+    if (!isOff) unsupported(`the option ${option} of ${name}`);
   }
 }
 

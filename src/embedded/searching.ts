@@ -30,10 +30,10 @@ export type Opened = {
   cheap: boolean;
 };
 
-export const FIND_FIELDS = new Set(
-  words(`find filter sort projection hint skip limit batchSize singleBatch max min returnKey showRecordId
+const FIND_FIELDS = words(
+  `find filter sort projection hint skip limit batchSize singleBatch max min returnKey showRecordId
   tailable oplogReplay noCursorTimeout awaitData allowPartialResults collation allowDiskUse let
-  ntoreturn`),
+  ntoreturn`,
 );
 
 export function lookUp({ catalogue }: Side, database: string, name: unknown): Collection | undefined {

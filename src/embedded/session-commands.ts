@@ -4,30 +4,28 @@ import { hostname } from 'node:os';
 import type { Doc } from './documents.ts';
 import { fault } from './errors.ts';
 import { LARGEST_DOCUMENT } from './records.ts';
-import type { Command, Request } from './requests.ts';
+import { type Command, NO_TRANSACTIONS, type Request } from './requests.ts';
 import { LARGEST_MESSAGE } from './wire.ts';
 import { words } from './words.ts';
 
 const VERSION = '8.0.0';
 const NEWEST_WIRE_VERSION = 25;
 
-function hello({ connection, body }: Request): Doc {
-  return {
-    helloOk: true,
-    ...(body.hello === undefined ? { ismaster: true } : {}),
-    isWritablePrimary: true,
-    maxBsonObjectSize: LARGEST_DOCUMENT,
-    maxMessageSizeBytes: LARGEST_MESSAGE,
-    maxWriteBatchSize: 100_000,
-    localTime: new Date(),
-    logicalSessionTimeoutMinutes: 30,
-    connectionId: connection.id,
-    minWireVersion: 0,
-    maxWireVersion: NEWEST_WIRE_VERSION,
-    readOnly: false,
-    ok: 1,
-  };
-}
+const hello = ({ connection, body }: Request): Doc => ({
+  helloOk: true,
+  ...(body.hello === undefined ? { ismaster: true } : {}),
+  isWritablePrimary: true,
+  maxBsonObjectSize: LARGEST_DOCUMENT,
+  maxMessageSizeBytes: LARGEST_MESSAGE,
+  maxWriteBatchSize: 100_000,
+  localTime: new Date(),
+  logicalSessionTimeoutMinutes: 30,
+  connectionId: connection.id,
+  minWireVersion: 0,
+  maxWireVersion: NEWEST_WIRE_VERSION,
+  readOnly: false,
+  ok: 1,
+});
 
 const buildInfo = (): Doc => ({
   version: VERSION,
@@ -41,27 +39,30 @@ const buildInfo = (): Doc => ({
   ok: 1,
 });
 
-function serverStatus({ engine }: Request): Doc {
-  const { rss } = process.memoryUsage();
-  return {
-    host: hostname(),
-    version: VERSION,
-    process: 'embedded',
-    pid: process.pid,
-    uptime: (Date.now() - engine.started) / 1000,
-    localTime: new Date(),
-    connections: { current: engine.connections.size, available: 10_000 - engine.connections.size },
-    mem: { bits: 64, resident: Math.round(rss / 1_048_576) },
-    metrics: {
-      commands: Object.fromEntries([...engine.asked].map(([name, total]) => [name, { total }])),
-      cursor: { open: { total: engine.cursors.size } },
-    },
-    storageEngine: { name: 'lmdb', persistent: true, readOnly: false },
-    ok: 1,
-  };
+const serverStatus = ({ engine }: Request): Doc => ({
+  host: hostname(),
+  version: VERSION,
+  process: 'embedded',
+  pid: process.pid,
+  uptime: (Date.now() - engine.started) / 1000,
+  localTime: new Date(),
+  connections: { current: engine.connections.size },
+  mem: { bits: 64, resident: Math.round(process.memoryUsage.rss() / 1_048_576) },
+  metrics: { commands: Object.fromEntries([...engine.asked].map(([name, total]) => [name, { total }])) },
+  storageEngine: { name: 'lmdb', persistent: true, readOnly: false },
+  ok: 1,
+});
+
+function getParameter({ body }: Request): Doc {
+  const known: Doc = { featureCompatibilityVersion: { version: '8.0' }, authenticationMechanisms: [] };
+  const found = Object.entries(known).filter(
+    ([name]) => body.getParameter === '*' || body[name] !== undefined,
+  );
+  if (found.length === 0) fault(72, 'no option found to get');
+  return { ...Object.fromEntries(found), ok: 1 };
 }
 
-const always = (reply: Doc): Command => ({ run: () => reply });
+const always = (reply: Doc): Command => ({ run: () => ({ ...reply, ok: 1 }) });
 const all = (names: string, run: Command['run']): Record<string, Command> =>
   Object.fromEntries(words(names).map((name) => [name, { run }]));
 
@@ -73,25 +74,13 @@ export const SESSION_COMMANDS: Record<string, Command> = {
     fault(18, `${name}: the embedded engine has no users, its socket admits its own user only`),
   ),
   ...all('replSetGetStatus replSetInitiate', () => fault(76, 'not running with --replSet')),
-  ...all('commitTransaction abortTransaction', () =>
-    fault(20, 'Transaction numbers are only allowed on a replica set member or mongos'),
-  ),
+  ...all('commitTransaction abortTransaction', () => fault(20, NO_TRANSACTIONS)),
   serverStatus: { run: serverStatus },
-  hostInfo: { run: () => ({ system: { currentTime: new Date(), hostname: hostname() }, os: {}, ok: 1 }) },
-  connectionStatus: always({ authInfo: { authenticatedUsers: [], authenticatedUserRoles: [] }, ok: 1 }),
+  getParameter: { run: getParameter },
   whatsmyuri: { run: ({ connection }) => ({ you: connection.peer, ok: 1 }) },
-  startSession: always({ ok: 1, timeoutMinutes: 30 }),
-  getLog: always({ totalLinesWritten: 0, log: [], ok: 1 }),
-  getCmdLineOpts: always({ argv: [], parsed: {}, ok: 1 }),
-  getFreeMonitoringStatus: always({ state: 'disabled', ok: 1 }),
-  getParameter: {
-    run: ({ body }) => {
-      const known: Doc = { featureCompatibilityVersion: { version: '8.0' }, authenticationMechanisms: [] };
-      const names = Object.keys(known).filter(
-        (name) => body.getParameter === '*' || body[name] !== undefined,
-      );
-      if (names.length === 0) fault(72, 'no option found to get');
-      return { ...Object.fromEntries(names.map((name) => [name, known[name]])), ok: 1 };
-    },
-  },
+  hostInfo: always({ system: { hostname: hostname() }, os: {} }),
+  connectionStatus: always({ authInfo: { authenticatedUsers: [], authenticatedUserRoles: [] } }),
+  startSession: always({ timeoutMinutes: 30 }),
+  getLog: always({ totalLinesWritten: 0, log: [] }),
+  getCmdLineOpts: always({ argv: [], parsed: {} }),
 };
