@@ -60,25 +60,12 @@ function textAt(raw: Buffer, from: number, to: number): string {
   return text;
 }
 
-/** Sizes of the types whose values are all of one size, and what the others take beside the length they begin with. */
-const FIXED = new Map([
-  ...[6, 10, 127, 255].map((type) => [type, 0] as const),
-  [8, 1],
-  [16, 4],
-  [7, 12],
-  [19, 16],
-]);
-for (const type of [1, 9, 17, 18]) FIXED.set(type, 8);
-const BESIDE = new Map([
-  ...[2, 13, 14].map((type) => [type, 4] as const),
-  [3, 0],
-  [4, 0],
-  [15, 0],
-  [5, 5],
-  [12, 16],
-]);
-const SIZES = Int8Array.from({ length: 256 }, (_, type) => FIXED.get(type) ?? -1);
-const BEYOND = Int8Array.from({ length: 256 }, (_, type) => BESIDE.get(type) ?? -1);
+/** By type: the size of its values where all have one, and what they take beside the length that they begin with. */
+const FIXED: Doc = { 1: 8, 6: 0, 7: 12, 8: 1, 9: 8, 10: 0, 16: 4, 17: 8, 18: 8, 19: 16, 127: 0, 255: 0 };
+const BESIDE: Doc = { 2: 4, 3: 0, 4: 0, 5: 5, 12: 16, 13: 4, 14: 4, 15: 0 };
+const [SIZES, BEYOND] = [FIXED, BESIDE].map((table) =>
+  Int8Array.from({ length: 256 }, (_, type) => Number(table[type] ?? -1)),
+) as [Int8Array, Int8Array];
 const REGEX = 11;
 
 /** The number of bytes that a value of this type takes at `at`; throws for a type that BSON does not have. */
@@ -156,7 +143,7 @@ function valueAt(raw: Buffer, type: number, at: number): unknown {
   }
 }
 
-type Visit = (name: string, type: number, at: number, size: number, from: number) => boolean | undefined;
+type Visit = (name: string, type: number, at: number, size: number, from: number) => unknown;
 
 /** Walks the top-level elements; `visit` gets each value's place and may answer true to stop. */
 export function eachElement(raw: Buffer, visit: Visit, start = 0): void {
@@ -176,22 +163,14 @@ export function eachElement(raw: Buffer, visit: Visit, start = 0): void {
     const value = at + 1;
     const size = sizeOf(raw, type, value);
     if (size < 0 || value + size > end) throw new MalformedBson('a value reaches past its document');
-    if (visit(nameAt(raw, name, at, hash), type, value, size, from)) return;
+    if (visit(nameAt(raw, name, at, hash), type, value, size, from) === true) return;
     at = value + size;
   }
 }
 
 function documentAt(raw: Buffer, start: number): Doc {
   const doc: Doc = {};
-  eachElement(
-    raw,
-    (name, type, at) => {
-      if (name === '__proto__') setField(doc, name, valueAt(raw, type, at));
-      else doc[name] = valueAt(raw, type, at);
-      return undefined;
-    },
-    start,
-  );
+  eachElement(raw, (name, type, at) => setField(doc, name, valueAt(raw, type, at)), start);
   return doc;
 }
 
@@ -235,21 +214,14 @@ export function decodeFields(raw: Uint8Array, wanted: ReadonlySet<string>): Doc 
 export function decodeKeeping(raw: Buffer, kept: ReadonlySet<string>): Doc {
   const doc: Doc = {};
   eachElement(raw, (name, type, at) => {
-    if (type !== 4 || !kept.has(name)) setField(doc, name, valueAt(raw, type, at));
-    else {
-      const items: Buffer[] = [];
-      eachElement(
-        raw,
-        (_, kind, place, size) => {
-          if (kind !== 3) throw new MalformedBson(`'${name}' holds something that is not a document`);
-          items.push(raw.subarray(place, place + size));
-          return undefined;
-        },
-        at,
-      );
-      setField(doc, name, items);
-    }
-    return undefined;
+    if (type !== 4 || !kept.has(name)) return setField(doc, name, valueAt(raw, type, at));
+    const items: Buffer[] = [];
+    const keep = (_: string, kind: number, place: number, size: number): void => {
+      if (kind !== 3) throw new MalformedBson(`'${name}' holds something that is not a document`);
+      items.push(raw.subarray(place, place + size));
+    };
+    eachElement(raw, keep, at);
+    return setField(doc, name, items);
   });
   return doc;
 }
@@ -260,15 +232,11 @@ export function checkBson(raw: Buffer, start = 0, depth = 0): void {
   const length = raw.readInt32LE(start);
   if (length < SMALLEST || start + length > raw.length || raw[start + length - 1] !== 0)
     throw new MalformedBson('the length of a document is wrong');
-  eachElement(
-    raw,
-    (_, type, at, size) => {
-      if (type === 3 || type === 4) checkBson(raw.subarray(at, at + size), 0, depth + 1);
-      else if ((type === 2 || type === 13 || type === 14) && (size < SMALLEST || raw[at + size - 1] !== 0))
-        throw new MalformedBson('a string has no end');
-      else if (type === 5 && size < SMALLEST) throw new MalformedBson('the length of a binary is wrong');
-      return undefined;
-    },
-    start,
-  );
+  const check = (_: string, type: number, at: number, size: number): void => {
+    if (type === 3 || type === 4) checkBson(raw.subarray(at, at + size), 0, depth + 1);
+    else if ((type === 2 || type === 13 || type === 14) && (size < SMALLEST || raw[at + size - 1] !== 0))
+      throw new MalformedBson('a string has no end');
+    else if (type === 5 && size < SMALLEST) throw new MalformedBson('the length of a binary is wrong');
+  };
+  eachElement(raw, check, start);
 }

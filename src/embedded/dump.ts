@@ -12,7 +12,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { BSON, type CollectionInfo, type Document, type MongoClient } from 'mongodb';
+import {
+  BSON,
+  type Collection,
+  type CollectionInfo,
+  type Db,
+  type Document,
+  type MongoClient,
+} from 'mongodb';
 
 const { EJSON } = BSON;
 
@@ -42,26 +49,27 @@ export async function dump(client: MongoClient, options: DumpOptions): Promise<v
       .listCollections<CollectionInfo>({ type: 'collection' })
       .toArray()) {
       const collection = db.collection(name);
-      const total = await collection.countDocuments();
       const base = join(out, database, encodeURIComponent(name));
       const indexes = await collection.listIndexes().toArray();
-      writeFileSync(
-        `${base}${METADATA}`,
-        `${EJSON.stringify({ options: made, indexes }, { relaxed: false })}\n`,
-      );
-      const file = createWriteStream(`${base}.${format}`);
-      let done = 0;
-      for await (const raw of collection.find({}, { raw: true, batchSize: BATCH })) {
-        const bytes = raw as unknown as Uint8Array;
-        const line = format === 'bson' ? Buffer.from(bytes) : `${asLine(bytes)}\n`;
-        if (!file.write(line)) await once(file, 'drain');
-        if (++done % PROGRESS_EVERY === 0) say(`${database}.${name}: ${done} of ${total}`);
-      }
-      file.end();
-      await once(file, 'finish');
-      say(`${database}.${name}: ${done} documents, ${indexes.length} indexes`);
+      writeFileSync(base + METADATA, `${EJSON.stringify({ options: made, indexes }, { relaxed: false })}\n`);
+      const written = await writeDocuments(collection, `${base}.${format}`, say);
+      say(`${database}.${name}: ${written} documents, ${indexes.length} indexes`);
     }
   }
+}
+
+async function writeDocuments(collection: Collection, path: string, say: Say): Promise<number> {
+  const total = await collection.countDocuments();
+  const file = createWriteStream(path);
+  let done = 0;
+  for await (const raw of collection.find({}, { raw: true, batchSize: BATCH })) {
+    const bytes = raw as unknown as Uint8Array;
+    if (!file.write(path.endsWith('.bson') ? Buffer.from(bytes) : asLine(bytes))) await once(file, 'drain');
+    if (++done % PROGRESS_EVERY === 0) say(`${collection.namespace}: ${done} of ${total}`);
+  }
+  file.end();
+  await once(file, 'finish');
+  return done;
 }
 
 const LOSSLESS = {
@@ -72,13 +80,10 @@ const LOSSLESS = {
 } as const;
 
 const asLine = (bytes: Uint8Array): string =>
-  EJSON.stringify(BSON.deserialize(bytes, LOSSLESS), { relaxed: false });
+  `${EJSON.stringify(BSON.deserialize(bytes, LOSSLESS), { relaxed: false })}\n`;
 
 async function* linesOf(file: string): AsyncGenerator<Document> {
-  for await (const line of createInterface({
-    input: createReadStream(file),
-    crlfDelay: Number.POSITIVE_INFINITY,
-  }))
+  for await (const line of createInterface({ input: createReadStream(file) }))
     if (line.trim() !== '') yield EJSON.parse(line, { relaxed: false }) as Document;
 }
 
@@ -103,38 +108,23 @@ async function* documentsOf(file: string): AsyncGenerator<Document> {
 export async function restore(client: MongoClient, { from, drop, say }: RestoreOptions): Promise<void> {
   const databases = readdirSync(from, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   for (const { name: database } of databases)
-    for (const file of readdirSync(join(from, database)).filter((each) => each.endsWith(METADATA)))
-      await restoreCollection(
-        client,
-        join(from, database, file.slice(0, -METADATA.length)),
-        database,
-        drop,
-        say,
-      );
+    for (const file of readdirSync(join(from, database)).filter((each) => each.endsWith(METADATA))) {
+      const name = file.slice(0, -METADATA.length);
+      const base = join(from, database, name);
+      await restoreCollection(client.db(database), decodeURIComponent(name), base, drop, say);
+    }
 }
 
-async function restoreCollection(
-  client: MongoClient,
-  base: string,
-  database: string,
-  drop: boolean,
-  say: Say,
-): Promise<void> {
-  const name = decodeURIComponent(base.slice(base.lastIndexOf('/') + 1));
-  const kept = EJSON.parse(readFileSync(`${base}${METADATA}`, 'utf8')) as {
+async function restoreCollection(db: Db, name: string, base: string, drop: boolean, say: Say): Promise<void> {
+  const { options = {}, indexes = [] } = EJSON.parse(readFileSync(base + METADATA, 'utf8')) as {
     options?: Document;
     indexes?: Document[];
   };
-  const db = client.db(database);
-  if (drop)
-    await db
-      .collection(name)
-      .drop()
-      .catch(() => undefined);
-  const there = await db.listCollections({ name }).hasNext();
-  if (!there) await db.createCollection(name, kept.options ?? {});
   const collection = db.collection(name);
-  const file = ['.ndjson', '.bson'].map((ending) => `${base}${ending}`).find(existsSync);
+  if (drop) await collection.drop().catch(() => undefined);
+  const there = await db.listCollections({ name }).hasNext();
+  if (!there) await db.createCollection(name, options);
+  const file = ['.ndjson', '.bson'].map((ending) => base + ending).find(existsSync);
   let done = 0;
   let batch: Document[] = [];
   let bytes = 0;
@@ -143,7 +133,7 @@ async function restoreCollection(
     done += batch.length;
     batch = [];
     bytes = 0;
-    if (done % PROGRESS_EVERY === 0 && done > 0) say(`${database}.${name}: ${done}`);
+    if (done % PROGRESS_EVERY === 0 && done > 0) say(`${collection.namespace}: ${done}`);
   };
   for await (const document of file ? documentsOf(file) : []) {
     batch.push(document);
@@ -151,10 +141,9 @@ async function restoreCollection(
     if (batch.length >= BATCH || bytes > BATCH_BYTES) await flush();
   }
   await flush();
-  const indexes = (kept.indexes ?? []).filter((index) => index.name !== '_id_');
-  for (const { key, v: _, ns: __, ...options } of indexes)
-    await collection.createIndex(keyOf(key, options), options);
-  say(`${database}.${name}: ${done} documents, ${indexes.length + 1} indexes`);
+  for (const { key, v: _, ns: __, ...wanted } of indexes)
+    if (wanted.name !== '_id_') await collection.createIndex(keyOf(key, wanted), wanted);
+  say(`${collection.namespace}: ${done} documents, ${indexes.length} indexes`);
 }
 
 /** A text index is listed by what it is inside; it is asked for by its weights. */

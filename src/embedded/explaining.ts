@@ -27,29 +27,28 @@ function scanStage({ index, reverse, ranges, merge }: IndexPlan): Doc {
 
 function stageOf(chosen: Plan, query: Query, counting: boolean): Doc {
   const filter = chosen.exact ? {} : { filter: query.filter };
-  switch (chosen.kind) {
-    case 'all':
-      return { stage: 'COLLSCAN', direction: chosen.reverse ? 'backward' : 'forward', ...filter };
-    case 'index':
-      if (counting && chosen.exact) return { ...scanStage(chosen), stage: 'COUNT_SCAN' };
-      return { stage: 'FETCH', ...filter, inputStage: scanStage(chosen) };
-    case 'or':
-      return {
-        stage: 'FETCH',
-        ...filter,
-        inputStage: { stage: 'OR', inputStages: chosen.plans.map(scanStage) },
-      };
-    default:
-      return { stage: 'TEXT_MATCH', indexName: chosen.index.name };
-  }
+  if (chosen.kind === 'all')
+    return { stage: 'COLLSCAN', direction: chosen.reverse ? 'backward' : 'forward', ...filter };
+  if (chosen.kind === 'text') return { stage: 'TEXT_MATCH', indexName: chosen.index.name };
+  if (chosen.kind === 'or')
+    return {
+      stage: 'FETCH',
+      ...filter,
+      inputStage: { stage: 'OR', inputStages: chosen.plans.map(scanStage) },
+    };
+  if (counting && chosen.exact) return { ...scanStage(chosen), stage: 'COUNT_SCAN' };
+  return { stage: 'FETCH', ...filter, inputStage: scanStage(chosen) };
 }
 
 function wayOf(chosen: Plan, query: Query, counting: boolean): Doc {
-  let stage = stageOf(chosen, query, counting);
-  if (query.sort && !chosen.sorted) stage = { stage: 'SORT', sortPattern: query.sort, inputStage: stage };
-  if (query.skip) stage = { stage: 'SKIP', skipAmount: query.skip, inputStage: stage };
-  if (query.limit) stage = { stage: 'LIMIT', limitAmount: query.limit, inputStage: stage };
-  return counting ? { stage: 'COUNT', inputStage: stage } : stage;
+  const around: [unknown, Doc][] = [
+    [query.sort && !chosen.sorted, { stage: 'SORT', sortPattern: query.sort }],
+    [query.skip, { stage: 'SKIP', skipAmount: query.skip }],
+    [query.limit, { stage: 'LIMIT', limitAmount: query.limit }],
+    [counting, { stage: 'COUNT' }],
+  ];
+  const steps = around.filter(([isThere]) => isThere).map(([, step]) => step);
+  return steps.reduce((inputStage, step) => ({ ...step, inputStage }), stageOf(chosen, query, counting));
 }
 
 /** Where each command has its filter. */
@@ -96,8 +95,6 @@ export function runExplain(side: Side, database: string, body: Doc, tick: Tick):
   for (const _ of read(side.storage, c, query, chosen)) nReturned++;
   const executionTimeMillis = Math.round(performance.now() - begun);
   const executionStages = winningPlan;
-  return {
-    ...answer,
-    executionStats: { executionSuccess: true, nReturned, executionTimeMillis, executionStages },
-  };
+  const executionStats = { executionSuccess: true, nReturned, executionTimeMillis, executionStages };
+  return { ...answer, executionStats };
 }

@@ -26,12 +26,18 @@ function declare(catalogue: Catalogue, c: Collection, wanted: readonly unknown[]
   for (const each of wanted) {
     const spec = normalise(c, each);
     if (isThere(c, spec)) continue;
-    const index = prepareIndex(takeId(catalogue), spec);
-    index.building = true;
+    const index = { ...prepareIndex(takeId(catalogue), spec), building: true };
     c.indexes.push(index);
     added.push(index);
   }
   return added;
+}
+
+/** Kept as whole with this commit; asked only when that is on the disk. */
+function saveWhole(catalogue: Catalogue, c: Collection, indexes: Index[]): void {
+  for (const index of indexes) index.building = false;
+  saveCollection(catalogue, c);
+  for (const index of indexes) index.building = true;
 }
 
 export function removeIndex(catalogue: Catalogue, c: Collection, index: Index): void {
@@ -48,19 +54,19 @@ export async function addIndexes(
 ): Promise<Added> {
   const { catalogue, writer } = engine;
   for (const each of wanted) normalise(find(catalogue, database, name), each);
-  const { c, added, before, created, whole } = await writer.write(() => {
+  const { c, added, before, created, large } = await writer.write(() => {
     const known = find(catalogue, database, name);
     const c = known ?? create(catalogue, database, name);
-    const before = c.indexes.length;
     const kept = [...c.indexes];
+    const large = c.count > AT_ONCE;
     try {
       const added = declare(catalogue, c, wanted);
-      if (c.count <= AT_ONCE) for (const index of added) buildSlice(catalogue, c, index, 0, AT_ONCE + 1);
-      const whole = c.count <= AT_ONCE;
-      for (const index of added) index.building = !whole;
-      if (added.length > 0) saveCollection(catalogue, c);
-      for (const index of added) index.building = true;
-      return { c, added, before, created: !known, whole };
+      if (large) saveCollection(catalogue, c);
+      else {
+        for (const index of added) buildSlice(catalogue, c, index, 0, AT_ONCE + 1);
+        if (added.length > 0) saveWhole(catalogue, c, added);
+      }
+      return { c, added, before: kept.length, created: !known, large };
     } catch (error) {
       for (const index of c.indexes) if (!kept.includes(index)) discard(catalogue, index.prefix);
       c.indexes = kept;
@@ -69,8 +75,8 @@ export async function addIndexes(
     }
   });
   for (const index of added) {
-    if (whole) index.building = false;
-    else await build(engine, c, index);
+    if (large) await build(engine, c, index);
+    index.building = false;
   }
   return { before, now: c.indexes.length, created };
 }
@@ -89,10 +95,5 @@ async function build({ catalogue, writer }: Engine, c: Collection, index: Index)
     });
     throw error;
   }
-  await writer.write(() => {
-    index.building = false;
-    saveCollection(catalogue, c);
-    index.building = true;
-  });
-  index.building = false;
+  await writer.write(() => saveWhole(catalogue, c, [index]));
 }

@@ -19,22 +19,14 @@ export type Launched = { uri: string; readonly pid: number | undefined; stop(): 
 
 type Ready = { ready: boolean; port?: number; reason?: string };
 
+type Begun = { child: ChildProcess; ready: Ready };
+
 const LONGEST_PAUSE_MS = 5_000;
 
-function uriOf(socket: string | undefined, port: number | undefined): string {
-  const where = socket === undefined ? `127.0.0.1:${port}` : encodeURIComponent(socket);
-  return `mongodb://${where}/?directConnection=true`;
-}
-
-async function begin(
-  options: LaunchOptions,
-  port: number | undefined,
-): Promise<{ child: ChildProcess; ready: Ready }> {
+async function begin(options: LaunchOptions, port: number | undefined): Promise<Begun> {
   const program = fileURLToPath(new URL('./process.js', import.meta.url));
-  const where = [
-    ...(options.socket === undefined ? [] : ['--socket', options.socket]),
-    ...(port === undefined ? [] : ['--port', String(port)]),
-  ];
+  const where = options.socket === undefined ? [] : ['--socket', options.socket];
+  if (port !== undefined) where.push('--port', String(port));
   const child = spawn(process.execPath, [program, '--data', options.dataDir, '--keep', ...where], {
     stdio: ['pipe', 'pipe', 'pipe'],
     // Its own process group: Ctrl-C is for us, and the stores stop last.
@@ -63,12 +55,9 @@ export async function launchEngine(options: LaunchOptions): Promise<Launched> {
       await pause(wait);
       if (stopping) return;
       ({ child, ready } = await begin(options, port));
-      if (ready.ready) {
-        log(`the embedded database is back (pid ${child.pid})`);
-        watch();
-        return;
-      }
-      log(`the embedded database cannot start: ${ready.reason}`);
+      if (ready.ready) log(`the embedded database is back (pid ${child.pid})`);
+      else log(`the embedded database cannot start: ${ready.reason}`);
+      if (ready.ready) return watch();
     }
   }
 
@@ -81,8 +70,9 @@ export async function launchEngine(options: LaunchOptions): Promise<Launched> {
   }
 
   watch();
+  const where = options.socket === undefined ? `127.0.0.1:${port}` : encodeURIComponent(options.socket);
   return {
-    uri: uriOf(options.socket, port),
+    uri: `mongodb://${where}/?directConnection=true`,
     get pid() {
       return child.pid;
     },

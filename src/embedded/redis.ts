@@ -57,14 +57,13 @@ export async function startRedis(options: RedisOptions): Promise<EmbeddedRedis> 
       running.stdin?.destroy();
       if (stopping) return;
       say(`Redis ended by itself (${signal ?? code}); starting it again.`);
-      for (let wait = 100; !stopping; wait = Math.min(wait * 2, 5_000)) {
+      for (let wait = 100; ; wait = Math.min(wait * 2, 5_000)) {
         await pause(wait);
         if (stopping) return;
         try {
           child = await launch(options, socket);
           say('Redis runs again.');
-          watch(child);
-          return;
+          return watch(child);
         } catch (error) {
           say((error as Error).message);
         }

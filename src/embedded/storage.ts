@@ -47,20 +47,16 @@ const FULL = /MDB_MAP_FULL|ENOSPC|No space left|Input\/output error|File too lar
 export const isCommitFailure = (error: unknown): boolean =>
   error instanceof Error && (COMMIT_FAILED.test(error.message) || FULL.test(error.message));
 
-async function causeOf(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || !('commitError' in error)) return error;
-  return Promise.resolve(error.commitError).catch((cause: unknown) => cause);
-}
-
 async function asFault(error: unknown): Promise<unknown> {
   if (error instanceof MongoFault) return error;
-  const cause = await causeOf(error);
+  const isFailed = error instanceof Error && 'commitError' in error;
+  const cause = isFailed
+    ? await Promise.resolve(error.commitError).catch((reason: unknown) => reason)
+    : error;
   const text = cause instanceof Error ? cause.message : String(cause);
   if (!FULL.test(text)) return cause;
-  return new MongoFault(
-    14031,
-    `The disk is full or failing, nothing of this was written (${text}). Reading goes on; make room and write again`,
-  );
+  const sentence = `The disk is full or failing, nothing of this was written (${text}).`;
+  return new MongoFault(14031, `${sentence} Reading goes on; make room and write again`);
 }
 
 export function openStorage(directory: string): Storage {

@@ -1,13 +1,12 @@
 // MongoDB's wire protocol: OP_MSG, the legacy OP_QUERY that a handshake may begin with, and nothing else. What must stay
 // true: a message that is not well-formed ends its connection, and no length in it is believed before it is checked.
-import { type Doc, decode, decodeKeeping, eachElement, MalformedBson } from './documents.ts';
+import { type Doc, decode, decodeKeeping, MalformedBson } from './documents.ts';
 import { encode } from './encoding.ts';
 
 export const LARGEST_MESSAGE = 48_000_000;
 const HEADER = 16;
 const OP_REPLY = 1;
 const OP_QUERY = 2004;
-const OP_COMPRESSED = 2012;
 const OP_MSG = 2013;
 const CHECKSUM_PRESENT = 1;
 const MORE_TO_COME = 2;
@@ -22,15 +21,15 @@ export type Message = {
   silent: boolean;
 };
 
-/** Arrays that a command hands on as bytes. */
+/** Arrays of documents that stay bytes: what a command hands on, what an answer holds. */
 const KEPT = new Set(['documents']);
+const BATCHES = new Set(['firstBatch', 'nextBatch']);
 
 export function readMessage(bytes: Buffer): Message {
   const requestId = bytes.readInt32LE(4);
   const code = bytes.readInt32LE(12);
   if (code === OP_MSG) return readBody(bytes, requestId);
   if (code === OP_QUERY) return readQuery(bytes, requestId);
-  if (code === OP_COMPRESSED) throw new MalformedBson('compressed messages were not negotiated');
   throw new MalformedBson(`unsupported operation code ${code}`);
 }
 
@@ -145,7 +144,7 @@ export function cursorReply(
 ): Buffer {
   const rest = encode({ id, ns: namespace });
   let items = 5;
-  for (let i = 0; i < batch.length; i++) items += placeOf(i).length + (batch[i] as Buffer).length;
+  for (const [i, { length }] of batch.entries()) items += placeOf(i).length + length;
   const inside = 4 + 2 + field.length + items + rest.length - 4;
   const reply = Buffer.allocUnsafe(4 + 8 + inside + OK.length);
   let at = reply.writeInt32LE(reply.length, 0);
@@ -155,42 +154,19 @@ export function cursorReply(
   reply[at++] = ARRAY;
   at += reply.write(`${field}\0`, at, 'latin1');
   at = reply.writeInt32LE(items, at);
-  for (let i = 0; i < batch.length; i++) {
-    reply.set(placeOf(i), at);
-    at += placeOf(i).length;
-    reply.set(batch[i] as Buffer, at);
-    at += (batch[i] as Buffer).length;
-  }
+  for (const [i, document] of batch.entries())
+    for (const bytes of [placeOf(i), document]) {
+      reply.set(bytes, at);
+      at += bytes.length;
+    }
   reply[at++] = 0;
   reply.set(rest.subarray(4), at);
   reply.set(OK, at + rest.length - 4);
   return reply;
 }
 
-/** The documents of such an answer again, and whether there are more. */
+/** The documents of such an answer again; an id of 0 tells that there are no more. */
 export function readCursorReply(reply: Buffer): { id: bigint; batch: Buffer[] } {
-  let id = 0n;
-  const batch: Buffer[] = [];
-  eachElement(reply, (name, _type, at) => {
-    if (name !== 'cursor') return undefined;
-    eachElement(
-      reply,
-      (inner, kind, place) => {
-        if (inner === 'id') id = reply.readBigInt64LE(place);
-        else if (kind === 4)
-          eachElement(
-            reply,
-            (_, __, from, size) => {
-              batch.push(reply.subarray(from, from + size));
-              return undefined;
-            },
-            place,
-          );
-        return undefined;
-      },
-      at,
-    );
-    return true;
-  });
-  return { id, batch };
+  const cursor = decodeKeeping(reply.subarray(4 + 1 + 'cursor\0'.length), BATCHES);
+  return { id: cursor.id as bigint, batch: (cursor.firstBatch ?? cursor.nextBatch) as Buffer[] };
 }
