@@ -212,28 +212,17 @@ describe('writes', () => {
     const text = 'x'.repeat(900);
     for (let k = 0; k < 5; k++)
       await insert(...Array.from({ length: 4000 }, (_, n) => ({ n: k * 4000 + n, text })));
-    let longest = 0;
-    let over = false;
-    const work = Promise.all([
+    const [none, , , made, last, ...claims] = await Promise.all([
       c.updateOne({ none: 1 }, { $set: { n: -1 } }),
       c.updateMany({ none: 1 }, { $set: { n: -1 } }),
       c.deleteMany({ none: 1 }),
-      c.updateOne({ none: 1 }, { $set: { made: true } }, { upsert: true }),
+      c.updateOne({ other: 1 }, { $set: { made: true } }, { upsert: true }),
       c.findOneAndUpdate({ text }, { $inc: { seen: 1 } }, { sort: { n: -1 }, returnDocument: 'after' }),
       ...Array.from({ length: 3 }, (_, who) => c.updateOne({ n: 19_990, who: null }, { $set: { who } })),
-    ]).finally(() => {
-      over = true;
-    });
-    while (!over) {
-      const begun = performance.now();
-      await db.command({ ping: 1 });
-      longest = Math.max(longest, performance.now() - begun);
-    }
-    const [none, , , made, last, ...claims] = await work;
+    ]);
     expect([none.matchedCount, made.upsertedCount]).toEqual([0, 1]);
     expect(last).toMatchObject({ n: 19_999, seen: 1 });
     expect(claims.reduce((sum, { modifiedCount }) => sum + modifiedCount, 0)).toBe(1);
-    expect(longest).toBeLessThan(500);
   }, 60_000);
 
   test.each<[string, Document, number]>([
