@@ -131,6 +131,8 @@ function headline(entry: Entry | PublicEntry, event: Event, names: Names): strin
     case 'delivery_failed':
       return 'A message could not be delivered';
     case 'updated':
+      if ('facts' in entry && entry.facts?.byHand)
+        return did('wrote down what happened', 'Something was written down');
       if (file) return did(`added the file ${file.name}`, `The file ${file.name} was added`);
       return entry.action === 'priority_change'
         ? did(

@@ -67,8 +67,16 @@ test('is written into by agents, by hand: it changes nothing, and customers do n
   expect(again.body).toEqual(written.body);
   expect((await staff.agent.call('GET', at)).body.items).toMatchObject([{ action: 'created' }, entry]);
   expect((await staff.agent.call('GET', `history/${written.body.id}`)).body).toEqual(written.body);
+  await staff.otherAgent.call('POST', `tickets/${id}/claim`);
+  await staff.agent.call('POST', at, { notes: 'Called again.' });
+  await world.drain();
+  const news = (await staff.otherAgent.call('GET', 'notifications')).body.items;
+  expect(news).toContainEqual(
+    expect.objectContaining({ ticket_id: id, title: 'Anna wrote down what happened', text: 'Called again.' }),
+  );
+  await staff.otherAgent.call('POST', `tickets/${id}/release`);
   const seen = (await staff.customer.call('GET', `tickets/${id}?include=history`)).body;
-  expect([seen.version, seen.history.length]).toEqual([version, 1]);
+  expect([seen.version, seen.history.length]).toEqual([version + 2, 3]);
   expect((await staff.customer.call('POST', at, { notes })).status).toBe(403);
   expect((await staff.agent.call('POST', at, { notes: ' ' })).status).toBe(400);
   expect((await staff.agent.call('POST', at, { notes }, { 'if-match': '"1"' })).status).toBe(412);
