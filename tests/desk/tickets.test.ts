@@ -100,6 +100,20 @@ describe('changing a ticket', () => {
     expect((await patch('Second')).status).toBe(412);
   });
 
+  test('nor is whoever asks again, because we died before we answered, told that they were slower', async () => {
+    const { id } = await filed(staff.customer);
+    const once = { 'if-match': '"1"', 'idempotency-key': `close-${id}` };
+    const close = () => staff.agent.call('POST', `tickets/${id}/close`, {}, once);
+    expect((await close()).status).toBe(200);
+    const receipt = { _id: { $regex: `close-${id}$` } as never };
+    const died = { $set: { state: 'running', until: new Date(0) }, $unset: { answer: '' } };
+    await mongoose.connection.collection('receipts').updateOne(receipt, died as never);
+    const again = await close();
+    expect([again.status, again.body.status, again.body.version]).toEqual([200, 'closed', 2]);
+    const other = { 'if-match': '"1"', 'idempotency-key': `other-${id}` };
+    expect((await staff.agent.call('POST', `tickets/${id}/reopen`, {}, other)).status).toBe(412);
+  });
+
   test.each(['company_id', 'number', 'key', 'created_at', 'sla', 'seq', 'replies'])(
     '%s is nobody’s to set',
     async (field) => {
