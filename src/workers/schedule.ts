@@ -1,6 +1,7 @@
-// What is done again and again: repeating jobs, so that of many workers one does each round. Each round is safe with
-// several at once. The schedule is put back when Redis lost it. A plain timer keeps it while Redis is away, or when no
-// round came for some seconds (Redis' schedules trust the clocks of our machines).
+// What is done again and again: repeating jobs, so that of many workers one does each round; rounds of the same beat
+// share a job, for each costs several trips. Each round is safe with several at once. The schedule is put back when
+// Redis lost it. A plain timer keeps it while Redis is away, or when no round came for some seconds (Redis' schedules
+// trust the clocks of our machines).
 import type { Redis } from 'ioredis';
 import type { Logger } from '../log.ts';
 import { type Queues, type Stop, workOn } from './queues.ts';
@@ -16,6 +17,9 @@ export interface Round {
 export const ROUNDS = 'rounds';
 const MEND_EVERY_MS = 2_000;
 const PATIENCE_MS = 3_000;
+
+const beatOf = (everyMs: number): string => `every-${everyMs}-ms`;
+const everyOf = (beat: string): number => Number(/^every-(\d+)-ms$/.exec(beat)?.[1]);
 
 export function startSchedule(
   rounds: readonly Round[],
@@ -43,20 +47,23 @@ export function startSchedule(
     ROUNDS,
     { redis, prefix, log, concurrency: rounds.length + 1 },
     async (_, job) => {
-      const round = rounds.find((one) => one.name === job.name);
-      if (round) await go(round);
+      const due = rounds.filter((one) => beatOf(one.everyMs) === job.name && !running.has(one.name));
+      await Promise.all(due.map(go));
     },
   );
   const mend = async () => {
     if (redis.status !== 'ready') return;
     const queue = queues.queue(ROUNDS);
-    for (const { name, everyMs } of rounds) {
-      const known = await queue.getJobScheduler(name);
-      const next = known?.next ?? 0;
-      const off = Math.abs(next - Date.now()) > 2 * everyMs + PATIENCE_MS;
-      if (!known || known.every !== everyMs || off)
-        await queue.upsertJobScheduler(name, { every: everyMs }, { name });
+    const known = await queue.getJobSchedulers();
+    const beats = new Set(rounds.map((round) => round.everyMs));
+    for (const every of beats) {
+      const name = beatOf(every);
+      const next = known.find((one) => one.key === name)?.next ?? 0;
+      if (Math.abs(next - Date.now()) > 2 * every + PATIENCE_MS)
+        await queue.upsertJobScheduler(name, { every }, { name });
     }
+    // Those of an earlier version, which knew other beats.
+    for (const { key } of known) if (!beats.has(everyOf(key))) await queue.removeJobScheduler(key);
   };
   let mending: Promise<void> | null = null;
   const mendOnce = () => {
