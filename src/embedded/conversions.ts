@@ -47,9 +47,10 @@ function toDecimal(value: unknown): Decimal128 {
 
 function toDate(value: unknown): unknown {
   if (typeof value === 'string') return parse(value);
-  if (isNumber(value) && !(typeof value === 'number' && isInteger(value)))
-    return new Date(Math.trunc(toNumber(value)));
-  return dateOf(value) ?? refused(value, 'date');
+  const isMoment = isNumber(value) && !(typeof value === 'number' && isInteger(value));
+  const date = isMoment ? new Date(Math.trunc(toNumber(value))) : dateOf(value);
+  if (!date) return refused(value, 'date');
+  return Number.isNaN(date.getTime()) ? overflow(value) : date;
 }
 
 function toObjectId(value: unknown): unknown {

@@ -125,7 +125,8 @@ export function format(date: Date, pattern: string, zone?: Zone): string {
   return pattern.replace(/%(.?)/g, (_whole, letter: string) => {
     const [part, width] = LETTERS[letter] ?? [];
     if (part && width) return String(PARTS[part](at)).padStart(width, '0');
-    if (letter === 'Z') return `${at.offset < 0 ? '-' : '+'}${String(Math.abs(at.offset)).padStart(3, '0')}`;
+    if (letter === 'Z')
+      return `${at.offset < 0 ? '-' : '+'}${String(Math.abs(Math.trunc(at.offset))).padStart(3, '0')}`;
     return at.toFormat(NAMES[letter] ?? unknownLetter(letter));
   });
 }

@@ -20,7 +20,7 @@ const calculating =
     const by =
       numeric(spec) ?? fault(14, `Cannot ${verb} with non-numeric argument: {${path}: ${show(spec)}}`);
     return (before, site) => {
-      const old = numeric(before ?? 0);
+      const old = numeric(before === undefined ? 0 : before);
       if (old === undefined) {
         const name = site.path.slice(site.path.lastIndexOf('.') + 1);
         const where = `{_id: ${show(site.id)}} has the field '${name}' of non-numeric type ${typeName(before)}`;

@@ -135,12 +135,14 @@ export function op<const S extends string>(signature: S, apply: Apply<S>, code =
     const [first, second] = readers;
     if (first && second && readers.length === 2)
       return (root) => {
-        const [a, b] = [first(root), second(root)];
-        return a === NOTHING || b === NOTHING ? null : call(a, b);
+        const a = first(root);
+        const b = a === NOTHING ? NOTHING : second(root);
+        return b === NOTHING ? null : call(a, b);
       };
     return (root) => {
-      const values = readers.map((read) => read(root));
-      return values.includes(NOTHING) ? null : call(...values);
+      const values: unknown[] = [];
+      for (const read of readers) if (values.push(read(root)) && values.at(-1) === NOTHING) return null;
+      return call(...values);
     };
   };
 }

@@ -159,6 +159,7 @@ describe('an update', () => {
       "Cannot apply $inc to a value of non-numeric type. {_id: 1} has the field 's' of non-numeric type string",
     ],
     [{ $inc: { a: Decimal128.fromString('1') } }, 115, 'arithmetic with Decimal128 is not supported'],
+    [{ $inc: { nil: 1 } }, 14, "has the field 'nil' of non-numeric type null"],
     [{ $inc: { a: 'x' } }, 14, 'Cannot increment with non-numeric argument: {a: "x"}'],
     [
       { $inc: { big: 1n } },
@@ -195,7 +196,7 @@ describe('an update', () => {
     [[{ $match: {} }], 72, '$match is not allowed to be used within an update'],
     [[{ $set: { _id: 2 } }], 66, "the immutable field '_id'"],
   ])('%j is refused with %i', (change, code, message) => {
-    const doc = { _id: 1, s: 'text', l: [1], big: 9223372036854775807n };
+    const doc = { _id: 1, s: 'text', l: [1], big: 9223372036854775807n, nil: null };
     expect(() => update(doc, change)).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(message) }),
     );
