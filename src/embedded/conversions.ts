@@ -1,11 +1,39 @@
-// $convert and its short forms, and $type.
+// The types by their names and numbers, $type, and $convert with its short forms.
 import { Decimal128, ObjectId } from 'bson';
 import { fitsLong, isInteger } from './arithmetic.ts';
 import { parse } from './dates.ts';
-import { fault, MongoFault } from './errors.ts';
+import { bad, fault, MongoFault } from './errors.ts';
 import { toDate as dateOf, type Form, missing, named, op, truthy } from './operators.ts';
-import { aliases } from './typetests.ts';
+import { show } from './showing.ts';
 import { double, isInt32, isNumber, toNumber, typeName } from './values.ts';
+import { words } from './words.ts';
+
+/** The types by their numbers, from 1 on. */
+const NUMBERED =
+  words(`double string object array binData undefined objectId bool date null regex dbPointer javascript
+  symbol javascriptWithScope int timestamp long decimal`);
+const CODES = new Map([...NUMBERED.entries()].map(([i, name]) => [i + 1, name]))
+  .set(-1, 'minKey')
+  .set(127, 'maxKey');
+const NUMBERS = ['double', 'int', 'long', 'decimal'];
+const ALIASES = new Set(CODES.values());
+
+/** The type names that a $type argument stands for. */
+export function aliases(spec: unknown): Set<string> {
+  const names = new Set<string>();
+  for (const one of Array.isArray(spec) ? spec : [spec]) {
+    if (one === 'number') for (const name of NUMBERS) names.add(name);
+    else names.add(alias(one));
+  }
+  if (names.size === 0) fault(9, '$type must match at least one type');
+  return names;
+}
+
+function alias(one: unknown): string {
+  if (typeof one === 'string') return ALIASES.has(one) ? one : bad(`Unknown type name alias: ${one}`);
+  if (!isNumber(one)) fault(14, 'type must be represented as a number or a string');
+  return CODES.get(toNumber(one)) ?? bad(`Invalid numerical type code: ${show(one)}`);
+}
 
 const failed = (message: string): never => fault(241, `${message} in $convert with no onError value`);
 const refused = (value: unknown, to: string): never =>

@@ -5,7 +5,7 @@ interface Exact {
   coefficient: bigint;
   exponent: number;
 }
-type Comparable = number | bigint | Decimal128;
+export type Comparable = number | bigint | Decimal128;
 
 const FINITE = /^(-?)(\d+)(?:\.(\d+))?(?:E([+-]?\d+))?$/i;
 const BITS = new DataView(new ArrayBuffer(8));

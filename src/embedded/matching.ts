@@ -1,6 +1,7 @@
 // Filters compiled to predicates, with MongoDB's meaning of null, missing and arrays.
 // A field condition is asked of all values at its path; it holds when one of them, or an element of one, satisfies it.
 import { comparison, type Leaf, matchesAny, matchesEqual } from './comparing.ts';
+import { aliases } from './conversions.ts';
 import type { Doc } from './documents.ts';
 import { bad, fault, unsupported } from './errors.ts';
 import { compileExpression } from './expressions.ts';
@@ -9,7 +10,6 @@ import { REFERENCE, reader } from './paths.ts';
 import { isRegex, toRegExp } from './regexes.ts';
 import { show } from './showing.ts';
 import { compileText } from './text.ts';
-import { aliases } from './typetests.ts';
 import { type Collation, equal, isNumber, isObject, toNumber, typeName } from './values.ts';
 import { words } from './words.ts';
 

@@ -4,7 +4,7 @@ import { ObjectId } from 'bson';
 import type { Doc } from './documents.ts';
 import { type Modifier, overlap, removed, written } from './drafts.ts';
 import { bad, fault } from './errors.ts';
-import type { MatchEnv } from './matching.ts';
+import { isOperatorDoc, type MatchEnv } from './matching.ts';
 import { fieldsOfModifier, modifiersOf } from './modifiers.ts';
 import type { Scope } from './operators.ts';
 import { scopeOf } from './operators.ts';
@@ -17,10 +17,10 @@ import {
   placeholders,
   resolve,
 } from './positions.ts';
+import { isRegex } from './regexes.ts';
 import { compileReshaping } from './reshaping.ts';
 import { show } from './showing.ts';
-import { upsertBase } from './upserting.ts';
-import { compareStrings, equal, identical, isObject, typeName } from './values.ts';
+import { clone, compareStrings, equal, identical, isObject, typeName } from './values.ts';
 
 export interface UpdateEnv extends MatchEnv {
   filter: Doc;
@@ -252,4 +252,32 @@ function pipelineUpdate(stages: unknown[], env: UpdateEnv): Update {
       return { _id, ...rest };
     },
   };
+}
+
+/** The document that an upsert starts from: what its filter says by equality. */
+function upsertBase(filter: Doc): Doc {
+  let base: Doc = {};
+  const seen: string[] = [];
+  for (const [path, value] of equalities(filter)) {
+    if (seen.some((other) => overlap(path, other)))
+      fault(54, `cannot infer query fields to set, path '${path}' is matched twice`);
+    seen.push(path);
+    base = written(base, path.split('.'), clone(value));
+  }
+  return base;
+}
+
+function* equalities(filter: Doc): Generator<[path: string, value: unknown]> {
+  for (const [name, spec] of Object.entries(filter)) {
+    const branches =
+      Array.isArray(spec) && (name === '$and' || (name === '$or' && spec.length === 1)) ? spec : [];
+    for (const branch of branches) if (isObject(branch)) yield* equalities(branch);
+    if (name.startsWith('$') || isRegex(spec)) continue;
+    if (!isOperatorDoc(spec)) yield [name, spec];
+    else if ('$eq' in spec) yield [name, spec.$eq];
+    else
+      for (const list of [spec.$in, spec.$all])
+        if (Array.isArray(list) && list.length === 1 && !isRegex(list[0]) && !isOperatorDoc(list[0]))
+          yield [name, list[0]];
+  }
 }

@@ -8,14 +8,12 @@ import {
   Code,
   Decimal128,
   Double,
-  Int32,
-  Long,
   MaxKey,
   MinKey,
   ObjectId,
   Timestamp,
 } from 'bson';
-import { compareDecimals } from './decimals.ts';
+import { type Comparable, compareDecimals } from './decimals.ts';
 import { type Doc, setField } from './documents.ts';
 
 export interface Collation {
@@ -51,8 +49,6 @@ const KINDS: [prototype: object | null, order: number, alias: string][] = [
   [Date.prototype, ORDER.DATE, 'date'],
   [ObjectId.prototype, ORDER.OBJECT_ID, 'objectId'],
   [Double.prototype, ORDER.NUMBER, 'double'],
-  [Int32.prototype, ORDER.NUMBER, 'int'],
-  [Long.prototype, ORDER.NUMBER, 'long'],
   [Decimal128.prototype, ORDER.NUMBER, 'decimal'],
   [Timestamp.prototype, ORDER.TIMESTAMP, 'timestamp'],
   [Binary.prototype, ORDER.BINARY, 'binData'],
@@ -101,9 +97,8 @@ export function isNumber(value: unknown): value is number | bigint | Double | De
 export function toNumber(value: unknown): number {
   if (typeof value === 'number') return value;
   if (typeof value === 'bigint') return Number(value);
-  if (value instanceof Double || value instanceof Int32) return value.value;
-  if (value instanceof Decimal128) return Number(value.toString());
-  return value instanceof Long ? value.toNumber() : Number.NaN;
+  if (value instanceof Double) return value.value;
+  return value instanceof Decimal128 ? Number(value.toString()) : Number.NaN;
 }
 
 /** A double, kept apart from an int32 where they look alike. */
@@ -140,20 +135,15 @@ export function compareStrings(a: string, b: string): number {
 }
 
 export function compareNumbers(left: unknown, right: unknown): number {
-  const a = typeof left === 'number' || typeof left === 'bigint' ? left : plain(left);
-  const b = typeof right === 'number' || typeof right === 'bigint' ? right : plain(right);
-  if (a instanceof Decimal128 || b instanceof Decimal128) return compareDecimals(a, b);
+  const a = left instanceof Double ? left.value : (left as Comparable);
+  const b = right instanceof Double ? right.value : (right as Comparable);
+  if (typeof a === 'object' || typeof b === 'object') return compareDecimals(a, b);
   if (a < b) return -1;
   if (a > b) return 1;
   // biome-ignore lint/suspicious/noSelfCompare: NaN is the one value that differs from itself
   if (a === a) return b === b ? 0 : 1;
   // biome-ignore lint/suspicious/noSelfCompare: likewise; NaN comes before every number
   return b === b ? -1 : 0;
-}
-
-function plain(value: unknown): number | bigint | Decimal128 {
-  if (value instanceof Decimal128) return value;
-  return value instanceof Long ? value.toBigInt() : toNumber(value);
 }
 
 type Comparison = (a: unknown, b: unknown, collation?: Collation) => number;
