@@ -33,31 +33,23 @@ function modulo(a: Numeric, b: Numeric): unknown {
 
 /** A function of doubles, between two ends. */
 const real = (apply: (x: number) => number, least = -Infinity, code = 28765): Form =>
-  op(
-    'number',
-    (value) => {
-      const x = toNumber(value);
-      if (x < least) fault(code, `cannot calculate with ${x}, value must be at least ${least}`);
-      return double(apply(x));
-    },
-    28765,
-  );
+  op('28765 number', (value) => {
+    const x = toNumber(value);
+    if (x < least) fault(code, `cannot calculate with ${x}, value must be at least ${least}`);
+    return double(apply(x));
+  });
 
 const rounding = (apply: (x: number) => number): Form =>
-  op('number', (value) => (isInteger(value) ? value : double(apply(toNumber(value)))), 28765);
+  op('28765 number', (value) => (isInteger(value) ? value : double(apply(toNumber(value)))));
 
 const places = (cut: boolean): Form =>
-  op(
-    'number number?',
-    (value, place = 0) => {
-      const digits = toNumber(place);
-      if (!Number.isInteger(digits) || digits < -20 || digits > 100)
-        fault(51083, `cannot round at precision ${digits}, value must be in [-20, 100]`);
-      if (isInteger(value)) return digits >= 0 ? value : smallest(atPlace(Number(value), digits, cut));
-      return double(atPlace(toNumber(value), digits, cut));
-    },
-    51081,
-  );
+  op('51081 number number?', (value, place = 0) => {
+    const digits = toNumber(place);
+    if (!Number.isInteger(digits) || digits < -20 || digits > 100)
+      fault(51083, `cannot round at precision ${digits}, value must be in [-20, 100]`);
+    if (isInteger(value)) return digits >= 0 ? value : smallest(atPlace(Number(value), digits, cut));
+    return double(atPlace(toNumber(value), digits, cut));
+  });
 
 function absolute(value: Numeric): unknown {
   if (typeof value === 'bigint') return value < 0n ? -value : value;
@@ -88,17 +80,17 @@ export const ARITHMETIC: Record<string, Form> = {
   $divide: op('number number', (a, b) =>
     toNumber(b) === 0 ? bad("can't $divide by zero") : calculate('divide', a, b),
   ),
-  $mod: op('number number', modulo, 16611),
-  $abs: op('number', absolute, 28765),
+  $mod: op('16611 number number', modulo),
+  $abs: op('28765 number', absolute),
   $ceil: rounding(Math.ceil),
   $floor: rounding(Math.floor),
   $round: places(false),
   $trunc: places(true),
-  $pow: op('number number', power, 28762),
+  $pow: op('28762 number number', power),
   $sqrt: real(Math.sqrt, 0, 28714),
   $exp: real(Math.exp),
   $ln: real(Math.log, Number.MIN_VALUE, 28766),
-  $log: op('number number', logarithm, 28756),
+  $log: op('28756 number number', logarithm),
   $log10: real(Math.log10, Number.MIN_VALUE, 28761),
   $rand: () => () => double(Math.random()),
 };

@@ -111,7 +111,7 @@ function reduced(list: unknown[], call: Call, given: Doc): unknown {
 }
 
 const zip = op(
-  'inputs:array useLongestLength:any? defaults:array?',
+  '34461 inputs:array useLongestLength:any? defaults:array?',
   ({ inputs, useLongestLength, defaults = [] }) => {
     if (inputs.length === 0) fault(34465, '$zip requires at least one input array');
     if (inputs.some(missing)) return null;
@@ -120,7 +120,6 @@ const zip = op(
     const length = useLongestLength === true ? Math.max(...sizes) : Math.min(...sizes);
     return Array.from({ length }, (_, i) => lists.map((list, j) => list[i] ?? defaults[j] ?? null));
   },
-  34461,
 );
 
 const sortArray: Form = (argument, scope, compile) => {
@@ -129,37 +128,29 @@ const sortArray: Form = (argument, scope, compile) => {
   const way = toNumber(sortBy);
   const keyOf = (value: unknown): unknown[] => by?.keyOf(isObject(value) ? value : {}) ?? [value];
   const order = by?.compareKeys ?? (([a], [b]) => way * compare(a, b));
-  const sort = op('array', (list) => [...list].sort((a, b) => order(keyOf(a), keyOf(b))), 2942504);
+  const sort = op('2942504 array', (list) => [...list].sort((a, b) => order(keyOf(a), keyOf(b))));
   return sort([input], scope, compile, '$sortArray');
 };
 
 export const ARRAYS: Record<string, Form> = {
-  $size: op('array!', (list) => list.length, 17124),
-  $arrayElemAt: op('array integer', (list, at) => list.at(at), 28689),
-  $first: op('array', (list) => list[0], 28689),
-  $last: op('array', (list) => list.at(-1), 28689),
-  $slice: op(
-    'array integer integer?',
-    (list, first, size) => {
-      if (size !== undefined && size <= 0) fault(28729, `Third argument to $slice must be positive: ${size}`);
-      return sliceOf(list, first, size);
-    },
-    28724,
-  ),
-  $concatArrays: op('array*', (...lists) => lists.flat(), 28664),
-  $in: op('any array!', contains, 40081),
-  $indexOfArray: op(
-    'array any integer? integer?',
-    (list, wanted, from = 0, to = list.length) => {
-      if (from < 0 || to < 0) fault(40097, `an index must not be negative: ${Math.min(from, to)}`);
-      return list.slice(0, to).findIndex((one, i) => i >= from && equal(one, wanted));
-    },
-    40090,
-  ),
+  $size: op('17124 array!', (list) => list.length),
+  $arrayElemAt: op('28689 array integer', (list, at) => list.at(at)),
+  $first: op('28689 array', (list) => list[0]),
+  $last: op('28689 array', (list) => list.at(-1)),
+  $slice: op('28724 array integer integer?', (list, first, size) => {
+    if (size !== undefined && size <= 0) fault(28729, `Third argument to $slice must be positive: ${size}`);
+    return sliceOf(list, first, size);
+  }),
+  $concatArrays: op('28664 array*', (...lists) => lists.flat()),
+  $in: op('40081 any array!', contains),
+  $indexOfArray: op('40090 array any integer? integer?', (list, wanted, from = 0, to = list.length) => {
+    if (from < 0 || to < 0) fault(40097, `an index must not be negative: ${Math.min(from, to)}`);
+    return list.slice(0, to).findIndex((one, i) => i >= from && equal(one, wanted));
+  }),
   $isArray: op('any', (value) => Array.isArray(value)),
-  $reverseArray: op('array', (list) => [...list].reverse(), 34435),
-  $range: op('integer! integer! integer?', range, 34443),
-  $arrayToObject: op('array', toObject, 40386),
+  $reverseArray: op('34435 array', (list) => [...list].reverse()),
+  $range: op('34443 integer! integer! integer?', range),
+  $arrayToObject: op('40386 array', toObject),
   $map: forEach({ body: 'in' }, (list, call) => list.map((element) => call(element) ?? null), 16883),
   $filter: forEach({ body: 'cond', more: ['limit'] }, filtered, 28651),
   $reduce: forEach({ body: 'in', more: ['initialValue'], names: ['this', 'value'] }, reduced, 40080),
@@ -169,19 +160,15 @@ export const ARRAYS: Record<string, Form> = {
   $avg: overElements((values) => sum(values).mean()),
   $min: overElements((values) => values.reduce(least, null)),
   $max: overElements((values) => values.reduce(greatest, null)),
-  $setUnion: op('array*', (...lists) => distinct(lists.flat()), 17043),
-  $setIntersection: op(
-    'array*',
-    (first = [], ...rest) => distinct(first.filter((value) => rest.every((other) => has(other, value)))),
-    17047,
+  $setUnion: op('17043 array*', (...lists) => distinct(lists.flat())),
+  $setIntersection: op('17047 array*', (first = [], ...rest) =>
+    distinct(first.filter((value) => rest.every((other) => has(other, value)))),
   ),
-  $setDifference: op(
-    'array array',
-    (first, second) => first.filter((value, i) => !has(second, value) && !has(first.slice(0, i), value)),
-    17048,
+  $setDifference: op('17048 array array', (first, second) =>
+    first.filter((value, i) => !has(second, value) && !has(first.slice(0, i), value)),
   ),
-  $setEquals: op('array! array! array!*', sameSets, 17044),
-  $setIsSubset: op('array! array!', (a, b) => a.every((one) => has(b, one)), 17046),
-  $allElementsTrue: op('array!', (list) => list.every(truthy), 17040),
-  $anyElementTrue: op('array!', (list) => list.some(truthy), 17041),
+  $setEquals: op('17044 array! array! array!*', sameSets),
+  $setIsSubset: op('17046 array! array!', (a, b) => a.every((one) => has(b, one))),
+  $allElementsTrue: op('17040 array!', (list) => list.every(truthy)),
+  $anyElementTrue: op('17041 array!', (list) => list.some(truthy)),
 };

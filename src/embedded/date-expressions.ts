@@ -18,7 +18,7 @@ import { isObject, typeName } from './values.ts';
 
 /** Of a date, or of {date, timezone}. */
 const reading = (read: (at: DateTime) => unknown): Form => {
-  const form = op('date:date timezone:zone?', ({ date, timezone }) => read(local(date, timezone)), 16006);
+  const form = op('16006 date:date timezone:zone?', ({ date, timezone }) => read(local(date, timezone)));
   return (argument, scope, compile, operator) => {
     const only: unknown = Array.isArray(argument) && argument.length === 1 ? argument[0] : argument;
     return form(isObject(only) && 'date' in only ? only : { date: only }, scope, compile, operator);
@@ -28,17 +28,16 @@ const reading = (read: (at: DateTime) => unknown): Form => {
 const LOCAL = '%Y-%m-%dT%H:%M:%S.%L';
 
 const toText = op(
-  'date:any format:text? timezone:zone? onNull:any?',
+  '18533 date:any format:text? timezone:zone? onNull:any?',
   ({ date: value, format: pattern, timezone: zone = UTC, onNull }) => {
     if (missing(value)) return onNull ?? null;
     const date = toDate(value) ?? fault(16006, `$dateToString only supports dates, not ${typeName(value)}`);
     return format(date, pattern ?? (zone === UTC ? `${LOCAL}Z` : LOCAL), zone);
   },
-  18533,
 );
 
 const fromText = op(
-  'dateString:any format:text? timezone:zone? onError:any? onNull:any?',
+  '40684 dateString:any format:text? timezone:zone? onError:any? onNull:any?',
   ({ dateString: value, format: pattern, timezone, ...given }) => {
     if (missing(value)) return given.onNull ?? null;
     try {
@@ -49,38 +48,31 @@ const fromText = op(
       throw error;
     }
   },
-  40684,
 );
 
 const TIME: Part[] = ['hour', 'minute', 'second', 'millisecond'];
 
-const toParts = op(
-  'date:date timezone:zone? iso8601:any?',
-  ({ date, timezone, iso8601 }) => {
-    const at = local(date, timezone);
-    const days: Part[] =
-      iso8601 === true ? ['isoWeekYear', 'isoWeek', 'isoDayOfWeek'] : ['year', 'month', 'dayOfMonth'];
-    const parts = [...days, ...TIME].map((name) => [name === 'dayOfMonth' ? 'day' : name, PARTS[name](at)]);
-    return Object.fromEntries(parts);
-  },
-  16006,
-);
+const toParts = op('16006 date:date timezone:zone? iso8601:any?', ({ date, timezone, iso8601 }) => {
+  const at = local(date, timezone);
+  const days: Part[] =
+    iso8601 === true ? ['isoWeekYear', 'isoWeek', 'isoDayOfWeek'] : ['year', 'month', 'dayOfMonth'];
+  const parts = [...days, ...TIME].map((name) => [name === 'dayOfMonth' ? 'day' : name, PARTS[name](at)]);
+  return Object.fromEntries(parts);
+});
 
 const joining = op(
-  `year:integer? month:integer? day:integer? isoWeekYear:integer? isoWeek:integer? isoDayOfWeek:integer? hour:integer? minute:integer? second:integer? millisecond:integer? timezone:zone?`,
+  `40515 year:integer? month:integer? day:integer? isoWeekYear:integer? isoWeek:integer? isoDayOfWeek:integer? hour:integer? minute:integer? second:integer? millisecond:integer? timezone:zone?`,
   ({ timezone, ...parts }) => {
     if (!('year' in parts) && !('isoWeekYear' in parts))
       fault(40516, "$dateFromParts requires either 'year' or 'isoWeekYear' to be present");
     return fromParts(parts, timezone);
   },
-  40515,
 );
 
 const adding = (sign: 1 | -1): Form =>
   op(
-    'startDate:date unit:unit amount:integer timezone:zone?',
+    '5166405 startDate:date unit:unit amount:integer timezone:zone?',
     ({ startDate, unit, amount, timezone }) => addUnits(startDate, unit, sign * amount, timezone),
-    5166405,
   );
 
 export const DATES: Record<string, Form> = {
@@ -93,17 +85,15 @@ export const DATES: Record<string, Form> = {
   $dateAdd: adding(1),
   $dateSubtract: adding(-1),
   $dateDiff: op(
-    'startDate:date endDate:date unit:unit timezone:zone? startOfWeek:weekday?',
+    '5439014 startDate:date endDate:date unit:unit timezone:zone? startOfWeek:weekday?',
     ({ startDate, endDate, unit, timezone, startOfWeek }) =>
       BigInt(difference(startDate, endDate, unit, timezone, startOfWeek)),
-    5439014,
   ),
   $dateTrunc: op(
-    'date:date unit:unit binSize:integer? timezone:zone? startOfWeek:weekday?',
+    '5439014 date:date unit:unit binSize:integer? timezone:zone? startOfWeek:weekday?',
     ({ date, unit, binSize = 1, timezone, startOfWeek }) => {
       if (binSize < 1) fault(5439017, "$dateTrunc requires 'binSize' to be a positive 64-bit integer");
       return truncate(date, unit, binSize, timezone, startOfWeek);
     },
-    5439014,
   ),
 };

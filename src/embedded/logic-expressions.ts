@@ -132,7 +132,7 @@ export const LOGIC: Record<string, Form> = {
     const [only] = values;
     return (values.length === 1 && Array.isArray(only) ? only : values).reduce<Doc>(mergeFields, {});
   }),
-  $objectToArray: op('object', (doc) => Object.keys(doc).map((k) => ({ k, v: doc[k] })), 40390),
+  $objectToArray: op('40390 object', (doc) => Object.keys(doc).map((k) => ({ k, v: doc[k] }))),
   $meta(argument) {
     if (argument === 'indexKey' || argument === 'recordId') return () => undefined;
     if (argument !== 'textScore') fault(17308, `Unsupported argument to $meta: ${String(argument)}`);

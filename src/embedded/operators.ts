@@ -1,6 +1,7 @@
 // How expression operators are declared: by a signature, 'array integer integer?' or 'date:date timezone:zone?', and what
 // they make of their arguments. Counting and checking them is done here, and that null or missing in gives null out.
-// A mark says more: `?` may be left out, `!` refuses null, `*` any number of them.
+// A mark says more: `?` may be left out, `!` refuses null, `*` any number of them. A number in front, '28724 array', is
+// the error of an argument that is of another kind.
 // A variable is a cell: compiled once into the closures that read it, filled anew each time it is bound.
 import { ObjectId, Timestamp } from 'bson';
 import { numeric } from './arithmetic.ts';
@@ -77,6 +78,7 @@ type Placed<S> = S extends `${infer A} ${infer R}`
     : [Of<S>];
 type Field<S> = S extends `${infer N}:${infer W}` ? { [P in N]: Of<W> } : never;
 type Named<S> = S extends `${infer A} ${infer R}` ? Field<A> & Named<R> : Field<S>;
+type Plain<S> = S extends `${number} ${infer R}` ? R : S;
 type Apply<S> = S extends `${string}:${string}`
   ? (given: Named<S>) => unknown
   : Placed<S> extends infer V extends unknown[]
@@ -120,11 +122,12 @@ function checkCount(operator: string, given: number, least: number, most: number
 
 export const listed = (argument: unknown): unknown[] => (Array.isArray(argument) ? argument : [argument]);
 
-/** An operator by its signature; `code` is the error of an argument that is of another kind. */
-export function op<const S extends string>(signature: S, apply: Apply<S>, code = 14): Form {
-  const slots = slotsOf(signature);
+/** An operator by its signature. */
+export function op<const S extends string>(signature: S, apply: Apply<Plain<S>>): Form {
+  const [, number = '14', words = ''] = /^(?:(\d+) )?(.*)$/.exec(signature) ?? [];
+  const [code, slots] = [Number(number), slotsOf(words)];
   const call = apply as (...values: unknown[]) => unknown;
-  if (signature.includes(':')) return byName(slots, call, code);
+  if (words.includes(':')) return byName(slots, call, code);
   const last = slots.at(-1) as Slot;
   const isMany = last.marks.includes('*');
   const least = slots.filter(({ marks }) => !/[?*]/.test(marks)).length;
