@@ -223,10 +223,19 @@ export async function setWorkflow(
   const lost = desk.workflow.states
     .filter((was) => !workflow.states.some((now) => now.name === was.name && now.kind === was.kind))
     .map((state) => state.name);
-  const used = await statesInUse(ctx.actor.company, desk.id, lost);
-  if (used.length)
-    throw conflict('workflow.in_use', `Tickets stand in ${used.join(', ')}. Move them first.`, {
-      details: used.map((name) => ({ path: 'states', message: name })),
-    });
-  return (await write(ctx, desk.id, { workflow })).workflow;
+  const refuseIfUsed = async () => {
+    const used = await statesInUse(ctx.actor.company, desk.id, lost);
+    if (used.length)
+      throw conflict('workflow.in_use', `Tickets stand in ${used.join(', ')}. Move them first.`, {
+        details: used.map((name) => ({ path: 'states', message: name })),
+      });
+  };
+  await refuseIfUsed();
+  const after = await write(ctx, desk.id, { workflow });
+  // Somebody may have moved a ticket there meanwhile, by the workflow as it was.
+  await refuseIfUsed().catch(async (error) => {
+    await write(ctx, desk.id, { workflow: desk.workflow });
+    throw error;
+  });
+  return after.workflow;
 }

@@ -104,9 +104,9 @@ export const onCallShape = z
   .object({
     teamId: z.string(),
     at: z.date(),
-    onCall: dutyShape,
+    onCall: dutyShape.nullable().meta({ description: 'Null: all of the rota have left.' }),
     standsIn: z.boolean().meta({ description: 'Whose turn it is has left; this is the next in order.' }),
-    next: dutyShape.omit({ overridden: true, to: true }),
+    next: dutyShape.omit({ overridden: true, to: true }).nullable(),
   })
   .meta({ id: 'OnCall' });
 
@@ -124,14 +124,14 @@ export async function readOnCall(
   const name = (id: string) => people.find((one) => one.id === id);
   const shown = (id: string) => ({ userId: id, userName: name(id)?.fullName ?? name(id)?.username ?? id });
   const duty = dutyAt(rota, when);
-  const holder = orderAt(rota, when).find(name) ?? duty.user;
-  const next = dutyAt(rota, duty.to);
+  const holder = orderAt(rota, when).find(name);
+  const [next, follows] = [dutyAt(rota, duty.to), orderAt(rota, duty.to).find(name)];
   return {
     teamId: team,
     at: when,
-    onCall: { ...shown(holder), from: duty.from, to: duty.to, overridden: duty.overridden },
-    standsIn: holder !== duty.user,
-    next: { ...shown(orderAt(rota, duty.to).find(name) ?? next.user), from: next.from },
+    onCall: holder ? { ...shown(holder), from: duty.from, to: duty.to, overridden: duty.overridden } : null,
+    standsIn: holder !== undefined && holder !== duty.user,
+    next: follows ? { ...shown(follows), from: next.from } : null,
   };
 }
 

@@ -48,13 +48,22 @@ export async function tellOnCall(ctx: Ctx): Promise<string> {
   for (const { _id, name } of teams) {
     if (!rotas.includes(_id)) continue;
     const { onCall, next } = await readOnCall(ctx, _id, {});
-    lines.push(`${name}: ${onCall.userName} until ${shown(onCall.to)}, then ${next.userName}`);
+    const then = next && next.userId !== onCall?.userId ? `, then ${next.userName}` : '';
+    lines.push(
+      onCall
+        ? `${name}: ${onCall.userName} until ${shown(onCall.to)}${then}`
+        : `${name}: nobody, all of its rota have left`,
+    );
   }
   return lines.length ? lines.join('\n') : 'No team has an on-call rota.';
 }
 
 export async function tellWhy(ctx: Ctx, ticket: string): Promise<string> {
-  const { key, outcome, userName, teamName, why } = await explainRouting(ctx, ticket);
+  const { key, outcome, userName, teamName, why, current } = await explainRouting(ctx, ticket);
+  if (current) {
+    const because = current.why ? `: ${current.why}` : '.';
+    return `${current.userName ?? 'Somebody'} has ${key}${because}`;
+  }
   const result = {
     assign: `${key} would go to ${userName}.`,
     team: `${key} would go to ${teamName}.`,

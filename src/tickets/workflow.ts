@@ -118,8 +118,12 @@ export function readStatus(workflow: Workflow, word: string): string | undefined
 export const kindOf = (workflow: Workflow, status: string): StatusKind =>
   workflow.states.find((state) => state.name === status)?.kind ?? 'open';
 
-export const nextOf = (workflow: Workflow, status: string): readonly string[] =>
-  Object.hasOwn(workflow.moves, status) ? (workflow.moves[status] ?? []) : [];
+/** Whatever stands where the workflow has no state (any more) may go anywhere. */
+export const nextOf = (workflow: Workflow, status: string): readonly string[] => {
+  if (Object.hasOwn(workflow.moves, status)) return workflow.moves[status] ?? [];
+  const names = workflow.states.map((state) => state.name);
+  return names.includes(status) ? [] : names;
+};
 
 export function checkMove(workflow: Workflow, from: string, to: string): void {
   const allowed = nextOf(workflow, from);

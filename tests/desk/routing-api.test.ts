@@ -263,7 +263,13 @@ describe('a rota', () => {
     expect(await onCall('2026-10-25T12:00:00Z')).toMatchObject({
       ...{ stands_in: true, on_call: { user_id: staff.lead.id } },
     });
-    await users.updateOne(mine, { $set: { active: true } });
+    await set(staff.manager, { member_ids: [staff.lead.id] });
+    await users.updateOne({ _id: staff.lead.id as never }, { $set: { active: false } });
+    expect(await onCall('2026-10-25T12:00:00Z')).toMatchObject({
+      ...{ on_call: null, next: null, stands_in: false },
+    });
+    for (const one of [staff.agent, staff.lead])
+      await users.updateOne({ _id: one.id as never }, { $set: { active: true } });
   });
 
   test('is set by leads of the team, with people who are there, in a zone that is there', async () => {

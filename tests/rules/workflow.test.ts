@@ -67,6 +67,11 @@ const refusalOf = (work: () => void): Refusal | null => {
   }
 };
 
+test('a ticket that stands where its workflow has no state any more may go anywhere', () => {
+  expect(nextOf(PRESETS.simple, 'pending')).toEqual(['open', 'in_progress', 'resolved', 'closed']);
+  expect(nextOf(PRESETS.simple, 'constructor')).toEqual(nextOf(PRESETS.simple, 'pending'));
+});
+
 describe('the presets', () => {
   test.each(pairs)('%s: from %s to %s: %s', (preset, from, to, allowed) => {
     const refusal = refusalOf(() => checkMove(PRESETS[preset], from, to));
