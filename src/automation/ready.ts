@@ -1,5 +1,6 @@
 // Ready-made rules, to be switched on with a few values of one's own. What they make is a rule like any other.
 import { z } from 'zod';
+import { inWords } from '../complaints.ts';
 import type { Ctx } from '../context.ts';
 import { forbidden, unknown } from '../errors.ts';
 import { may } from '../people/access.ts';
@@ -224,7 +225,7 @@ export const switchOnInput = z.strictObject({
 });
 
 const madeOf = (one: Ready, values: unknown): RuleInput =>
-  ruleInput.parse({ ...one.make(values as never), description: one.description } as Said);
+  ruleInput.parse({ ...one.make(values as never), description: one.description } as Said, { error: inWords });
 
 export function readyRules(ctx: Ctx): z.output<typeof readyShape>[] {
   if (!may(ctx.actor, 'rule.read')) throw forbidden('rule.read', 'Only leads see this.');
@@ -242,6 +243,11 @@ export async function switchOn(
 ): Promise<SavedRule> {
   const one = READY.find((each) => each.id === id);
   if (!one) throw unknown('workflow_template', 'There is no such ready-made rule.');
-  const rule = madeOf(one, one.values.parse(values));
+  const read = one.values.safeParse(values, { error: inWords });
+  if (!read.success)
+    throw new z.ZodError(
+      read.error.issues.map((issue) => ({ ...issue, path: ['values', ...issue.path] })) as never,
+    );
+  const rule = madeOf(one, read.data);
   return addRule(ctx, { ...rule, ...(name ? { name } : {}), desk, enabled });
 }

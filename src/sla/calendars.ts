@@ -1,6 +1,7 @@
 // Calendars: the hours in which time counts. A policy names the one it goes by; one that is named cannot be removed.
 
 import { z } from 'zod';
+import { inWords } from '../complaints.ts';
 import type { Ctx } from '../context.ts';
 import { conflict, unknown } from '../errors.ts';
 import { newId } from '../id.ts';
@@ -49,7 +50,7 @@ export async function updateCalendar(ctx: Ctx, id: string, given: CalendarPatch)
   return changeRules(ctx, (rules, version) => {
     const had = calendarIn(rules, id);
     const { timeZone = had.timeZone, hours = had.hours, holidays = had.holidays } = given;
-    const hoursOf = calendarSchema.parse({ timeZone, hours, holidays });
+    const hoursOf = calendarSchema.parse({ timeZone, hours, holidays }, { error: inWords });
     const calendar = { ...had, ...hoursOf, name: given.name ?? had.name, version, updatedAt: ctx.now() };
     rules.calendars = rules.calendars.map((each) => (each.id === id ? calendar : each));
     return calendar;

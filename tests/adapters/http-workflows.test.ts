@@ -138,6 +138,14 @@ describe('ready-made rules', () => {
     expect((await on('vip', { values: { domains: [] } })).status).toBe(400);
     expect((await on('vip', { values: { colour: 'red' } })).status).toBe(400);
     expect((await on('nothing', {})).status).toBe(404);
+    const wrong = await on('vip', { values: { tag: '', colour: 'red' } });
+    expect([wrong.status, wrong.body.details]).toEqual([
+      400,
+      [
+        { path: 'values.tag', message: 'must not be empty' },
+        { path: 'values.colour', message: 'is not a known field' },
+      ],
+    ]);
     expect((await staff.lead.call('POST', 'workflows/templates/vip', {})).status).toBe(403);
   });
 });
