@@ -65,7 +65,13 @@ const drawn = ({ _id, company: _, desk, ...rest }: StoredMacro): Macro => ({
   ...rest,
 });
 
-const engine = new Liquid({ outputEscape: (text: unknown) => String(text ?? ''), ownPropertyOnly: true });
+/** No file of ours is ever part of a text: the engine has no folder to look into, and knows no tag that would look. */
+const engine = new Liquid({
+  outputEscape: (text: unknown) => String(text ?? ''),
+  ownPropertyOnly: true,
+  templates: {},
+});
+for (const tag of ['include', 'render', 'layout', 'block']) delete engine.tags[tag];
 const LIMITS = { memoryLimit: 1_000_000, renderLimit: 200 };
 
 /** What is wrong with a template, in words; null when it can be read. */

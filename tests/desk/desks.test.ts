@@ -240,6 +240,13 @@ describe('macros', () => {
     expect(
       await fillIn({ body: '{{ ticket.constructor.name }}{{ ticket.__proto__ }}' }, { ticket: {} }),
     ).toBe('');
+    for (const tag of ['include', 'render', 'layout']) {
+      const body = `{% ${tag} "package.json" %}`;
+      expect((await staff.lead.call('POST', 'macros', { name: tag, body })).status).toBe(400);
+      const note = { name: tag, actions: [{ do: 'note', value: body }] };
+      expect((await staff.lead.call('POST', 'macros', note)).status).toBe(400);
+      await expect(fillIn({ body }, {})).rejects.toThrow();
+    }
     await expect(fillIn({ body: '{% for i in (1..100000000) %}x{% endfor %}' }, {})).rejects.toThrow();
     expect((await staff.lead.call('DELETE', `macros/${made.body.id}`)).status).toBe(204);
   });
