@@ -10,10 +10,11 @@ export type NewTicket = Pick<Ticket, 'title' | 'requester'> & Partial<Ticket>;
 /** What nobody may choose. */
 type Settled = Pick<Ticket, '_id' | 'company' | 'number' | 'channel' | 'createdBy'> & { at: Date };
 
-export function newborn(given: NewTicket, desk: Desk, settled: Settled): Ticket {
+/** With room for what travels with it: adding that later would cost more than all the rest. */
+export function newborn(given: NewTicket, desk: Desk, settled: Settled): StoredTicket {
   const { _id, company, number, channel, createdBy = null, at } = settled;
   const priority = given.priority ?? desk.defaultPriority;
-  const ticket: Ticket = {
+  const ticket: StoredTicket = {
     _id,
     company,
     desk: desk.id,
@@ -67,9 +68,12 @@ export function newborn(given: NewTicket, desk: Desk, settled: Settled): Ticket 
     updatedAt: at,
     shownSeq: 1,
     shownAt: at,
+    pending: [],
+    pendingAt: at,
+    words: [],
   };
   if (given.formerKeys) ticket.formerKeys = given.formerKeys;
-  return consequences(null, ticket, desk.workflow, at) as Ticket;
+  return consequences(null, ticket, desk.workflow, at) as StoredTicket;
 }
 
 /** Kept on a ticket, and told by no entry as a field. */

@@ -33,7 +33,7 @@ import {
   type Ticket,
   versionFor,
 } from './ticket.ts';
-import { hasItsWords, wordsOf } from './words.ts';
+import { wordsOf } from './words.ts';
 
 /** `onto`: the desk that the ticket goes to, by whose workflow it stands from then on. */
 export type TicketDraft = Draft<Ticket> & { onto?: Desk };
@@ -110,10 +110,7 @@ export function bornAs(
   const birth = entryOf(ctx, { action: 'created', ...extra }, first, desk, bornWith(first));
   const { ticket, entries } = write(ctx, first, desk, rules, more, at);
   const pending = [birth, ...entries];
-  const words = wordsOf(ticket, commentsAsTheyAre(pending));
-  const stored = { ...ticket, pending, pendingAt: at, words };
-  hasItsWords(stored);
-  return stored;
+  return Object.assign(ticket, { pending, words: wordsOf(ticket, commentsAsTheyAre(pending)) });
 }
 
 /** Numbers the drafts and folds them into the ticket: pure but for the clock it is given. */

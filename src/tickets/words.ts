@@ -57,13 +57,10 @@ const remakesWords = (entry: Entry): boolean =>
 const isSame = (some: readonly string[], others: readonly string[] = []): boolean =>
   some.length === others.length && some.every((word, at) => word === others[at]);
 
-const worded = new WeakSet<StoredTicket>();
-/** Its words were made with it, and of all the entries that it brings along. */
-export const hasItsWords = (born: StoredTicket): void => void worded.add(born);
-
 /** What the ticket is found by from now on; undefined when nothing of it has changed. */
 export async function keptWords(ticket: StoredTicket): Promise<string[] | undefined> {
-  if (worded.has(ticket)) return undefined;
+  // Nothing has happened to it since they were made with it.
+  if (ticket.seq === 1 && ticket.words) return undefined;
   const comments = ticket.pending.filter((entry) => entry.comment);
   if (ticket.pending.some(remakesWords)) {
     const isNew = ticket.pending[0]?.seq === 1;

@@ -1,14 +1,16 @@
 // The desk under strain: waiting times at half load (P3), what a call costs the stores and what the data layer adds to
 // the driver (P15), logins beside other work (P16), memory (RSS). Each alone: `npm run bench -- --only P3`.
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { hash } from '@node-rs/argon2';
-import { Redis } from 'ioredis';
 import { MongoClient } from 'mongodb';
 import type { Ctx } from '../../src/context.ts';
 import { openLog } from '../../src/log.ts';
 import { connectStore, disconnectStore } from '../../src/store.ts';
 import { ticketCollection } from '../../src/tickets/model.ts';
 import { create, createInput, read } from '../../src/tickets/tickets.ts';
+import { redisOptions } from '../../src/workers/redis.ts';
 import {
   type Desk,
   fire,
@@ -70,17 +72,31 @@ async function mongoCommands(mongo: MongoClient): Promise<number> {
   return asked.reduce((sum, [name, { total }]) => sum + (OURS.has(name) ? 0 : Number(total)), 0);
 }
 
+/** Hears every command, as text: one a line. */
+async function redisCommands(uri: string, hear: (command: string) => void): Promise<Socket> {
+  const { url, options } = redisOptions(uri);
+  const { hostname: host, port } = new URL(url ?? 'redis://localhost');
+  const socket = connect(options.path ? { path: options.path } : { host, port: Number(port || 6_379) });
+  let rest = '';
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\r\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line !== '+OK') hear(line);
+  });
+  await once(socket, 'connect');
+  socket.write('MONITOR\r\n');
+  return socket;
+}
+
 /**
  * One at a time, each relayed before the next. Of MongoDB's commands those are taken off that the desk asks by itself in
  * the same time; of Redis' those of its rounds, which are far more, are told apart by their keys.
  */
 async function commands({ stand, desk }: Strain): Promise<void> {
   const mongo = await MongoClient.connect(stand.mongodb);
-  const redis = new Redis(stand.redis);
-  const monitor = await redis.monitor();
   let heard = 0;
-  monitor.on('monitor', (_, words: string[]) => {
-    if (!words.some((word) => word.includes(`${desk.database}:rounds`))) heard++;
+  const monitor = await redisCommands(stand.redis, (command) => {
+    if (!command.includes(`${desk.database}:rounds`)) heard++;
   });
   const CALLS = 40;
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${desk.token}` };
@@ -111,8 +127,7 @@ async function commands({ stand, desk }: Strain): Promise<void> {
   );
   say(`P15 commands of a list: ${shown(list.mongo)} Mongo, ${shown(list.redis)} Redis (bar <= 2 Mongo)`);
   await mongo.close();
-  monitor.disconnect();
-  redis.disconnect();
+  monitor.destroy();
 }
 
 async function perSecond(seconds: number, work: (at: number) => Promise<unknown>): Promise<number> {
