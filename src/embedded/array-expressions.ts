@@ -126,6 +126,8 @@ const sortArray: Form = (argument, scope, compile) => {
   const { input, sortBy } = named('$sortArray', argument, ['input', 'sortBy']);
   const by = isObject(sortBy) ? compileSort(sortBy) : undefined;
   const way = toNumber(sortBy);
+  if (!by && way !== 1 && way !== -1)
+    fault(2942507, `$sortArray's sortBy must be 1, -1 or an object of fields`);
   const keyOf = (value: unknown): unknown[] => by?.keyOf(isObject(value) ? value : {}) ?? [value];
   const order = by?.compareKeys ?? (([a], [b]) => way * compare(a, b));
   const sort = op('2942504 array', (list) => [...list].sort((a, b) => order(keyOf(a), keyOf(b))));

@@ -28,13 +28,16 @@ export function valuesAt(from: unknown, parts: readonly string[], found: unknown
   }
 }
 
+/** The field of a document, or the element of an array at a position. */
+export function getIn(from: unknown, part: string): unknown {
+  if (Array.isArray(from)) return isIndex(part) ? from[Number(part)] : undefined;
+  return isObject(from) ? field(from, part) : undefined;
+}
+
 /** The one value at a path, positions counted, arrays not looked through. */
 export function getAt(from: unknown, parts: readonly string[]): unknown {
   let value = from;
-  for (const part of parts) {
-    if (Array.isArray(value)) value = isIndex(part) ? value[Number(part)] : undefined;
-    else value = isObject(value) ? field(value, part) : undefined;
-  }
+  for (const part of parts) value = getIn(value, part);
   return value;
 }
 

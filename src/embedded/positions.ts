@@ -14,7 +14,7 @@ const PLACEHOLDER = /^\$\[(.*)\]$/;
 export const isPositional = (path: string): boolean => path.includes('$');
 
 export const placeholders = (path: string): string[] =>
-  path.split('.').flatMap((part) => PLACEHOLDER.exec(part)?.[1] || []);
+  isPositional(path) ? path.split('.').flatMap((part) => PLACEHOLDER.exec(part)?.[1] || []) : [];
 
 function rootsOf(filter: Doc, found: Set<string>): Set<string> {
   for (const [name, spec] of Object.entries(filter)) {

@@ -79,6 +79,7 @@ function operatorUpdate(update: Doc, env: UpdateEnv): Update {
   checkPlaceholders(steps, filters, update);
   const run = (original: Doc, inserting: boolean): Doc => {
     const touched: string[] = [];
+    const made = new Set<Doc | unknown[]>();
     const position = (prefix: readonly string[]): number | undefined =>
       matchedPosition(env.filter, original, prefix, env);
 
@@ -89,11 +90,11 @@ function operatorUpdate(update: Doc, env: UpdateEnv): Update {
       if (target !== undefined) return moved(doc, path.split('.'), target.split('.'));
       const paths = isPositional(path) ? resolve(path, doc, filters, position) : [path.split('.')];
       return paths.reduce((root, parts) => {
-        const concrete = parts.join('.');
+        const concrete = paths.length === 1 && !isPositional(path) ? path : parts.join('.');
         if (filters.size > 0) refuseConflict(concrete, touched);
         if (filters.size > 0) touched.push(concrete);
         const value = step.modify(getAt(root, parts), { path: concrete, id: original._id });
-        if (value !== undefined) return written(root, parts, value);
+        if (value !== undefined) return written(root, parts, value, made);
         return operator === '$unset' ? removed(root, parts) : root;
       }, doc);
     }

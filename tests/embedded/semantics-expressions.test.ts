@@ -219,6 +219,12 @@ describe('an expression', () => {
 
   test.each<[unknown, number, string]>([
     [{ $range: [0, 2000000000] }, 146, '$range would make more than'],
+    [{ $sortArray: { input: [2, 1], sortBy: 'x' } }, 2942507, 'sortBy must be 1, -1 or an object'],
+    [
+      { $reduce: { input: [], as: 'x', initialValue: 0, in: 1 } },
+      28647,
+      'Unrecognized parameter to $reduce: as',
+    ],
     [{ $zip: { inputs: [] } }, 34465, 'at least one input array'],
     [{ $foo: 1 }, 168, "Unrecognized expression '$foo'"],
     [{ $function: {} }, 115, '$function is not supported by the embedded engine'],
