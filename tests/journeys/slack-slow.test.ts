@@ -1,13 +1,17 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Message, View } from '../support/fake-slack-state.ts';
+import { type OwnRedis, openRedisServer } from '../support/processes.ts';
 import { openSlackDesk, type SlackDesk, until } from '../support/slack-desk.ts';
 import { openSlowStore, type SlowStore } from '../support/slow-store.ts';
 
 let desk: SlackDesk;
 let store: SlowStore;
+let redis: OwnRedis;
+const AWAY_MS = Number(process.env.AWAY_MS ?? 1_500);
 beforeAll(async () => {
-  store = await openSlowStore();
-  desk = await openSlackDesk({ env: { MONGODB_URI: store.uri } });
+  [store, redis] = await Promise.all([openSlowStore(), openRedisServer()]);
+  desk = await openSlackDesk({ env: { MONGODB_URI: store.uri, REDIS_URL: redis.url } });
 }, 60_000);
 beforeEach(() => {
   desk.slack.state.views.clear();
@@ -16,6 +20,7 @@ afterAll(async () => {
   store.delayMs = 0;
   await desk?.close();
   await store?.close();
+  await redis?.close();
 });
 
 const views = (): View[] => [...desk.slack.state.views.values()];
@@ -85,3 +90,36 @@ describe('while the database takes its time', () => {
     });
   }, 40_000);
 });
+
+test('while Redis is away Slack is answered in time all the same, and each message is one ticket', async () => {
+  const { people, ana, requests } = desk;
+  const before = (await desk.tickets()).length;
+  await redis.kill();
+  const slowest = { status: 200, ms: 0 };
+  let said = 0;
+  for (const end = Date.now() + AWAY_MS; Date.now() < end; await pause(AWAY_MS / 60)) {
+    const answers = await Promise.all(
+      [1, 2, 3, 4].map(async () => {
+        const { ts } = await people.say(ana, requests, `Without Redis ${said++}`);
+        return people.react(ana, requests, ts, 'ticket');
+      }),
+    );
+    for (const { status, ms } of answers) {
+      slowest.ms = Math.max(slowest.ms, ms);
+      if (status !== 200) slowest.status = status;
+    }
+  }
+  await redis.start();
+  expect(slowest.status).toBe(200);
+  expect(slowest.ms).toBeLessThan(3_000);
+  if (AWAY_MS > 10_000) console.log(said, slowest);
+  await until(
+    'all are tickets',
+    async () => {
+      await desk.settle();
+      const there = desk.world.call('GET', '/api/v1/tickets?page_size=1', { as: await desk.world.admin() });
+      return (await there).body.total === before + said;
+    },
+    60_000,
+  );
+}, 180_000);
