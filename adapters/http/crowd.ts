@@ -7,7 +7,7 @@ export interface Crowding {
   /** So many are worked on abreast; more would only make each of them slower. */
   atOnce?: number;
   mostWaiting?: number;
-  /** Somebody who has waited for longer than this has waited too long. */
+  /** Somebody who has waited for longer than this has waited too long; by default some times what the work takes. */
   longMs?: number;
   /** Too long for longer than this is no burst any more. */
   burstMs?: number;
@@ -21,6 +21,11 @@ export interface Gate {
   /** Nobody gets in just now, however patient. */
   isShut(): boolean;
 }
+
+/** Who waits three times as long as work takes when nobody waits is served four times as slowly: that is the most. */
+const LONG = { times: 3, least: 250, most: 1_000 };
+/** So many are turned away in one go; the others come between. */
+const GO = 50;
 
 interface Waiting {
   since: number;
@@ -37,8 +42,8 @@ export const crowded = (): Refusal =>
 export function openGate({
   atOnce = 40,
   mostWaiting = 2_000,
-  longMs = 1_000,
-  burstMs = 2_000,
+  longMs,
+  burstMs = 500,
   patienceMs = 3_000,
   calmMs = 2_000,
 }: Crowding = {}): Gate {
@@ -49,7 +54,10 @@ export function openGate({
   let lateSince: number | null = null;
   let flooded = false;
   let fullAt = 0;
+  /** What the work takes while nobody waits. */
+  let usualMs = 100;
 
+  const long = () => longMs ?? Math.min(Math.max(usualMs * LONG.times, LONG.least), LONG.most);
   const isFull = () => {
     if (working < atOnce) return false;
     const now = performance.now();
@@ -60,17 +68,20 @@ export function openGate({
   };
   const isLate = (now: number): boolean => {
     const [first] = waiting;
-    if (!first || now - first.since < longMs) lateSince = null;
+    if (!first || now - first.since < long()) lateSince = null;
     else lateSince ??= now;
     return lateSince !== null;
   };
   const turnAllAway = () => {
     flooded = true;
     lateSince = null;
-    for (const one of waiting.splice(0)) {
-      clearTimeout(one.timer);
-      one.turnAway();
-    }
+    const all = waiting.splice(0);
+    for (const one of all) clearTimeout(one.timer);
+    turnAway(all);
+  };
+  const turnAway = (all: Waiting[]) => {
+    for (const one of all.splice(0, GO)) one.turnAway();
+    if (all.length) setImmediate(turnAway, all);
   };
   const wait = () =>
     new Promise<void>((resolve, reject) => {
@@ -97,11 +108,14 @@ export function openGate({
   return {
     isShut: () => flooded && isFull(),
     async through(work) {
-      if (isFull()) await wait();
+      const waits = isFull();
+      if (waits) await wait();
       else working++;
+      const began = performance.now();
       try {
         return await work();
       } finally {
+        if (!waits && !flooded) usualMs += (performance.now() - began - usualMs) / 50;
         working--;
         letIn();
       }

@@ -9,7 +9,7 @@ import mongoose from 'mongoose';
 import { newId } from '../../src/id.ts';
 import { freePort } from '../support/started.ts';
 
-const { MONGODB_URI = '', REDIS_URL = '', SECONDS = '10' } = process.env;
+const { MONGODB_URI = '', REDIS_URL = '', SECONDS = '10', TIMES = '3' } = process.env;
 const database = `bench_overload_${newId()}`;
 const port = String(await freePort());
 const url = `http://127.0.0.1:${port}`;
@@ -32,6 +32,8 @@ try {
   const { access_token } = (await login.json()) as { access_token: string };
   const shoot = async (connections: number, overallRate?: number, duration = Number(SECONDS)) => {
     const taken: number[] = [];
+    const late: [second: number, ms: number][] = [];
+    const began = performance.now();
     let away = 0;
     let other = 0;
     await new Promise((resolve) => {
@@ -46,8 +48,10 @@ try {
         resolve,
       );
       shots.on('response', (_client, status, _bytes, ms) => {
-        if (status === 201) taken.push(ms);
-        else if (status === 503) away++;
+        if (status === 201) {
+          taken.push(ms);
+          late.push([Math.floor((performance.now() - began) / 1_000), ms]);
+        } else if (status === 503) away++;
         else other++;
       });
     });
@@ -61,11 +65,15 @@ try {
       other,
       p50: at(0.5),
       p99: at(0.99),
+      slowest_by_second: late.reduce((all: number[], [second, ms]) => {
+        all[second] = Math.round(Math.max(all[second] ?? 0, ms));
+        return all;
+      }, []),
     };
   };
   await shoot(32, undefined, 3);
   const able = await shoot(32, undefined, 5);
-  const under = await shoot(600, Math.round(able.a_second * 6));
+  const under = await shoot(600, Math.round(able.a_second * Number(TIMES)));
   await pause(2_000);
   const after = await shoot(32, undefined, 4);
   const client = await mongoose.mongo.MongoClient.connect(MONGODB_URI);
