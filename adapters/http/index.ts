@@ -1,7 +1,7 @@
 // The REST API: its server, from listening to draining.
 import { randomUUID } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server } from 'node:net';
 import { type RequestHandler, Router } from 'express';
 import { collectDefaultMetrics, Histogram } from 'prom-client';
 import type { Config } from '../../src/config.ts';
@@ -33,6 +33,9 @@ export interface HttpOptions {
   patience?: Patience;
   now?: () => Date;
 }
+
+/** Who has a connection may ask once more when we stop. */
+const LINGER_MS = 500;
 
 export interface HttpServer {
   url: string;
@@ -101,6 +104,7 @@ export async function startHttp({
   let draining = false;
   const late = Router();
   const gate = openGate();
+  const unanswered = new Set<ServerResponse>();
   const { Asked, Answer, handle } = buildApp({
     edge: { log, now, identify },
     routes: allRoutes({ config, checks, registry: metrics, isDraining: () => draining }, [streams.route]),
@@ -134,6 +138,8 @@ export async function startHttp({
       connectionsCheckingInterval: patience.checkEveryMs,
     },
     (req, res) => {
+      unanswered.add(res);
+      res.once('close', () => unanswered.delete(res));
       beInTime(req, res, patience.wholeMs);
       if (gate.isShut() && isCrowd(req.url)) sendAway(res);
       else handle(req, res);
@@ -170,11 +176,16 @@ export async function startHttp({
     stop: async (graceMs = 5_000) => {
       draining = true;
       streams.close();
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
+      for (const res of unanswered) if (!res.headersSent) res.setHeader('Connection', 'close');
+      // HTTP's own close cuts idle connections at once, though the next request of one may be on its way.
+      const closed = new Promise<void>((resolve) => Server.prototype.close.call(server, () => resolve()));
+      // What lies in the line unread is read first: a timer comes before that, an immediate after it.
+      const sweep = setInterval(() => setImmediate(() => server.closeIdleConnections()), LINGER_MS);
       const timer = setTimeout(() => server.closeAllConnections(), graceMs);
       await closed;
+      clearInterval(sweep);
       clearTimeout(timer);
+      server.close();
     },
   };
 }
