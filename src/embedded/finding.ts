@@ -49,8 +49,12 @@ const NO_RECORD = 0;
 
 type Head = { entry: Entry; rest: Generator<Entry, void>; cut: number; at: number };
 
-/** The keys of several points as one sequence, in the order of what follows the points. */
-function* merged(storage: Storage, { ranges, reverse, merge }: IndexPlan): Generator<[Entry, number], void> {
+/** Whether what a key of a range leads to is also under the other values that it must have. */
+type Holds = ((key: Buffer, at: number) => boolean) | undefined;
+
+/** The records under several points as one sequence, in the order of what follows the points. */
+function* merged(storage: Storage, plan: IndexPlan, holds: Holds): Generator<number, void> {
+  const { index, ranges, reverse, merge } = plan;
   const heads: Head[] = [];
   const start = (head: Omit<Head, 'entry'>): Head | undefined => {
     const { value: entry } = head.rest.next();
@@ -67,34 +71,29 @@ function* merged(storage: Storage, { ranges, reverse, merge }: IndexPlan): Gener
     let first = 0;
     for (let i = 1; i < heads.length; i++) if (precedes(heads[i] as Head, heads[first] as Head)) first = i;
     const head = heads[first] as Head;
-    yield [head.entry, head.at];
+    const { key, value } = head.entry;
+    if (holds && !holds(key, head.at)) yield NO_RECORD;
+    else yield index.unique ? recordIn(value) : recordOf(key);
     const next = start(head);
     if (next) heads[first] = next;
     else heads.splice(first, 1);
   }
 }
 
-function* inTurn(storage: Storage, { index, ranges, reverse }: IndexPlan): Generator<[Entry, number], void> {
-  const nothing = Buffer.alloc(0);
+function* inTurn(storage: Storage, plan: IndexPlan, holds: Holds): Generator<number, void> {
+  const { index, ranges, reverse } = plan;
   const order = [...ranges.keys()];
   for (const at of reverse ? order.reverse() : order) {
     const range = ranges[at] as Range;
-    if (index.unique) for (const entry of storage.entries(range, reverse)) yield [entry, at];
-    else for (const key of storage.keys(range, reverse)) yield [{ key, value: nothing }, at];
+    if (index.unique) for (const { value } of storage.entries(range, reverse)) yield recordIn(value);
+    else
+      for (const key of storage.keys(range, reverse))
+        yield !holds || holds(key, at) ? recordOf(key) : NO_RECORD;
   }
 }
 
-function* recordsIn(storage: Storage, chosen: IndexPlan): Generator<number, void> {
-  const { index, also, ranges, merge } = chosen;
-  if (chosen.unique) {
-    const held = storage.peek((ranges[0] as Range).low);
-    if (held) yield recordIn(held);
-    return;
-  }
-  const holds = also && lookingUp(storage, also);
-  for (const [{ key, value }, at] of (merge ? merged : inTurn)(storage, chosen))
-    yield holds && !holds(key, at) ? NO_RECORD : index.unique ? recordIn(value) : recordOf(key);
-}
+const recordsIn = (storage: Storage, plan: IndexPlan): Generator<number, void> =>
+  (plan.merge ? merged : inTurn)(storage, plan, plan.also && lookingUp(storage, plan.also));
 
 function* wordsIn(
   storage: Storage,
@@ -174,6 +173,17 @@ function* matching(storage: Storage, c: Collection, query: Query, chosen: Plan):
   }
 }
 
+/** The one document that a whole unique key names: no scan, and nothing to wait for. */
+function single(storage: Storage, c: Collection, query: Query, chosen: IndexPlan): Row[] {
+  const held = storage.peek((chosen.ranges[0] as Range).low);
+  const record = held ? recordIn(held) : NO_RECORD;
+  const raw = held && storage.peek(recordKey(c.records.prefix, record));
+  const matched = raw && matcher(query, chosen)(raw);
+  if (!matched) return [];
+  const row: Row = { record, raw: whole(raw, record) };
+  return [matched === true ? row : { ...row, doc: matched }];
+}
+
 function* within(rows: Iterable<Row>): Generator<Row, void> {
   const limit = `Sort exceeded memory limit of ${LARGEST_SORT} bytes`;
   let size = 0;
@@ -203,7 +213,8 @@ function* window<T>(rows: Iterable<T>, skip: number, limit: number): Generator<T
 
 export function read(storage: Storage, c: Collection, query: Query, known?: Plan): Iterable<Row> {
   const chosen = known ?? plan(storage, c, query);
-  const rows = matching(storage, c, query, chosen);
+  const isSingle = chosen.kind === 'index' && chosen.unique;
+  const rows = (isSingle ? single : matching)(storage, c, query, chosen as IndexPlan);
   const ordered = chosen.sorted || !query.sort ? rows : sorted(query, rows);
   return query.skip || query.limit ? window(ordered, query.skip ?? 0, query.limit ?? 0) : ordered;
 }

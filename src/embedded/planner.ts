@@ -1,12 +1,12 @@
 // Which way to the documents: an index for equality, ranges, $in and order, or a walk over all. What must stay true: a plan
 // reaches every document that matches, and only once; whether what it reaches must still be matched is `exact`.
 import { answers, type Condition, type Conditions, conditionsOf, pointsOf, stretchOf } from './bounds.ts';
-import { type Collection, rangeOf } from './catalogue.ts';
+import type { Collection } from './catalogue.ts';
 import { type Doc, isDoc } from './documents.ts';
 import { bad, fault } from './errors.ts';
 import { implies } from './implication.ts';
 import type { Index } from './indexes.ts';
-import { highBound, lowBound } from './keys.ts';
+import { after, highBound, lowBound } from './keys.ts';
 import { type Also, alsoOf, saysNothing } from './narrowing.ts';
 import { isIndex } from './paths.ts';
 import type { Range, Storage } from './storage.ts';
@@ -56,58 +56,72 @@ type Bounds = {
   ranges: Range[];
   also: Also | undefined;
   merge: number[];
-  /** How many fields are held to single values, to how many of them one. */
+  /** How many fields are held to values, and which of them to one. */
   points: number;
   single: Set<string>;
   bounded: number;
   used: Condition[];
 };
 
-/** Fields before a range are held to their values, as many combinations as there are; what follows a range is not bounded. */
+/** Each beginning with each of the values. */
+function joined(prefixes: Buffer[], points: Buffer[]): Buffer[] {
+  const all: Buffer[] = [];
+  for (const prefix of prefixes) for (const point of points) all.push(Buffer.concat([prefix, point]));
+  return all;
+}
+
+/** Fields before a range are held to their values, in as many combinations as there are; what follows it is not bounded. */
 function boundsOf(index: Index, fields: Conditions['fields'], asked: Collation | undefined): Bounds {
   let prefixes = [index.prefix];
-  let ranges: Range[] | undefined;
-  const bounds = { also: undefined as Also | undefined, points: 0, single: new Set<string>(), bounded: 0 };
-  const used: Condition[] = [];
-  for (const [i, name] of index.fields.entries()) {
+  const bounds: Bounds = {
+    ranges: [],
+    also: undefined,
+    merge: [],
+    points: 0,
+    single: new Set(),
+    bounded: 0,
+    used: [],
+  };
+  for (let i = 0; i < index.fields.length; i++) {
+    const name = index.fields[i] as string;
+    const known = fields.get(name);
     // Two fields of one array may speak of different elements: the first of them alone is bounded.
     const isSecond = index.multikey[i] === true && index.multikey.indexOf(true) < i;
-    if (isPositional(index, i) || isSecond) break;
+    if (!known || isPositional(index, i) || isSecond) break;
     const shape = { descending: index.descending[i] === true, collation: index.collation };
-    const conditions = (fields.get(name) ?? []).filter((each) => answers(each, index.collation, asked));
+    const conditions = known.filter((each) => answers(each, index.collation, asked));
     const sets = conditions.filter(({ values }) => values !== undefined);
-    const [smallest, ...others] = sets.sort((a, b) => (a.values?.length ?? 0) - (b.values?.length ?? 0));
+    if (sets.length > 1) sets.sort((a, b) => (a.values?.length ?? 0) - (b.values?.length ?? 0));
+    const smallest = sets[0];
     if (smallest?.values && prefixes.length * Math.max(1, smallest.values.length) <= MOST_RANGES) {
       const points = pointsOf(smallest.values, shape);
       if (points.length === 1) bounds.single.add(name);
-      const also = alsoOf(index, i, prefixes, others, shape);
-      used.push(smallest, ...(also ? others : []));
-      prefixes = prefixes.flatMap((prefix) => points.map((low) => Buffer.concat([prefix, low])));
+      const also = sets.length > 1 ? alsoOf(index, i, prefixes, sets.slice(1), shape) : undefined;
+      bounds.used.push(...(also ? sets : [smallest]));
+      prefixes = joined(prefixes, points);
       if (also) bounds.also = { ...also, cuts: prefixes.map(({ length }) => length) };
       else if (bounds.also) bounds.also.cuts = bounds.also.cuts.flatMap((cut) => points.map(() => cut));
       bounds.points++;
       bounds.bounded++;
       continue;
     }
-    const limits = conditions
-      .filter(({ low, high }) => low ?? high)
-      .slice(0, index.multikey[i] ? 1 : undefined);
-    if (limits.length > 0) {
-      const { low, high } = stretchOf(limits, shape);
-      ranges = prefixes.map((prefix) => ({
-        low: lowBound(Buffer.concat([prefix, low])),
-        high: highBound(Buffer.concat([prefix, high])),
-      }));
-      used.push(...limits);
-      bounds.bounded++;
+    const limits = conditions.filter(({ low, high }) => low ?? high);
+    if (index.multikey[i]) limits.splice(1);
+    if (limits.length === 0) break;
+    const { low, high } = stretchOf(limits, shape);
+    for (const prefix of prefixes) {
+      const [from, to] = [Buffer.concat([prefix, low]), Buffer.concat([prefix, high])];
+      bounds.ranges.push({ low: lowBound(from), high: highBound(to) });
     }
+    bounds.used.push(...limits);
+    bounds.bounded++;
     break;
   }
-  ranges ??= prefixes.map((prefix) => {
-    const { low, high } = rangeOf(prefix);
-    return { low: lowBound(low), high: highBound(high) };
-  });
-  return { ...bounds, used, ranges, merge: prefixes.map(({ length }) => length) };
+  if (bounds.ranges.length === 0)
+    for (const prefix of prefixes)
+      bounds.ranges.push({ low: lowBound(prefix), high: highBound(after(prefix)) });
+  for (const { length } of prefixes) bounds.merge.push(length);
+  return bounds;
 }
 
 type Direction = [name: string, direction: number];
@@ -136,12 +150,12 @@ function orderOf(
 
 /** Paths whose conditions are all in the bounds. That an array lacks something, no single key can say. */
 function coveredBy(index: Index, used: readonly Condition[], { fields, loose }: Conditions): Set<string> {
+  const covered = new Set<string>();
+  if (index.shortened) return covered;
   const multikey = index.multikey.includes(true);
   const isSaid = (each: Condition): boolean => used.includes(each) && !(multikey && saysNothing(each));
-  const paths = index.shortened ? [] : [...fields];
-  return new Set(
-    paths.filter(([path, each]) => !loose.has(path) && each.every(isSaid)).map(([path]) => path),
-  );
+  for (const [path, each] of fields) if (!loose.has(path) && each.every(isSaid)) covered.add(path);
+  return covered;
 }
 
 function planFor(
