@@ -53,6 +53,8 @@ const LONGEST_WAIT_MS = 15_000;
 /** What comes without a queue's detour. */
 const MOST_HERE = 128;
 const MOST_OF_A_COMPANY = 48;
+/** So many have room however much there is of others. */
+const ALWAYS_OF_A_COMPANY = 12;
 const inMs = (ms: number) => new Date(storeNow().getTime() + ms);
 const jitter = (ms: number) => ms * (0.8 + Math.random() * 0.4);
 
@@ -120,7 +122,8 @@ export function startDelivering(options: DeliverOptions): Delivering {
     look: (due) => look(due),
     busy: () => here.size,
     hasRoom: (company) =>
-      !stopped && here.size < MOST_HERE && (companies.get(company) ?? 0) < MOST_OF_A_COMPANY,
+      !stopped &&
+      (companies.get(company) ?? 0) < (here.size < MOST_HERE ? MOST_OF_A_COMPANY : ALWAYS_OF_A_COMPANY),
     stop: async () => {
       stopped = true;
       await endpoints.settled();

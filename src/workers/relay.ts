@@ -22,6 +22,9 @@ import { breachesTotal, poisonedTotal, relayedTotal, relayLag } from './metrics.
 import type { Share } from './sharing.ts';
 
 const BATCH = 200;
+/** So many of the crowd at a time, while others want something too: they wait for the round that is under way. */
+const SHORT = 30;
+const CROWDED_MS = 2_000;
 const LOOK_EVERY_MS = 2_000;
 /** Between two rounds, so that what happens together is relayed together. */
 const GATHER_MS = 25;
@@ -68,6 +71,8 @@ export function startRelay(options: RelayOptions): Relay {
   let crowd: string | null = null;
   const guests = new Set<string>();
   let guestsTurn = false;
+  let guestAt = Number.NEGATIVE_INFINITY;
+  let size = BATCH;
 
   const share: Share = async (tickets) => {
     const tried = tickets.filter(({ _id }) => failures.has(_id));
@@ -82,16 +87,17 @@ export function startRelay(options: RelayOptions): Relay {
 
   const next = async (all: boolean): Promise<StoredTicket[]> => {
     if (all) return unfiled(BATCH);
+    size = performance.now() - guestAt < CROWDED_MS ? SHORT : BATCH;
     guestsTurn = !guestsTurn && guests.size > 0;
     if (guestsTurn) {
-      const ids = takeOut(guests);
+      const ids = takeOut(guests, BATCH);
       for (const id of ids) ours.delete(id);
       for (let at = born.length; at--; ) if (ids.includes(born[at]?._id ?? '')) born.splice(at, 1);
       const tickets = await kept(await unfiledOf(ids));
       if (tickets.length) return tickets;
     }
     const tickets = await fromTheCrowd();
-    crowd = tickets.length === BATCH ? mostOf(tickets) : null;
+    crowd = tickets.length >= SHORT ? mostOf(tickets) : null;
     return tickets;
   };
   const fromTheCrowd = async (): Promise<StoredTicket[]> => {
@@ -99,7 +105,7 @@ export function startRelay(options: RelayOptions): Relay {
     const left = isDue && performance.now() - lookedAt > LOOK_EVERY_MS ? await find() : [];
     if (left.length) return left;
     for (; born.length; ) {
-      const tickets = await kept(born.splice(0, BATCH));
+      const tickets = await kept(born.splice(0, size));
       if (tickets.length) return tickets;
     }
     for (const [ids, which] of [
@@ -107,7 +113,7 @@ export function startRelay(options: RelayOptions): Relay {
       [heard, share],
     ] as const)
       for (; ids.size; ) {
-        const tickets = await which(await unfiledOf(takeOut(ids)));
+        const tickets = await which(await unfiledOf(takeOut(ids, size)));
         if (tickets.length) return tickets;
       }
     return isDue ? find() : [];
@@ -116,13 +122,13 @@ export function startRelay(options: RelayOptions): Relay {
     isDue = false;
     lookedAt = performance.now();
     for (let after = new Date(0); ; ) {
-      const found = await unfiled(BATCH, after);
-      if (found.length < BATCH)
+      const found = await unfiled(size, after);
+      if (found.length < size)
         for (const id of failures.keys()) if (!found.some(({ _id }) => _id === id)) failures.delete(id);
       const tickets = await share(found.filter((one) => !isFresh(one)));
       const last = found.at(-1)?.pendingAt;
-      if (found.length === BATCH) isDue = true;
-      if (tickets.length || found.length < BATCH || !last) return tickets;
+      if (found.length === size) isDue = true;
+      if (tickets.length || found.length < size || !last) return tickets;
       after = last;
     }
   };
@@ -184,7 +190,10 @@ export function startRelay(options: RelayOptions): Relay {
   };
   const unlisten = listen('entry', ({ company, ticket: id, born: ticket }, origin) => {
     const guest = ticket?._id ?? id;
-    if (guest && crowd && company !== crowd && guests.size < MOST_GUESTS) guests.add(guest);
+    if (guest && crowd && company !== crowd && guests.size < MOST_GUESTS) {
+      guests.add(guest);
+      guestAt = performance.now();
+    }
     const ids = origin === 'here' ? ours : heard;
     if (ticket && born.length < MOST_BORN) born.push(ticket);
     else if (guest && ids.size < MOST_HEARD) ids.add(guest);
@@ -222,8 +231,8 @@ const isFresh = ({ pendingAt }: StoredTicket): boolean => {
   return age >= 0 && age < FRESH_MS;
 };
 
-function takeOut(ids: Set<string>): string[] {
-  const taken = [...ids].slice(0, BATCH);
+function takeOut(ids: Set<string>, most: number): string[] {
+  const taken = [...ids].slice(0, most);
   for (const id of taken) ids.delete(id);
   return taken;
 }
