@@ -42,9 +42,12 @@ async function ofContact(ctx: Ctx, id: string): Promise<Requester> {
   return { kind: 'contact', id: contact._id, name: contact.name, email: contact.emails[0] ?? null };
 }
 
+/** Whoever registered with an address that nobody vouches for is not taken for its owner, and sees no ticket of theirs. */
+const PROVEN = { addressProven: { $ne: false } };
+
 /** A user with this address, else the contact, who is made if nobody has it yet. */
 async function byAddress(ctx: Ctx, email: string): Promise<Requester> {
-  const user = await userCollection().findOne({ email, company: ctx.actor.company });
+  const user = await userCollection().findOne({ email, company: ctx.actor.company, ...PROVEN });
   if (user) return { kind: 'user', id: user._id, name: user.fullName ?? user.username, email };
   const contact = await contactByAddress(ctx, email);
   return { kind: 'contact', id: contact._id, name: contact.name, email };
@@ -77,7 +80,7 @@ async function byAddresses(ctx: Ctx, emails: readonly string[]): Promise<Map<str
   const { company } = ctx.actor;
   const users = emails.length
     ? await userCollection()
-        .find({ company, email: { $in: [...emails] } })
+        .find({ company, email: { $in: [...emails] }, ...PROVEN })
         .toArray()
     : [];
   const found = new Map(users.map((user) => [user.email, ofStored(user)]));

@@ -9,6 +9,7 @@ import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { finishErasures } from '../../src/people/erasure.ts';
 import { confirmLink, link, meet, personFor, startLink, unlink } from '../../src/people/identities.ts';
 import { finishMerges } from '../../src/people/merging.ts';
+import { requestersFor } from '../../src/people/requesters.ts';
 import { hireStaff, type Staff } from '../support/staff.ts';
 import { openWorld, type World } from '../support/world.ts';
 
@@ -60,6 +61,10 @@ describe('an account elsewhere', () => {
     });
     expect(squatter.status).toBe(201);
     expect(await meet(ctx, profile({ email, emailVerified: true }))).toMatchObject({ kind: 'contact' });
+    const onBehalf = { title: 'Told on the phone', requester: email };
+    const { body: told } = await staff.agent.call('POST', 'tickets', onBehalf);
+    expect(told.requester).toMatchObject({ kind: 'contact', email });
+    expect((await requestersFor(ctx, [email])).get(email)).toMatchObject({ id: told.requester_id });
     await staff.admin.call('PATCH', `users/${squatter.body.id}`, { email: 'other@elsewhere.example' });
     await staff.admin.call('PATCH', `users/${squatter.body.id}`, { email: 'known@elsewhere.example' });
     const vouched = profile({ email: 'known@elsewhere.example', emailVerified: true });
