@@ -83,7 +83,8 @@ export function buildApp(options: AppOptions): App {
   app.response = Object.setPrototypeOf(Answer.prototype, app.response);
   const handle = (asked: IncomingMessage, answer: ServerResponse) => {
     const [req, res] = [asked as Request, answer as Response];
-    req.res = res;
+    // What Express gives a request on its way, for those that do not take it.
+    Object.assign(req, { res, originalUrl: req.url, baseUrl: '' });
     res.locals = {};
     if (!dispatch(req, res)) app(req, res);
   };

@@ -297,6 +297,17 @@ describe('a comment', () => {
     expect(await thread(staff.agent, id)).toHaveLength(1);
   });
 
+  test('the key of one request is not that of another: the same words on another ticket are refused', async () => {
+    const [here, there] = [await filed(), await filed()];
+    const key = { 'idempotency-key': `at-${here.id}` };
+    const say = (id: string) =>
+      staff.agent.call('POST', `tickets/${id}/comments`, { content: 'Said here.' }, key);
+    expect((await say(here.id)).status).toBe(201);
+    const refused = await say(there.id);
+    expect([refused.status, refused.body.error_code]).toEqual([422, 'E_IDEMPOTENCY_KEY_REUSED']);
+    expect((await staff.agent.call('GET', `tickets/${there.id}/comments`)).body.items).toEqual([]);
+  });
+
   test('is found by where it came from, before and after it is filed', async () => {
     const { id } = await filed();
     const ctx = systemCtx({ log: openLog('silent') }, FIRST_COMPANY, 'slack');
