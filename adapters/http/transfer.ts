@@ -141,8 +141,8 @@ const TELL_EVERY = 1_000;
 const BATCH = 200;
 const BATCH_BYTES = 2_000_000;
 const PATIENCE_MS = 250;
-/** While one batch is written, the next is read. */
-const ABREAST = 2;
+/** While one batch is written, the next ones are read. */
+const ABREAST = 3;
 
 /** The answer is a report that grows while the file comes in: one line for each that was refused, one now and then. */
 async function takeTickets(ctx: Ctx, req: Request, res: Response): Promise<void> {

@@ -2,9 +2,11 @@
 // [--watch 20]` (after `npm run build`). Says the rate, what everybody holds of memory meanwhile, what others wait for,
 // whether the refused lines were the wrong ones, and whether what goes out is what came in.
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { Redis } from 'ioredis';
 import { circumstances, cpuMs, type Desk, enginePid, openStand, residentMb, say } from './stand.ts';
 
 const { values } = parseArgs({
@@ -56,6 +58,10 @@ function sum(total: bigint, { ref, title, status }: Record<string, unknown>): bi
     .digest();
   return (total + hash.readBigUInt64BE()) & 0xffff_ffff_ffff_ffffn;
 }
+
+/** Without the pages of files, which the system takes back when it wants them. */
+const ownMb = (pid: number): string =>
+  (Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_024).toFixed(0);
 
 interface Told {
   line?: number;
@@ -143,13 +149,16 @@ try {
   const engine = enginePid() ?? 0;
   const clock = Date.now();
   const started = [cpuMs(desk.pid), cpuMs(engine)];
-  const memory = (what: string) => {
+  const redis = new Redis(stand.redis);
+  const memory = async (what: string, tickets = 0) => {
     const seconds = (Date.now() - clock) / 1_000;
+    const used = /used_memory:(\d+)/.exec(await redis.info('memory'))?.[1];
+    const spent = [desk.pid, engine].map((pid, i) => (cpuMs(pid) - (started[i] ?? 0)) / Math.max(1, tickets));
     say(
-      `${seconds.toFixed(0)} s, ${what}: API ${residentMb(desk.pid).toFixed(0)} MB, engine ${residentMb(engine).toFixed(0)} MB; processor ms for a ticket so far ${[desk.pid, engine].map((pid, i) => (cpuMs(pid) - (started[i] ?? 0)).toFixed(0)).join(' + ')}`,
+      `${seconds.toFixed(0)} s, ${what}: API ${residentMb(desk.pid).toFixed(0)} MB (own ${ownMb(desk.pid)}), engine own ${ownMb(engine)} MB, redis ${(Number(used) / 1e6).toFixed(1)} MB${tickets ? `; processor ms a ticket ${spent.map((ms) => ms.toFixed(3)).join(' + ')}` : ''}`,
     );
   };
-  memory('at rest');
+  await memory('at rest');
   const others = watch(desk, watched);
   const codes: Record<string, number> = {};
   const wrongLines: number[] = [];
@@ -161,7 +170,10 @@ try {
       wrongLines.push(told.line);
     }
     if (told.progress && told.progress >= next) {
-      memory(`${told.progress} lines, ${Math.round((told.progress * 1_000) / (Date.now() - clock))}/s`);
+      void memory(
+        `${told.progress} lines, ${Math.round((told.progress * 1_000) / (Date.now() - clock))}/s`,
+        told.progress,
+      );
       next += count / 20;
     }
     if ('done' in told) last = told;
@@ -174,7 +186,7 @@ try {
     `refused: ${JSON.stringify(codes)}, ${right && wrongLines.length === expected.length ? 'exactly the wrong lines' : 'NOT THE WRONG LINES'}`,
   );
   say(`others meanwhile: ${await others.stop()}`);
-  memory('after the import');
+  await memory('after the import', count);
 
   const away = Date.now();
   let found = 0;
@@ -186,7 +198,7 @@ try {
     keys.add(Number(String(row.key).split('-')[1]));
     total = sum(total, { ref: row.external_ref, title: row.title, status: row.status });
     if (found >= beat) {
-      memory(`${found} exported`);
+      await memory(`${found} exported`);
       beat += count / 5;
     }
   }
@@ -200,6 +212,7 @@ try {
   say(
     `export: ${found} rows, ${keys.size} keys, ${total === given ? 'the same sum' : 'ANOTHER SUM'}, ${took.toFixed(1)} s = ${Math.round(found / took)}/s`,
   );
+  redis.disconnect();
 } finally {
   await stand.close();
 }
