@@ -24,29 +24,33 @@ afterAll(async () => {
   await peer?.close();
 });
 
+/** So many tickets of another company at once, each with a word for one of eighty places. */
+async function flood(size: number): Promise<void> {
+  const ctx = systemCtx({ log: openLog('silent') }, newId());
+  const desk = await openDesk(ctx, { key: 'NOISE', name: 'Noise', preset: 'support' });
+  const requester = { kind: 'contact' as const, id: newId(), name: 'Loud', email: null };
+  const at = (n: number) => ({ place: `noise-${n % 80}` });
+  await Promise.all(
+    Array.from({ length: size }, (_, n) =>
+      open(
+        ctx,
+        desk,
+        {
+          ...{ title: 'Noise', requester },
+          conversations: [{ id: `peer:noise-${n}`, surface: 'peer', audience: 'public', at: at(n) }],
+        },
+        [{ action: 'comment_added', set: {}, comment: { id: newId(), audience: 'public', text: 'noise' } }],
+      ),
+    ),
+  );
+}
+const noise = () => peer.heard.filter((one) => one.place.startsWith('noise')).length;
+
 test('while one company floods the desk, the word of another is told at once', async () => {
   const ours = await file(world);
   await bind(ours, 'ours', 'public');
   await world.drain();
-  const ctx = systemCtx({ log: openLog('silent') }, newId());
-  const desk = await openDesk(ctx, { key: 'NOISE', name: 'Noise', preset: 'support' });
-  const requester = { kind: 'contact' as const, id: newId(), name: 'Loud', email: null };
-  const flood = Array.from({ length: FLOOD }, (_, n) =>
-    open(
-      ctx,
-      desk,
-      {
-        title: 'Noise',
-        requester,
-        conversations: [
-          { id: `peer:noise-${n}`, surface: 'peer', audience: 'public', at: { place: `noise-${n % 50}` } },
-        ],
-      },
-      [{ action: 'comment_added', set: {}, comment: { id: newId(), audience: 'public', text: 'noise' } }],
-    ),
-  );
-  await Promise.all(flood);
-  const noise = () => peer.heard.filter((one) => one.place !== 'ours').length;
+  await flood(FLOOD);
   for (const word of ['one', 'two', 'three']) {
     const before = noise();
     await say(world, ours, word);
@@ -56,5 +60,32 @@ test('while one company floods the desk, the word of another is told at once', a
     if (word === 'one') expect(noise()).toBeLessThan(FLOOD - 100);
   }
   await until(() => noise() === FLOOD, 60_000);
+  expect(doubled(peer.heard)).toEqual([]);
+}, 90_000);
+
+test('while all of their places are slow, ours is not behind them in a queue', async () => {
+  const ours = await file(world);
+  await bind(ours, 'quick', 'public');
+  await world.drain();
+  const before = noise();
+  let held: (() => void)[] = [];
+  peer.manner = (one, _, res) => {
+    if (!one.place.startsWith('noise')) return false;
+    held.push(() => {
+      peer.heard.push(one);
+      res.end('{}');
+    });
+    return true;
+  };
+  await flood(FLOOD);
+  // As many as are seen to at once are under way, four at each place, and none comes to its end.
+  await until(() => held.length >= 240, 30_000);
+  await say(world, ours, 'now');
+  await until(() => peer.heard.some((one) => one.place === 'quick'), 10_000);
+  expect(noise()).toBe(before);
+  peer.manner = null;
+  for (const answer of held) answer();
+  held = [];
+  await until(() => noise() === before + FLOOD, 60_000);
   expect(doubled(peer.heard)).toEqual([]);
 }, 90_000);
