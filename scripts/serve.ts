@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Config, checkEnvironment, loadConfig, readEnvironment } from '../src/config.ts';
 import { openStores, type Stores } from '../src/embedded/stores.ts';
+import { restOnceStarted } from '../src/resting.ts';
 
 const STOP_MS = 9_500;
 /** Errors that are sentences for the person who starts Switchboard; any other is a bug and shows its stack. */
@@ -37,6 +38,7 @@ export async function serve(): Promise<void> {
     const running = await run(config);
     stops.push(running.stop);
     say(banner(config, stores));
+    restOnceStarted();
   } catch (error) {
     say(obituary(error));
     await Promise.race([stopAll(stops), pause(STOP_MS)]);

@@ -18,6 +18,7 @@ import type { Channel } from './notify/channel.ts';
 import { FIRST_COMPANY, firstStart } from './people/companies.ts';
 import { finishErasures } from './people/erasure.ts';
 import { finishMerges } from './people/merging.ts';
+import { restOnceStarted } from './resting.ts';
 import { isOnCall } from './routing/rotas.ts';
 import { openRouter } from './routing/router.ts';
 import { useSecretKey } from './secrets.ts';
@@ -180,6 +181,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => void leave());
   try {
     await running;
+    restOnceStarted();
   } catch (error) {
     process.stderr.write(`${startFailure(error)}\n`);
     process.exit(1);

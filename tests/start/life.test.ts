@@ -58,6 +58,23 @@ const tool = async (folder: string, name: string, ...words: string[]): Promise<s
   return (await promisify(execFile)(process.execPath, [program, ...words], { cwd: folder, env })).stdout;
 };
 
+test('what was needed only to start is given back, and the process goes on', async () => {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [
+      ...['--input-type=module', '-e'],
+      `import { restOnceStarted } from ${JSON.stringify(path.resolve('dist/src/resting.js'))};
+       let waste = Array.from({ length: 300_000 }, (_, at) => ({ at }));
+       const before = process.memoryUsage().heapTotal;
+       waste = null;
+       restOnceStarted(10);
+       setTimeout(() => console.log(process.memoryUsage().heapTotal < before * 0.7), 300);`,
+    ],
+    { timeout: 20_000 },
+  );
+  expect(stdout.trim()).toBe('true');
+});
+
 describe('in an empty folder', () => {
   const folder = emptyFolder();
   let first: Started;
