@@ -13,6 +13,10 @@ import { delivery as newDelivery } from './plan.ts';
 
 type Channels = ReadonlyMap<string, Channel>;
 const FALLBACK = 'email';
+const MOST_LOST = 3;
+
+/** Whoever tried to send it died, again and again. */
+export const isDeadly = ({ lost }: StoredDelivery): boolean => lost >= MOST_LOST;
 
 /** Safe to do again: the fallback has an id of its own, the entry a cause. Returns the fallback, if there is one. */
 export async function mourn(
@@ -59,8 +63,9 @@ async function fallbackFor(
         ? { kind: ticket.requester.kind, id: ticket.requester.id }
         : undefined;
   if (!person) return null;
-  // A thread may be gone while the person is still there.
-  for (const surface of failed.kind === 'post' ? [FALLBACK, failed.surface] : [FALLBACK]) {
+  // A thread may be gone while the person is still there; but what kills its sender would kill the next one.
+  const again = failed.kind === 'post' && !isDeadly(failed);
+  for (const surface of again ? [FALLBACK, failed.surface] : [FALLBACK]) {
     const channel = channels.get(surface);
     const at = await channel?.reach?.(failed.company, person);
     if (!at) continue;

@@ -16,7 +16,7 @@ import {
   type StoredDelivery,
   wakeLane,
 } from '../notify/deliveries.ts';
-import { bindOpened, mourn, ticketForCard } from '../notify/failures.ts';
+import { bindOpened, isDeadly, mourn, ticketForCard } from '../notify/failures.ts';
 import { isAway } from '../store.ts';
 import { traced } from '../tracing.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -45,7 +45,6 @@ export interface Delivering {
 
 const LONGEST_ATTEMPT_MS = 30_000;
 const RENEW_EVERY_MS = 2_500;
-const MOST_LOST = 3;
 const DELAYS = [1, 3, 10, 30, 60, 120, 300, 600, 1_800, 3_600];
 /** What has waited so long for the one before it is put off: being woken, it does not wait for its time. */
 const PATIENT_MS = 1_500;
@@ -218,7 +217,7 @@ async function handOver(
   const { kind } = delivery;
   if (!channel.kinds.includes(kind))
     return { state: 'skipped', reason: `${channel.surface} knows no ${kind}`, ms: ms() };
-  if (delivery.lost >= MOST_LOST)
+  if (isDeadly(delivery))
     return { state: 'failed', error: 'set aside: whoever tried to send it died each time', ms: ms() };
   const sending: Sending = { signal, original: delivery.receipt, ticket: null };
   if (delivery.original) {

@@ -165,6 +165,8 @@ test('a message that kills whoever sends it is set aside, and the rest flows', a
   const aside = (await receipts(world, sick)).find((one) => one.kind === 'post');
   expect(aside).toMatchObject({ state: 'failed', error: expect.stringContaining('died each time') });
   expect(aside?.attempts).toHaveLength(1);
+  // The same words to the person, on the same surface, would kill the next sender.
+  expect((await receipts(world, sick)).filter((one) => one.fallback_of_id)).toEqual([]);
 }, 120_000);
 
 test('a worker that is told to go leaves within ten seconds, in good order, and another finishes', async () => {
