@@ -27,7 +27,7 @@ export async function finishPending(log: Logger, entries: readonly Entry[]): Pro
   }
 }
 
-function stepOf({ action, facts, ticket }: Entry): ((ctx: Ctx) => Promise<unknown>) | null {
+function stepOf({ _id, action, facts, ticket }: Entry): ((ctx: Ctx) => Promise<unknown>) | null {
   if (typeof facts?.into === 'string' && action === 'merged') return (ctx) => finishMerge(ctx, ticket);
   if (typeof facts?.takenOutOf === 'string') {
     const into = facts.takenOutOf;
@@ -37,7 +37,7 @@ function stepOf({ action, facts, ticket }: Entry): ((ctx: Ctx) => Promise<unknow
   if (action === 'moved') return (ctx) => finishMove(ctx, ticket);
   if (typeof facts?.linkedWith === 'string') {
     const other = facts.linkedWith;
-    return (ctx) => finishLinks(ctx, ticket, other);
+    return (ctx) => finishLinks(ctx, ticket, other, _id);
   }
   return null;
 }

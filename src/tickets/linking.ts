@@ -51,7 +51,7 @@ export async function link(
     };
   };
   const linked = await change(ctx, here._id, join, { seen });
-  await finishLinks(ctx, here._id, there._id);
+  await finishLinks(ctx, here._id, there._id, entryIn(linked));
   return linked;
 }
 
@@ -81,7 +81,7 @@ export async function unlink(
     };
   };
   const unlinked = await change(ctx, here._id, part, { seen });
-  await finishLinks(ctx, here._id, gone.ticket);
+  await finishLinks(ctx, here._id, gone.ticket, entryIn(unlinked));
   return unlinked;
 }
 
@@ -126,9 +126,14 @@ export async function finishMove(by: Ctx, moved: string): Promise<void> {
     });
 }
 
-/** The second half: the other side is made to agree with this one. Idempotent, for the verbs and for the relay. */
-export async function finishLinks(by: Ctx, here: string, there: string): Promise<void> {
-  const ctx = withoutCause(by);
+const entryIn = ({ _id, seq }: Ticket): string => `${_id}-${seq}`;
+
+/**
+ * The second half: the other side is made to agree with this one, once for each entry, by the verb or by the relay: a
+ * relay that comes by later would put back what the other side is just taking away.
+ */
+export async function finishLinks(by: Ctx, here: string, there: string, entry: string): Promise<void> {
+  const ctx: Ctx = { ...by, cause: `mirror:${entry}`, redo: true };
   const mine = await find(ctx, here);
   const due = mine.links.filter((one) => one.ticket === there).map((one) => INVERSE[one.kind]);
   await change(

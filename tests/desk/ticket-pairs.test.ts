@@ -207,6 +207,19 @@ describe('links', () => {
     expect([(await read(child.id)).links, (await read(parent.id)).links]).toEqual([[], []]);
   });
 
+  test('that one side is just taking away are not put back by the relay', async () => {
+    const [child, parent] = [await filed(staff.customer, 'wheel'), await filed(staff.customer, 'car')];
+    const given = { kind: 'parent', ticket_id: parent.id };
+    expect((await staff.agent.call('POST', `tickets/${child.id}/links`, given)).status).toBe(201);
+    await change(agentCtx(), parent.id, () => ({
+      action: 'linked',
+      set: { links: [] },
+      facts: { linkedWith: child.id, removed: true },
+    }));
+    await world.drain();
+    expect([(await read(child.id)).links, (await read(parent.id)).links]).toEqual([[], []]);
+  });
+
   test('left half done are finished by the relay', async () => {
     const [here, there] = [await filed(staff.customer, 'here'), await filed(staff.customer, 'there')];
     const one = { kind: 'duplicate' as const, ticket: there.id, key: there.key };
