@@ -83,7 +83,7 @@ const TRIES = 20;
 /** The second half: idempotent, for the verb itself and for the relay. Of two who carry off the same one gives way. */
 export async function finishSplit(by: Ctx, born: string): Promise<void> {
   const ctx = withoutCause(by);
-  const ticket = await load(ctx, born, { follow: false });
+  const ticket = await load(ctx, born, { follow: false }).catch(unlessGone);
   const facts = (await entriesOf(ticket))[0]?.facts;
   if (typeof facts?.splitFrom !== 'string') return;
   const leaving = ticket.replies;
@@ -123,9 +123,17 @@ async function giveWay(ctx: Ctx, source: StoredTicket, born: StoredTicket, wante
   if (!isTaken) return;
   await change(ctx, born._id, () => ({ action: 'deleted', set: { deletedAt: ctx.now() } }), {
     follow: false,
-  });
-  throw conflict(
+  }).catch(unlessGone);
+  throw taken();
+}
+
+const taken = () =>
+  conflict(
     'ticket.split_taken',
     'Somebody has just carried off some of these comments. Read the thread again.',
   );
-}
+
+/** The relay, or the verb, was quicker to see that this one has to give way. */
+const unlessGone = (error: unknown): never => {
+  throw error instanceof Refusal && error.kind === 'unknown' ? taken() : error;
+};
