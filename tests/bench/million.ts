@@ -1,13 +1,13 @@
 // A file of very many tickets in and out again: `node --import tsx tests/bench/million.ts [--tickets 1000000]
 // [--watch 20]` (after `npm run build`). Says the rate, what everybody holds of memory meanwhile, what others wait for,
-// whether the refused lines were the wrong ones, and whether what goes out is what came in.
+// whether the refused lines were the wrong ones, whether what goes out is what came in, and how lists are then (P5 to P7).
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
-import { circumstances, cpuMs, type Desk, enginePid, openStand, residentMb, say } from './stand.ts';
+import { circumstances, cpuMs, type Desk, enginePid, median, openStand, residentMb, say } from './stand.ts';
 
 const { values } = parseArgs({
   options: {
@@ -71,7 +71,7 @@ interface Told {
   imported?: number;
 }
 
-function bring({ url, token }: Desk, hear: (told: Told) => void): Promise<void> {
+function bring({ url, token }: Desk, many: number, hear: (told: Told) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const out = request(`${url}/api/v1/tickets/import`, {
       method: 'POST',
@@ -85,7 +85,7 @@ function bring({ url, token }: Desk, hear: (told: Told) => void): Promise<void> 
     });
     let at = 0;
     const write = () => {
-      while (at < count) if (!out.write(`${JSON.stringify(lineOf(at++))}\n`)) return out.once('drain', write);
+      while (at < many) if (!out.write(`${JSON.stringify(lineOf(at++))}\n`)) return out.once('drain', write);
       out.end();
     };
     write();
@@ -142,6 +142,71 @@ async function* exported({ url, token }: Desk): AsyncGenerator<Record<string, un
   for await (const line of createInterface({ input: answer })) yield JSON.parse(line);
 }
 
+/** Median and 95th percentile of one question asked again and again, in ms. */
+async function asked(
+  { url, token }: Desk,
+  query: string,
+  times = 100,
+): Promise<{ p50: number; p95: number }> {
+  const spent: number[] = [];
+  for (let time = 0; time < times; time++) {
+    const started = performance.now();
+    const answer = await fetch(`${url}/api/v1/tickets?${query}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    await answer.arrayBuffer();
+    if (!answer.ok) throw new Error(`${query}: ${answer.status}`);
+    spent.push(performance.now() - started);
+  }
+  spent.sort((a, b) => a - b);
+  return { p50: median(spent), p95: spent[Math.floor(times * 0.95)] ?? 0 };
+}
+
+/** P5 to P7 on what was brought in. */
+async function reading(large: Desk, small: Desk): Promise<void> {
+  const list = 'status=new&page_size=50';
+  const ratios: number[] = [];
+  for (let round = 0; round < 6; round++) {
+    const [a, b, c, d] = [
+      await asked(small, list),
+      await asked(large, list),
+      await asked(large, list),
+      await asked(small, list),
+    ];
+    if (round) ratios.push((b.p50 + c.p50) / (a.p50 + d.p50));
+  }
+  say(
+    `P5 list 50, p50 at ${count} / at 1,000: ${median(ratios).toFixed(2)} (bar <= 1.5); ${ratios.map((one) => one.toFixed(2)).join(' ')}`,
+  );
+  const headers = { authorization: `Bearer ${large.token}` };
+  const times: number[] = [];
+  for (let page = 0, cursor = ''; page < 1_000; page++) {
+    const started = performance.now();
+    const answer = await fetch(`${large.url}/api/v1/tickets?page_size=50${cursor}`, { headers });
+    const { next_cursor: next } = (await answer.json()) as { next_cursor: string };
+    times.push(performance.now() - started);
+    if (!next) break;
+    cursor = `&cursor=${next}`;
+  }
+  const [first, last] = [median(times.slice(1, 21)), median(times.slice(-20))];
+  say(
+    `P6 page ${times.length} / page 1: ${(last / first).toFixed(2)} (bar <= 1.3); ${last.toFixed(2)} / ${first.toFixed(2)} ms`,
+  );
+  for (const [kind, q] of [
+    ['of one ticket', 'OLD-12345'],
+    ['rare', 'customer777'],
+    ['common', 'invoice'],
+    ['in every ticket', 'month'],
+    ['two common', 'invoice month'],
+    ['two that never meet', 'invoice vpn'],
+  ] as const) {
+    const { p50, p95 } = await asked(large, `q=${encodeURIComponent(q)}&page_size=50`, 20);
+    say(
+      `P7 search, ${kind} ("${q}"): p50 ${p50.toFixed(1)}, p95 ${p95.toFixed(1)} ms (bars: rare p95 <= 50, common <= 500)`,
+    );
+  }
+}
+
 const stand = await openStand();
 try {
   say(`${circumstances()}, ${count} tickets`);
@@ -164,7 +229,7 @@ try {
   const wrongLines: number[] = [];
   let next = 0;
   let last: Told = {};
-  await bring(desk, (told) => {
+  await bring(desk, count, (told) => {
     if (told.line !== undefined) {
       codes[String(told.error_code)] = (codes[String(told.error_code)] ?? 0) + 1;
       wrongLines.push(told.line);
@@ -212,6 +277,9 @@ try {
   say(
     `export: ${found} rows, ${keys.size} keys, ${total === given ? 'the same sum' : 'ANOTHER SUM'}, ${took.toFixed(1)} s = ${Math.round(found / took)}/s`,
   );
+  const small = await stand.desk('thousand');
+  await bring(small, 1_000, () => {});
+  await reading(desk, small);
   redis.disconnect();
 } finally {
   await stand.close();
