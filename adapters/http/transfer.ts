@@ -1,19 +1,17 @@
 // Tickets in bulk over HTTP: streamed out and streamed in, with a report line by line.
 import { once } from 'node:events';
-import type { Readable, Writable } from 'node:stream';
-import { parse } from 'csv-parse';
+import type { Writable } from 'node:stream';
 import { stringify } from 'csv-stringify';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type { Ctx } from '../../src/context.ts';
 import { Refusal } from '../../src/errors.ts';
 import { EXPORT_FIELDS, exported, exportInput, rowOf } from '../../src/tickets/exporting.ts';
-import { type Given, openImport, type Taken } from '../../src/tickets/importing.ts';
-import { checkText } from './bodies.ts';
-import { formBody } from './forms.ts';
+import { openImport, type Taken } from '../../src/tickets/importing.ts';
+import { guarded, type Line } from './csv.ts';
+import { lines } from './lines.ts';
 import { fromZod, problemOf } from './problem.ts';
 import { type Route, route } from './route.ts';
-import { fromWire } from './wire.ts';
 
 async function sendTickets(ctx: Ctx, query: z.output<typeof exportInput>, res: Response): Promise<void> {
   const isCsv = query.format === 'csv';
@@ -49,91 +47,6 @@ async function drained(sink: Writable, res: Response): Promise<void> {
   await Promise.race([once(sink, 'drain', { signal }), once(res, 'close', { signal })]).finally(() =>
     settled.abort(),
   );
-}
-
-const KINDS = {
-  numbers: ['estimated_hours', 'actual_hours'],
-  lists: ['tags'],
-  objects: ['custom_fields', 'comments'],
-};
-const LONGEST_LINE = 1_000_000;
-
-type Line = Given & { bytes: number };
-
-async function* lines(req: Request): AsyncGenerator<Line> {
-  if (req.is('text/csv')) {
-    const parser = (req as Readable).pipe(
-      parse({
-        columns: true,
-        bom: true,
-        skip_empty_lines: true,
-        max_record_size: LONGEST_LINE,
-        relax_column_count: false,
-      }),
-    );
-    let at = 1;
-    for await (const record of parser) {
-      at++;
-      const filled = Object.fromEntries(
-        Object.entries(record as Record<string, string>)
-          .filter(([, value]) => value !== '')
-          .map(([name, value]) => [name, unguarded(value)] as const),
-      );
-      const bytes = Object.values(filled).reduce((sum, value) => sum + value.length, 0);
-      yield { at, bytes, read: () => fromWire(formBody(filled, KINDS)) };
-    }
-    return;
-  }
-  let at = 0;
-  for await (const line of bytesOfLines(req)) {
-    at++;
-    if (!line || line.some((byte) => byte > 0x20))
-      yield { at, bytes: line?.length ?? 0, read: () => fromWire(readJson(line)) };
-  }
-}
-
-const FORMULA = '[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]';
-const LIKE_FORMULA = new RegExp(`^'*${FORMULA}`);
-const GUARDED = new RegExp(`^'+${FORMULA}`);
-/** A mark before what a spreadsheet would take for a formula; and off again, so that all comes back as it was. */
-const guarded = (text: string): string => (LIKE_FORMULA.test(text) ? `'${text}` : text);
-const unguarded = (text: string): string => (GUARDED.test(text) ? text.slice(1) : text);
-
-/** Line by line, and of a line that is too long no more than that it was there. */
-async function* bytesOfLines(req: Readable): AsyncGenerator<Buffer | null> {
-  let parts: Buffer[] = [];
-  let size = 0;
-  const add = (part: Buffer) => {
-    size += part.length;
-    if (size <= LONGEST_LINE) parts.push(part);
-    else parts = [];
-  };
-  const take = (): Buffer | null => {
-    const line = size <= LONGEST_LINE ? Buffer.concat(parts) : null;
-    [parts, size] = [[], 0];
-    return line;
-  };
-  // Who stops reading half-way still has something to say: the connection stays.
-  for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    let from = 0;
-    for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
-      add(chunk.subarray(from, end));
-      yield take();
-      from = end + 1;
-    }
-    add(chunk.subarray(from));
-  }
-  if (size) yield take();
-}
-
-function readJson(line: Buffer | null): unknown {
-  if (!line) throw new Refusal('large', 'import.line_too_long', 'This line is too long.');
-  checkText(line);
-  try {
-    return JSON.parse(line.toString('utf8'));
-  } catch {
-    throw new Refusal('invalid', 'import.json', 'This line is not valid JSON.');
-  }
 }
 
 const TELL_EVERY = 1_000;
@@ -207,14 +120,14 @@ async function takeTickets(ctx: Ctx, req: Request, res: Response): Promise<void>
     tell({ done: true, ...sums() });
   } catch (error) {
     await Promise.allSettled(underWay);
-    const isCsv = (error as { code?: string }).code?.startsWith('CSV_');
     if (req.destroyed) ctx.log.info(sums(), 'who sent an import has gone');
-    else if (!isCsv) ctx.log.error({ err: error }, 'an import broke off');
+    else if (!(error instanceof Refusal)) ctx.log.error({ err: error }, 'an import broke off');
     tell({
       done: false,
-      detail: isCsv
-        ? `The CSV cannot be read: ${(error as Error).message}`
-        : `It broke off; send the same file again. Reference ${ctx.request}.`,
+      detail:
+        error instanceof Refusal
+          ? error.message
+          : `It broke off; send the same file again. Reference ${ctx.request}.`,
       ...sums(),
     });
   } finally {
@@ -244,7 +157,7 @@ export const transferRoutes: Route[] = [
     deed: 'ticket.import',
     noKey: true,
     description:
-      'Answers NDJSON while it reads: a line for each that was refused and why, progress, and a last line with the sums. A line with `external_ref` or `key` is taken once, however often it is sent.',
+      'Answers NDJSON while it reads: a line for each that was refused and why, progress, and a last line with the sums. A line with `external_ref` or `key` is taken once, however often it is sent. CSV may be separated by commas, semicolons or tabs.',
     consumes: 'application/x-ndjson',
     produces: 'application/x-ndjson',
     run: ({ ctx, req, res }) => takeTickets(ctx, req, res),

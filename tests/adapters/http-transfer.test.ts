@@ -121,6 +121,58 @@ test('an export can be read by a spreadsheet without running anything, and comes
   expect(rows).toHaveLength(2);
 });
 
+test('a file as a European Excel writes it comes in, and refused rows are told as it numbers them', async () => {
+  const file = [
+    'Title;External Ref;Tags;Estimated_Hours;Description',
+    'Größe, zu groß;EU-1;"a, b";1,5;"two',
+    'lines; one row"',
+    '',
+    ';EU-2;;;',
+    ';;;;',
+    'Too short;EU-3',
+    'Fine;EU-4;;2;"she said ""no""; twice";;',
+  ].join('\r\n');
+  const { lines } = await bring(`\ufeff${file}\r\n`, 'text/csv');
+  expect(
+    (lines as { line?: number; error_code?: string }[]).map((one) => [one.line, one.error_code]),
+  ).toEqual([
+    [4, 'E_VALIDATION'],
+    [6, 'E_IMPORT_CELLS'],
+    [undefined, undefined],
+  ]);
+  expect((lines as unknown[]).at(-1)).toEqual({ done: true, imported: 2, already_there: 0, refused: 2 });
+  const found = async (ref: string) =>
+    (await world.call('GET', `/api/v1/tickets?external_ref=${ref}`, { as: admin })).body.items[0];
+  expect(await found('EU-1')).toMatchObject({
+    title: 'Größe, zu groß',
+    description: 'two\r\nlines; one row',
+    tags: ['a', 'b'],
+    estimated_hours: 1.5,
+  });
+  expect(await found('EU-4')).toMatchObject({ description: 'she said "no"; twice', estimated_hours: 2 });
+});
+
+test('the separator is said or seen, and letters are read as the sender says or not guessed at', async () => {
+  const last = async (body: string | Buffer, type = 'text/csv') =>
+    ((await bring(body as string, type)).lines as unknown[]).at(-1);
+  const one = { done: true, imported: 1, already_there: 0, refused: 0 };
+  expect(await last('sep=;\r\ntitle;external_ref\r\n"a,b,c,d";EU-5\r\n')).toEqual(one);
+  expect(await last('title\texternal_ref\r\na;b\tEU-6')).toEqual(one);
+  expect(await last('"title","external_ref"\n"a;b;c","EU-7"\n')).toEqual(one);
+  const latin = Buffer.from('title;external_ref\nGröße;EU-8\n', 'latin1');
+  expect((await bring(latin as never, 'text/csv')).lines).toMatchObject([
+    { line: 2, error_code: 'E_IMPORT_TEXT' },
+    { done: true, refused: 1 },
+  ]);
+  expect(await last(latin, 'text/csv; charset=windows-1252')).toEqual(one);
+  const list = await world.call('GET', '/api/v1/tickets?external_ref=EU-8', { as: admin });
+  expect(list.body.items[0].title).toBe('Größe');
+  expect(await last('title;Title\na;b\n')).toMatchObject({
+    done: false,
+    detail: 'The CSV cannot be read: two columns are called "title".',
+  });
+});
+
 test('whatever a cell begins with, it comes back as it was and is no formula', async () => {
   const odd = ['\n=1', '\r=1', '\t=1', "'=1", "''@a", '＝1', '-1', "'quoted'", ' =1'];
   for (const description of odd)
