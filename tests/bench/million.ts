@@ -1,55 +1,32 @@
-// A file of very many tickets in and out again: `node --import tsx tests/bench/million.ts [--tickets 1000000]
-// [--watch 20]` (after `npm run build`). Says the rate, what everybody holds of memory meanwhile, what others wait for,
-// whether the refused lines were the wrong ones, whether what goes out is what came in, and how lists are then (P5 to P7).
+// Very many tickets: `npm run build && node --import tsx tests/bench/million.ts [--tickets 1000000] [--watch 20]
+// [--only import,export,read]`. With `--plant` the driver puts them there and nothing is imported; `--data DIR` keeps them for
+// the next time. Says rates, memory, what others wait for, whether what goes out is what came in, and how lists and
+// searches are then (P5 to P7).
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
-import { circumstances, cpuMs, type Desk, enginePid, median, openStand, residentMb, say } from './stand.ts';
+import { lineOf, plant, WRONG, WRONG_EVERY } from './planting.ts';
+import { reading } from './reading.ts';
+import { circumstances, cpuMs, type Desk, enginePid, named, openStand, residentMb, say } from './stand.ts';
 
 const { values } = parseArgs({
   options: {
     tickets: { type: 'string', default: '200000' },
     /** Requests a second of somebody else, meanwhile. */
     watch: { type: 'string', default: '20' },
+    plant: { type: 'boolean', default: false },
+    data: { type: 'string' },
+    only: { type: 'string', default: 'import,export,read' },
   },
 });
 const count = Number(values.tickets);
 const watched = Number(values.watch);
-/** Every so many lines one is wrong. */
-const WRONG_EVERY = 1_000;
-
-const THINGS = ['login page', 'invoice', 'export', 'printer on floor 3', 'mobile app', 'VPN', 'dashboard'];
-const TROUBLES = [
-  'does not load',
-  'shows an error 500',
-  'is very slow',
-  'times out',
-  'shows the wrong amount',
-];
-const STATUS = ['new', 'open', 'in_progress', 'pending', 'resolved', 'closed', 'closed'];
-
-function lineOf(at: number): Record<string, unknown> {
-  const thing = THINGS[at % THINGS.length];
-  const trouble = TROUBLES[at % TROUBLES.length];
-  const status = STATUS[at % STATUS.length];
-  const filed = Date.UTC(2025, 0, 1) + at * 30_000;
-  return {
-    title: `The ${thing} ${trouble} (${at})`,
-    description: `Hello,\n\nthe ${thing} ${trouble} since this morning, and it blocks our month end.\n\nRegards`,
-    status: at % WRONG_EVERY === 7 ? 'dancing' : status,
-    priority: ['critical', 'high', 'medium', 'low'][at % 4],
-    category: ['technical', 'billing', 'general'][at % 3],
-    tags: [String(thing).split(' ')[0]?.toLowerCase(), ...(at % 5 === 0 ? ['vip'] : [])],
-    requester: `customer${at % 20_000}@example.com`,
-    external_ref: `OLD-${at}`,
-    created_at: new Date(filed).toISOString(),
-    ...(status === 'closed' ? { closed_at: new Date(filed + 3_600_000).toISOString() } : {}),
-    ...(at % 4 === 0 ? { comments: [{ content: 'Thanks, we look into it.', author: 'Ana' }] } : {}),
-  };
-}
+const ALONE_MS = 15_000;
+const wants = (part: string) => values.only.split(',').includes(part);
 
 /** The sum of what is told of every ticket, whatever the order. */
 function sum(total: bigint, { ref, title, status }: Record<string, unknown>): bigint {
@@ -93,12 +70,13 @@ function bring({ url, token }: Desk, many: number, hear: (told: Told) => void): 
 }
 
 /** What somebody else waits for: lists and filings in turn, at a steady rate. */
-function watch({ url, token }: Desk, rate: number): { stop: () => Promise<string> } {
+function watch(desk: Desk, rate: number): { stop: () => Promise<string> } {
   const spent: Record<string, number[]> = { list: [], create: [] };
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const { url } = desk;
   const underWay = new Set<Promise<void>>();
   let turn = 0;
   const one = async (kind: string) => {
+    const headers = { authorization: `Bearer ${desk.token}`, 'content-type': 'application/json' };
     const started = performance.now();
     const answer = await (kind === 'list'
       ? fetch(`${url}/api/v1/tickets?status=new&page_size=50`, { headers })
@@ -142,89 +120,27 @@ async function* exported({ url, token }: Desk): AsyncGenerator<Record<string, un
   for await (const line of createInterface({ input: answer })) yield JSON.parse(line);
 }
 
-/** Median and 95th percentile of one question asked again and again, in ms. */
-async function asked(
-  { url, token }: Desk,
-  query: string,
-  times = 100,
-): Promise<{ p50: number; p95: number }> {
-  const spent: number[] = [];
-  for (let time = 0; time < times; time++) {
-    const started = performance.now();
-    const answer = await fetch(`${url}/api/v1/tickets?${query}`, {
-      headers: { authorization: `Bearer ${token}` },
-    });
-    await answer.arrayBuffer();
-    if (!answer.ok) throw new Error(`${query}: ${answer.status}`);
-    spent.push(performance.now() - started);
-  }
-  spent.sort((a, b) => a - b);
-  return { p50: median(spent), p95: spent[Math.floor(times * 0.95)] ?? 0 };
+const stand = await openStand(values.data);
+const desk = await stand.desk('million');
+const engine = enginePid() ?? 0;
+const redis = new Redis(stand.redis);
+const clock = Date.now();
+
+async function memory(what: string): Promise<void> {
+  const seconds = (Date.now() - clock) / 1_000;
+  const used = /used_memory:(\d+)/.exec(await redis.info('memory'))?.[1];
+  say(
+    `${seconds.toFixed(0)} s, ${what}: API ${residentMb(desk.pid).toFixed(0)} MB (own ${ownMb(desk.pid)}), engine own ${ownMb(engine)} MB, redis ${(Number(used) / 1e6).toFixed(1)} MB`,
+  );
 }
 
-/** P5 to P7 on what was brought in. */
-async function reading(large: Desk, small: Desk): Promise<void> {
-  const list = 'status=new&page_size=50';
-  const ratios: number[] = [];
-  for (let round = 0; round < 6; round++) {
-    const [a, b, c, d] = [
-      await asked(small, list),
-      await asked(large, list),
-      await asked(large, list),
-      await asked(small, list),
-    ];
-    if (round) ratios.push((b.p50 + c.p50) / (a.p50 + d.p50));
-  }
-  say(
-    `P5 list 50, p50 at ${count} / at 1,000: ${median(ratios).toFixed(2)} (bar <= 1.5); ${ratios.map((one) => one.toFixed(2)).join(' ')}`,
-  );
-  const headers = { authorization: `Bearer ${large.token}` };
-  const times: number[] = [];
-  for (let page = 0, cursor = ''; page < 1_000; page++) {
-    const started = performance.now();
-    const answer = await fetch(`${large.url}/api/v1/tickets?page_size=50${cursor}`, { headers });
-    const { next_cursor: next } = (await answer.json()) as { next_cursor: string };
-    times.push(performance.now() - started);
-    if (!next) break;
-    cursor = `&cursor=${next}`;
-  }
-  const [first, last] = [median(times.slice(1, 21)), median(times.slice(-20))];
-  say(
-    `P6 page ${times.length} / page 1: ${(last / first).toFixed(2)} (bar <= 1.3); ${last.toFixed(2)} / ${first.toFixed(2)} ms`,
-  );
-  for (const [kind, q] of [
-    ['of one ticket', 'OLD-12345'],
-    ['rare', 'customer777'],
-    ['common', 'invoice'],
-    ['in every ticket', 'month'],
-    ['two common', 'invoice month'],
-    ['two that never meet', 'invoice vpn'],
-  ] as const) {
-    const { p50, p95 } = await asked(large, `q=${encodeURIComponent(q)}&page_size=50`, 20);
-    say(
-      `P7 search, ${kind} ("${q}"): p50 ${p50.toFixed(1)}, p95 ${p95.toFixed(1)} ms (bars: rare p95 <= 50, common <= 500)`,
-    );
-  }
-}
-
-const stand = await openStand();
-try {
-  say(`${circumstances()}, ${count} tickets`);
-  const desk = await stand.desk('million');
-  const engine = enginePid() ?? 0;
-  const clock = Date.now();
-  const started = [cpuMs(desk.pid), cpuMs(engine)];
-  const redis = new Redis(stand.redis);
-  const memory = async (what: string, tickets = 0) => {
-    const seconds = (Date.now() - clock) / 1_000;
-    const used = /used_memory:(\d+)/.exec(await redis.info('memory'))?.[1];
-    const spent = [desk.pid, engine].map((pid, i) => (cpuMs(pid) - (started[i] ?? 0)) / Math.max(1, tickets));
-    say(
-      `${seconds.toFixed(0)} s, ${what}: API ${residentMb(desk.pid).toFixed(0)} MB (own ${ownMb(desk.pid)}), engine own ${ownMb(engine)} MB, redis ${(Number(used) / 1e6).toFixed(1)} MB${tickets ? `; processor ms a ticket ${spent.map((ms) => ms.toFixed(3)).join(' + ')}` : ''}`,
-    );
-  };
-  await memory('at rest');
+async function importing(): Promise<void> {
+  const alone = watch(desk, watched);
+  await pause(watched ? ALONE_MS : 0);
+  say(`others before: ${await alone.stop()}`);
   const others = watch(desk, watched);
+  const began = Date.now();
+  const used = [cpuMs(desk.pid), cpuMs(engine)];
   const codes: Record<string, number> = {};
   const wrongLines: number[] = [];
   let next = 0;
@@ -235,25 +151,28 @@ try {
       wrongLines.push(told.line);
     }
     if (told.progress && told.progress >= next) {
-      void memory(
-        `${told.progress} lines, ${Math.round((told.progress * 1_000) / (Date.now() - clock))}/s`,
-        told.progress,
-      );
+      const rate = Math.round((told.progress * 1_000) / (Date.now() - began));
+      void memory(`${told.progress} lines, ${rate}/s`);
       next += count / 20;
     }
     if ('done' in told) last = told;
   });
-  const seconds = (Date.now() - clock) / 1_000;
-  say(`import: ${JSON.stringify(last)} in ${seconds.toFixed(1)} s = ${Math.round(count / seconds)}/s`);
+  const seconds = (Date.now() - began) / 1_000;
+  const spent = [desk.pid, engine].map((pid, i) => ((cpuMs(pid) - (used[i] ?? 0)) / count).toFixed(3));
+  say(
+    `import: ${JSON.stringify(last)} in ${seconds.toFixed(1)} s = ${Math.round(count / seconds)}/s; processor ms a ticket ${spent.join(' + ')}`,
+  );
   const expected = Array.from({ length: count }, (_, at) => at).filter((at) => at % WRONG_EVERY === 7);
   const right = wrongLines.sort((a, b) => a - b).every((line, i) => line === (expected[i] ?? -1) + 1);
   say(
     `refused: ${JSON.stringify(codes)}, ${right && wrongLines.length === expected.length ? 'exactly the wrong lines' : 'NOT THE WRONG LINES'}`,
   );
   say(`others meanwhile: ${await others.stop()}`);
-  await memory('after the import', count);
+  await memory('after the import');
+}
 
-  const away = Date.now();
+async function exporting(): Promise<void> {
+  const began = Date.now();
   let found = 0;
   let total = 0n;
   const keys = new Set<number>();
@@ -268,18 +187,31 @@ try {
     }
   }
   let given = 0n;
-  for (let at = 0; at < count; at++)
-    if (at % WRONG_EVERY !== 7) {
-      const { external_ref: ref, title, status } = lineOf(at);
-      given = sum(given, { ref, title, status });
-    }
-  const took = (Date.now() - away) / 1_000;
+  for (let at = 0; at < count; at++) {
+    const { external_ref: ref, title, status } = lineOf(at, !values.plant);
+    if (status !== WRONG) given = sum(given, { ref, title, status });
+  }
+  const took = (Date.now() - began) / 1_000;
   say(
     `export: ${found} rows, ${keys.size} keys, ${total === given ? 'the same sum' : 'ANOTHER SUM'}, ${took.toFixed(1)} s = ${Math.round(found / took)}/s`,
   );
-  const small = await stand.desk('thousand');
-  await bring(small, 1_000, () => {});
-  await reading(desk, small);
+  await memory('after the export');
+}
+
+try {
+  say(`${circumstances()}, ${count} tickets`);
+  await memory('at rest');
+  if (values.plant) {
+    await plant(named(stand.mongodb, desk.database), count, (done) => {
+      if (done % (count / 20) === 0) void memory(`${done} planted`);
+    });
+  } else if (wants('import')) await importing();
+  if (wants('export')) for (let time = 0; time < 2; time++) await exporting();
+  if (wants('read')) {
+    const small = await stand.desk('thousand');
+    await bring(small, 1_000, () => {});
+    await reading(desk, small, count);
+  }
   redis.disconnect();
 } finally {
   await stand.close();

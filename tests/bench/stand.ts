@@ -17,8 +17,12 @@ export const TICKET = {
 };
 const body = JSON.stringify(TICKET);
 
+/** A token holds for fifteen minutes. */
+const RENEWED_MS = 600_000;
+
 export interface Desk {
   url: string;
+  /** Renewed while a bench takes long: to be read when it is sent. */
   token: string;
   pid: number;
   database: string;
@@ -51,8 +55,9 @@ function firstLine(child: ChildProcess, wanted: (line: string) => boolean): Prom
   });
 }
 
-export async function openStand(): Promise<Stand> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'switchboard-bench-'));
+/** In a folder that is kept, or in one of its own that goes with it. */
+export async function openStand(kept?: string): Promise<Stand> {
+  const folder = kept ?? mkdtempSync(path.join(os.tmpdir(), 'switchboard-bench-'));
   // The engine is a program of its own, which can only be started from the build.
   const { openStores } = (await import(
     new URL('../../dist/src/embedded/stores.js', import.meta.url).href
@@ -88,9 +93,14 @@ export async function openStand(): Promise<Stand> {
         ...more,
       };
       const { pid, said } = await start(['dist/src/main.js'], env, '"url"');
-      const answer = await fetch(`${said.url}/api/v1/auth/login`, login);
-      const token = ((await answer.json()) as { access_token: string }).access_token;
-      return { url: said.url, token, pid, database };
+      const signIn = async (): Promise<string> => {
+        const answer = await fetch(`${said.url}/api/v1/auth/login`, login);
+        return ((await answer.json()) as { access_token: string }).access_token;
+      };
+      const opened = { url: said.url, token: await signIn(), pid, database };
+      const renew = async () => Object.assign(opened, { token: await signIn() });
+      setInterval(() => void renew().catch(() => undefined), RENEWED_MS).unref();
+      return opened;
     },
     async floor(of, hashed = '') {
       const program = path.join(import.meta.dirname, 'floor.ts');
@@ -101,7 +111,7 @@ export async function openStand(): Promise<Stand> {
     async close() {
       for (const child of children) child.kill('SIGTERM');
       await stores.stop();
-      rmSync(folder, { recursive: true, force: true });
+      if (!kept) rmSync(folder, { recursive: true, force: true });
     },
   };
 }
