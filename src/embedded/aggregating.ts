@@ -1,8 +1,7 @@
 // aggregate: what an index can do of a pipeline is done by the index, the rest is the pipeline's.
 import type { Collection } from './catalogue.ts';
 import { FIRST_BATCH } from './cursors.ts';
-import { type Doc, isDoc } from './documents.ts';
-import { encode } from './encoding.ts';
+import { type Doc, encode, isDoc } from './documents.ts';
 import { fault } from './errors.ts';
 import { count, type Query } from './finding.ts';
 import { leading } from './leading.ts';

@@ -10,8 +10,7 @@ import {
   namespace,
   saveCollection,
 } from './catalogue.ts';
-import { type Doc, isDoc } from './documents.ts';
-import { encode } from './encoding.ts';
+import { type Doc, encode, isDoc } from './documents.ts';
 import { bad, fault, unsupported } from './errors.ts';
 import { chooseIndexes } from './index-specs.ts';
 import { addIndexes, removeIndex } from './indexing.ts';

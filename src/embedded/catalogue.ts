@@ -1,8 +1,7 @@
 // Which collections and indexes there are, as kept in the storage. The objects here are the only ones in this thread:
 // they follow every commit, and `load` makes them anew after a commit that failed. Ids are never used twice.
 import { UUID } from 'bson';
-import { type Doc, decode } from './documents.ts';
-import { encode } from './encoding.ts';
+import { type Doc, decode, encode } from './documents.ts';
 import { fault } from './errors.ts';
 import { fieldsIndexed, type Index, prepareIndex } from './indexes.ts';
 import { after, type KeyShape } from './keys.ts';

@@ -2,8 +2,7 @@
 // ones a statement of many is about is decided before the first of them changes.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Collection, find } from './catalogue.ts';
-import { type Doc, decode } from './documents.ts';
-import { encode } from './encoding.ts';
+import { type Doc, decode, encode } from './documents.ts';
 import { fault } from './errors.ts';
 import { budget, PAUSE, type Query, type Row, read, TooLong, whole } from './finding.ts';
 import { collectionFor, insertDoc } from './inserting.ts';
@@ -34,9 +33,6 @@ export type Prepared = Statement & { matches: (doc: Doc) => boolean; compiled: U
 
 /** What became of a statement; the document before and after where one was found, the new one where it was inserted. */
 export type Effect = { matched: number; changed: number; upserted?: unknown; before?: Doc; after?: Doc };
-
-/** What looking beside the writes has found: the first match, or none. */
-export type Sought = { record: number | undefined };
 
 /** A statement about one document may look for it in a write for so long; then it looks beside. */
 const LOOKING_MS = 4;
@@ -74,6 +70,10 @@ export function changeRecord(
   return after ?? undefined;
 }
 
+const tooLong = (): never => {
+  throw new TooLong();
+};
+
 function rowAt(engine: Engine, c: Collection, record: number, matches: Prepared['matches']): Row | undefined {
   const kept = engine.storage.get(recordKey(c.records.prefix, record));
   if (!kept) return undefined;
@@ -82,29 +82,31 @@ function rowAt(engine: Engine, c: Collection, record: number, matches: Prepared[
   return matches(doc) ? { record, raw, doc } : undefined;
 }
 
-/** The first match; TooLong when it is not found in a moment, or is no longer one. */
+/** The first match; TooLong when it is not found in a moment, or what was found beside the writes is no longer one. */
 function first(
   engine: Engine,
   c: Collection,
   { query, matches }: Prepared,
-  sought?: Sought,
+  found?: readonly number[],
 ): Row | undefined {
-  if (!sought) {
-    const [row] = read(engine.storage, c, { ...query, limit: 1, tick: budget(LOOKING_MS).tick });
-    return row;
+  if (found) {
+    const [record] = found;
+    return record === undefined ? undefined : (rowAt(engine, c, record, matches) ?? tooLong());
   }
-  if (sought.record === undefined) return undefined;
-  const row = rowAt(engine, c, sought.record, matches);
-  if (!row) throw new TooLong();
+  const [row] = read(engine.storage, c, { ...query, limit: 1, tick: budget(LOOKING_MS).tick });
   return row;
 }
 
 /** Must run in a write. Nothing: it would hold up the others; `seek` what it is about and come again. */
-export function changeOne(engine: Engine, statement: Prepared, sought?: Sought): Effect | undefined {
+export function changeOne(
+  engine: Engine,
+  statement: Prepared,
+  found?: readonly number[],
+): Effect | undefined {
   const c = collectionOf(engine, statement);
   let row: Row | undefined;
   try {
-    row = c && first(engine, c, statement, sought);
+    row = c && first(engine, c, statement, found);
   } catch (error) {
     if (error instanceof TooLong) return undefined;
     throw error;
@@ -124,7 +126,12 @@ function upsert(engine: Engine, { database, collection, compiled }: Prepared): E
 }
 
 /** Records that match, found beside the writes; others are let in every few milliseconds. */
-async function gather(engine: Engine, c: Collection, query: Query, most: number): Promise<number[]> {
+async function gather(
+  engine: Engine,
+  c: Collection,
+  query: Query,
+  most = Number.POSITIVE_INFINITY,
+): Promise<number[]> {
   const records: number[] = [];
   let until = performance.now() + LOOKING_MS;
   for (const row of read(engine.storage, c, { ...query, pausing: true })) {
@@ -138,21 +145,21 @@ async function gather(engine: Engine, c: Collection, query: Query, most: number)
   return records;
 }
 
-export async function seek(engine: Engine, statement: Prepared): Promise<Sought> {
+/** The first match, found beside the writes; none if there is none. */
+async function seek(engine: Engine, statement: Prepared): Promise<number[]> {
   const { query, matches } = statement;
   const c = collectionOf(engine, statement);
-  if (!c) return { record: undefined };
-  if (!query.sort || plan(engine.storage, c, query).sorted)
-    return { record: (await gather(engine, c, query, 1))[0] };
-  const records = await gather(engine, c, { ...query, sort: undefined }, Number.POSITIVE_INFINITY);
+  if (!c) return [];
+  if (!query.sort || plan(engine.storage, c, query).sorted) return gather(engine, c, query, 1);
+  const records = await gather(engine, c, { ...query, sort: undefined });
   const rows = records.map((record) => rowAt(engine, c, record, matches)).filter((row) => row !== undefined);
   const order = compileSort(query.sort, query.collation);
-  return { record: [...sortDocs(rows, order, { limit: 1, doc: ({ doc }) => doc as Doc })][0]?.record };
+  return sortDocs(rows, order, { limit: 1, doc: ({ doc }) => doc as Doc }).map(({ record }) => record);
 }
 
 async function changeMany(engine: Engine, statement: Prepared): Promise<Effect> {
   const c = collectionOf(engine, statement);
-  const records = c ? await gather(engine, c, statement.query, Number.POSITIVE_INFINITY) : [];
+  const records = c ? await gather(engine, c, statement.query) : [];
   const begin = { at: 0, matched: 0, changed: 0 };
   const { matched, changed } = await inSlices(engine.writer, begin, (progress) => {
     const record = records[progress.at++];
@@ -168,11 +175,12 @@ async function changeMany(engine: Engine, statement: Prepared): Promise<Effect> 
   return engine.writer.write(() => upsert(engine, statement));
 }
 
-export async function execute(engine: Engine, statement: Statement): Promise<Effect> {
+/** `hard`: that it takes too long to look for it in a write is known. */
+export async function execute(engine: Engine, statement: Statement, hard = false): Promise<Effect> {
   const prepared = prepare(statement);
   if (statement.many) return changeMany(engine, prepared);
-  for (let sought: Sought | undefined; ; sought = await seek(engine, prepared)) {
-    const known = sought;
+  for (let found = hard ? await seek(engine, prepared) : undefined; ; found = await seek(engine, prepared)) {
+    const known = found;
     const effect = await engine.writer.write(() => changeOne(engine, prepared, known));
     if (effect) return effect;
   }

@@ -2,21 +2,14 @@
 // a number that is an integer of 32 bits is int32, any other is double; an integral double in that range is a Double;
 // int64 is a bigint.
 // A plain document is recognised by its prototype, never by a field that a client may have named `_bsontype`.
-import {
-  Binary,
-  BSONRegExp,
-  BSONSymbol,
-  Code,
-  Decimal128,
-  Double,
-  MaxKey,
-  MinKey,
-  ObjectId,
-  Timestamp,
-} from 'bson';
+import { Binary, Double, deserialize, ObjectId, serialize } from 'bson';
+import { fault } from './errors.ts';
 
 export type Doc = { [key: string]: unknown };
 
+export const LARGEST_DOCUMENT = 16 * 1024 * 1024;
+/** What an answer may hold beside a document. */
+const BESIDE_DOCUMENT = 16 * 1024;
 const MAX_DEPTH = 200;
 const SMALLEST = 5;
 
@@ -62,7 +55,7 @@ function textAt(raw: Buffer, from: number, to: number): string {
 
 /** By type: the size of its values where all have one, and what they take beside the length that they begin with. */
 const FIXED: Doc = { 1: 8, 6: 0, 7: 12, 8: 1, 9: 8, 10: 0, 16: 4, 17: 8, 18: 8, 19: 16, 127: 0, 255: 0 };
-const BESIDE: Doc = { 2: 4, 3: 0, 4: 0, 5: 5, 12: 16, 13: 4, 14: 4, 15: 0 };
+const BESIDE: Doc = { 2: 4, 3: 0, 4: 0, 5: 5, 13: 4, 14: 4, 15: 0 };
 const [SIZES, BEYOND] = [FIXED, BESIDE].map((table) =>
   Int8Array.from({ length: 256 }, (_, type) => Number(table[type] ?? -1)),
 ) as [Int8Array, Int8Array];
@@ -78,7 +71,20 @@ function sizeOf(raw: Buffer, type: number, at: number): number {
   throw new MalformedBson(`unrecognised BSON type ${type}`);
 }
 
-function valueAt(raw: Buffer, type: number, at: number): unknown {
+const LOSSLESS = { promoteValues: false, bsonRegExp: true } as const;
+
+/** A value of a type that is met seldom, as a document without a name for it. */
+function seldomAt(raw: Buffer, type: number, at: number, size: number): unknown {
+  const one = Buffer.concat([
+    Buffer.from([0, 0, 0, 0, type, 0]),
+    raw.subarray(at, at + size),
+    Buffer.alloc(1),
+  ]);
+  one.writeInt32LE(one.length, 0);
+  return deserialize(one, LOSSLESS)[''];
+}
+
+function valueAt(raw: Buffer, type: number, at: number, size: number): unknown {
   switch (type) {
     case 1: {
       const number = raw.readDoubleLE(at);
@@ -98,6 +104,8 @@ function valueAt(raw: Buffer, type: number, at: number): unknown {
       const bytes = Buffer.from(raw.subarray(at + 5, at + 5 + length));
       return kind === 2 ? new Binary(bytes.subarray(4), 2) : new Binary(bytes, kind);
     }
+    case 6:
+      return undefined;
     case 7:
       return new ObjectId(Uint8Array.prototype.slice.call(raw, at, at + 12));
     case 8:
@@ -106,40 +114,12 @@ function valueAt(raw: Buffer, type: number, at: number): unknown {
       return new Date(raw.readUInt32LE(at) + raw.readInt32LE(at + 4) * 4294967296);
     case 10:
       return null;
-    case 11: {
-      const end = raw.indexOf(0, at);
-      return new BSONRegExp(
-        raw.toString('utf8', at, end),
-        raw.toString('utf8', end + 1, raw.indexOf(0, end + 1)),
-      );
-    }
-    case 12: {
-      const length = raw.readInt32LE(at);
-      const id = new ObjectId(Uint8Array.prototype.slice.call(raw, at + 4 + length, at + 16 + length));
-      return { $ref: raw.toString('utf8', at + 4, at + 3 + length), $id: id };
-    }
-    case 13:
-      return new Code(raw.toString('utf8', at + 4, at + 3 + raw.readInt32LE(at)));
-    case 14:
-      return new BSONSymbol(raw.toString('utf8', at + 4, at + 3 + raw.readInt32LE(at)));
-    case 15: {
-      const length = raw.readInt32LE(at + 4);
-      return new Code(raw.toString('utf8', at + 8, at + 7 + length), documentAt(raw, at + 8 + length));
-    }
     case 16:
       return raw.readInt32LE(at);
-    case 17:
-      return new Timestamp(raw.readBigUInt64LE(at));
     case 18:
       return raw.readBigInt64LE(at);
-    case 19:
-      return new Decimal128(Uint8Array.prototype.slice.call(raw, at, at + 16));
-    case 127:
-      return new MaxKey();
-    case 255:
-      return new MinKey();
     default:
-      return undefined;
+      return seldomAt(raw, type, at, size);
   }
 }
 
@@ -170,7 +150,7 @@ export function eachElement(raw: Buffer, visit: Visit, start = 0): void {
 
 function documentAt(raw: Buffer, start: number): Doc {
   const doc: Doc = {};
-  eachElement(raw, (name, type, at) => setField(doc, name, valueAt(raw, type, at)), start);
+  eachElement(raw, (name, type, at, size) => setField(doc, name, valueAt(raw, type, at, size)), start);
   return doc;
 }
 
@@ -184,7 +164,7 @@ function arrayAt(raw: Buffer, start: number): unknown[] {
     at++;
     const size = sizeOf(raw, type, at);
     if (size < 0 || at + size > end) throw new MalformedBson('a value reaches past its array');
-    items.push(valueAt(raw, type, at));
+    items.push(valueAt(raw, type, at, size));
     at += size;
   }
   return items;
@@ -201,9 +181,9 @@ export function decodeFields(raw: Uint8Array, wanted: ReadonlySet<string>): Doc 
   const doc: Doc = {};
   let missing = wanted.size;
   if (missing === 0) return doc;
-  eachElement(bytes, (name, type, at) => {
+  eachElement(bytes, (name, type, at, size) => {
     if (!wanted.has(name)) return undefined;
-    setField(doc, name, valueAt(bytes, type, at));
+    setField(doc, name, valueAt(bytes, type, at, size));
     missing--;
     return missing === 0;
   });
@@ -213,8 +193,8 @@ export function decodeFields(raw: Uint8Array, wanted: ReadonlySet<string>): Doc 
 /** A command's body; the arrays called so stay bytes, one buffer for each element. */
 export function decodeKeeping(raw: Buffer, kept: ReadonlySet<string>): Doc {
   const doc: Doc = {};
-  eachElement(raw, (name, type, at) => {
-    if (type !== 4 || !kept.has(name)) return setField(doc, name, valueAt(raw, type, at));
+  eachElement(raw, (name, type, at, size) => {
+    if (type !== 4 || !kept.has(name)) return setField(doc, name, valueAt(raw, type, at, size));
     const items: Buffer[] = [];
     const keep = (_: string, kind: number, place: number, size: number): void => {
       if (kind !== 3) throw new MalformedBson(`'${name}' holds something that is not a document`);
@@ -239,4 +219,21 @@ export function checkBson(raw: Buffer, start = 0, depth = 0): void {
     else if (type === 5 && size < SMALLEST) throw new MalformedBson('the length of a binary is wrong');
   };
   eachElement(raw, check, start);
+}
+
+export function checkSize(length: number, most = LARGEST_DOCUMENT): void {
+  const range = `between 0 and ${LARGEST_DOCUMENT}(16MB)`;
+  if (length > most) fault(10334, `BSONObj size: ${length} is invalid. Size must be ${range}`);
+}
+
+/** The other half: the same canonical values in, the same types out. */
+export function encode(doc: Doc): Buffer {
+  try {
+    const raw = serialize(doc, { ignoreUndefined: false }) as Buffer;
+    checkSize(raw.length, LARGEST_DOCUMENT + BESIDE_DOCUMENT);
+    return raw;
+  } catch (error) {
+    if (error instanceof RangeError) checkSize(Number.POSITIVE_INFINITY);
+    throw error;
+  }
 }

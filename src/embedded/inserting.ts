@@ -1,8 +1,7 @@
 // Insertion: documents are stored as the bytes they came in, with _id first.
 import { ObjectId } from 'bson';
 import { type Catalogue, type Collection, create, find } from './catalogue.ts';
-import { checkBson, type Doc, decodeFields, eachElement, isDoc } from './documents.ts';
-import { encode } from './encoding.ts';
+import { checkBson, type Doc, decodeFields, eachElement, encode, isDoc } from './documents.ts';
 import { fault } from './errors.ts';
 import { insertRecord } from './records.ts';
 

@@ -1,17 +1,15 @@
 // $out and $merge: the search runs wherever it runs, its result is written here, in slices.
 import { ObjectId } from 'bson';
 import { type Collection, create, drop, find, rename, saveCollection, takeId } from './catalogue.ts';
-import { changeRecord } from './changing.ts';
+import { changeOne, prepare } from './changing.ts';
 import { type Doc, decode, isDoc } from './documents.ts';
 import { bad, fault } from './errors.ts';
 import { compileExpression } from './expressions.ts';
-import { read } from './finding.ts';
 import { prepareIndex } from './indexes.ts';
 import { collectionFor, insertDoc, insertRaw } from './inserting.ts';
 import { getAt } from './paths.ts';
 import { type Reply, type Request, type Surroundings, surroundings } from './requests.ts';
 import { inSlices } from './slices.ts';
-import { compileUpdate } from './updating.ts';
 import { cursorReply, readCursorReply } from './wire.ts';
 
 const lastStage = (body: Doc): Doc => {
@@ -130,38 +128,34 @@ async function mergeInto(request: Request, merging: Merging, rows: Buffer[]): Pr
   await writeEach(request, rows, (raw) => mergeOne(request, merging, decode(raw), around));
 }
 
+function joinValue(doc: Doc, path: string): unknown {
+  const value = getAt(doc, path.split('.'));
+  if (value !== undefined && value !== null && !Array.isArray(value)) return value;
+  const wrong = 'cannot be missing, null, undefined or an array';
+  return fault(51132, `$merge write error: 'on' field '${path}' ${wrong}`);
+}
+
 function mergeOne({ engine }: Request, merging: Merging, found: Doc, around: Surroundings): void {
   const { target, on, matched, otherwise, variables } = merging;
-  const c = collectionFor(engine.catalogue, target.database, target.collection);
   const doc = found._id === undefined ? { _id: new ObjectId(), ...found } : found;
-  const filter: Doc = {};
-  for (const path of on) {
-    const value = getAt(doc, path.split('.'));
-    if (value === undefined || value === null || Array.isArray(value))
-      fault(51132, `$merge write error: 'on' field '${path}' cannot be missing, null, undefined or an array`);
-    filter[path] = value;
-  }
-  for (const { record, raw } of read(engine.storage, c, { filter, env: around, limit: 1 })) {
-    if (matched === 'keepExisting') return;
-    if (matched === 'fail')
-      fault(11000, '$merge with whenMatched: fail found an existing document', {
-        keyPattern: Object.fromEntries(on.map((path) => [path, 1])),
-        keyValue: filter,
-      });
-    const before = decode(raw);
-    const { _id, ...fields } = doc;
-    const values = Object.keys(variables).map((name) => [
-      name,
-      compileExpression(variables[name], around.scope)(doc),
-    ]);
-    if (matched === 'merge' && Object.keys(fields).length === 0) return;
-    const byName = matched === 'replace' ? { ...doc, _id: before._id } : { $set: fields };
-    const env = { ...around, filter, constants: { new: doc, ...Object.fromEntries(values) } };
-    const update = compileUpdate(Array.isArray(matched) ? matched : byName, env);
-    changeRecord(engine, c, record, before, update);
-    return;
-  }
+  const filter = Object.fromEntries(on.map((path) => [path, joinValue(doc, path)]));
+  const given = Object.keys(variables).map((name) => [
+    name,
+    compileExpression(variables[name], around.scope)(doc),
+  ]);
+  const constants = { new: doc, ...Object.fromEntries(given) };
+  const byName = matched === 'replace' ? found : { $set: matched === 'merge' ? found : {} };
+  const update = { spec: Array.isArray(matched) ? matched : byName, constants, upsert: false };
+  const query = { filter, env: around };
+  const effect = changeOne(engine, prepare({ ...target, query, many: false, update }));
+  if (effect?.matched && matched === 'fail')
+    fault(11000, '$merge with whenMatched: fail found an existing document', {
+      keyPattern: Object.fromEntries(on.map((path) => [path, 1])),
+      keyValue: filter,
+    });
+  if (effect?.matched) return;
   if (otherwise === 'fail')
     fault(13113, '$merge could not find a matching document in the target collection');
-  if (otherwise === 'insert') insertDoc(engine.catalogue, c, doc);
+  if (otherwise === 'insert')
+    insertDoc(engine.catalogue, collectionFor(engine.catalogue, target.database, target.collection), doc);
 }

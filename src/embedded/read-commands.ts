@@ -6,22 +6,19 @@ import { fault } from './errors.ts';
 import { budget, TooLong } from './finding.ts';
 import { writeResult, writesResult } from './output.ts';
 import { type Command, checkFields, docOf, type Reply, type Request, wholeOf } from './requests.ts';
-import { openSearch, runSearch } from './searches.ts';
+import { begin, goOn } from './searches.ts';
 import { cursorReply } from './wire.ts';
 
 const BUDGET_MS = 4;
 
 /** The rest of a cursor that was worth keeping here: all of it already read, or cheap to go on with. */
-function keep({ engine }: Request, namespace: string, batches: Batches): bigint {
-  const { cursors } = engine;
-  const id = cursors.take();
+function keep({ engine: { cursors } }: Request, id: bigint, namespace: string, batches: Batches): void {
   const next: Cursor['next'] = (batchSize) => {
-    const { batch, done } = batches.next(batchSize);
-    if (done) cursors.remove(id);
-    return cursorReply(done ? 0n : id, namespace, 'nextBatch', batch);
+    const { reply, open } = goOn(id, { namespace, batches }, batchSize);
+    if (!open) cursors.remove(id);
+    return reply;
   };
   cursors.keep({ id, namespace, next, close: () => undefined });
-  return id;
 }
 
 function readToEnd(batches: Batches): Batches {
@@ -39,14 +36,10 @@ function readToEnd(batches: Batches): Batches {
 function searchHere(request: Request): Reply {
   const { engine, name, database, body } = request;
   const { tick, lift } = budget(BUDGET_MS);
-  const direct = runSearch(name, engine, database, body, tick);
-  if (direct) return direct;
-  const { rows, namespace, batchSize, singleBatch, cheap } = openSearch(name, engine, database, body, tick);
-  const batches = inBatches(rows);
-  const { batch, done } = batches.next(batchSize);
-  if (cheap) lift();
-  const id = done || singleBatch ? 0n : keep(request, namespace, cheap ? batches : readToEnd(batches));
-  return cursorReply(id, namespace, 'firstBatch', batch);
+  const { reply, id, rest } = begin(engine, { command: name, database, body }, tick, engine.cursors.take);
+  if (rest?.cheap) lift();
+  if (rest) keep(request, id, rest.namespace, rest.cheap ? rest.batches : readToEnd(rest.batches));
+  return reply;
 }
 
 async function searchThere({ engine, name, database, body }: Request): Promise<Reply> {
@@ -82,7 +75,9 @@ export function listReply(request: Request, namespace: string, rows: Buffer[]): 
   const size = wholeOf(docOf(request.body, request.name, 'cursor') ?? {}, request.name, 'batchSize');
   const batches = inBatches(rows.values());
   const { batch, done } = batches.next(size);
-  return cursorReply(done ? 0n : keep(request, namespace, batches), namespace, 'firstBatch', batch);
+  const id = done ? 0n : request.engine.cursors.take();
+  if (!done) keep(request, id, namespace, batches);
+  return cursorReply(id, namespace, 'firstBatch', batch);
 }
 
 function cursorId(value: unknown): bigint {

@@ -1,8 +1,7 @@
 // Threads for searches that take long, so that nobody else waits for them. One is always ready, because starting it would
 // make others wait; a second is started when the first is busy, and ended when idle.
 import { Worker } from 'node:worker_threads';
-import { type Doc, decode } from './documents.ts';
-import { encode } from './encoding.ts';
+import { type Doc, decode, encode } from './documents.ts';
 import { fault, MongoFault } from './errors.ts';
 
 export type Job =

@@ -1,12 +1,9 @@
 // Writing documents with their index keys. What must stay true: everything that can refuse a document is asked before
 // the first byte is written, so that a refused document leaves nothing behind. All of it runs inside a write.
 import { type Catalogue, type Collection, namespace, saveCollection } from './catalogue.ts';
-import { type Doc, decode, decodeFields } from './documents.ts';
-import { fault } from './errors.ts';
+import { checkSize, type Doc, decode, decodeFields } from './documents.ts';
 import { duplicate, type Index, type Keys, keysOf } from './indexes.ts';
 import { RECORD_ID_BYTES, recordIn, recordKey, recordOf } from './storage.ts';
-
-export const LARGEST_DOCUMENT = 16 * 1024 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -46,11 +43,6 @@ function apply(catalogue: Catalogue, c: Collection, changes: Change[], record: n
   }
 }
 
-function checkSize({ length }: Buffer): void {
-  const range = `between 0 and ${LARGEST_DOCUMENT}(16MB)`;
-  if (length > LARGEST_DOCUMENT) fault(10334, `BSONObj size: ${length} is invalid. Size must be ${range}`);
-}
-
 const partOf = (raw: Buffer, fields: ReadonlySet<string> | null): Doc =>
   fields ? decodeFields(raw, fields) : decode(raw);
 
@@ -73,7 +65,7 @@ function additions(
 }
 
 export function insertRecord(catalogue: Catalogue, c: Collection, raw: Buffer): void {
-  checkSize(raw);
+  checkSize(raw.length);
   const record = c.lastRecord + 1;
   const changes = additions(catalogue, c, c.indexes, c.indexed, record, raw);
   c.lastRecord = record;
@@ -101,7 +93,7 @@ export function replaceRecord(
   now: Doc,
   raw: Buffer,
 ): void {
-  checkSize(raw);
+  checkSize(raw.length);
   const changes: Change[] = [];
   for (const index of c.indexes) {
     if (!isTouched(index, before, now)) continue;

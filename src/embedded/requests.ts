@@ -1,6 +1,7 @@
 // What a command gets and how its fields are read. What must stay true: a field that a command does not know, or of the
 // wrong type, is refused as MongoDB refuses it; none is silently ignored.
 
+import { BSONError } from 'bson';
 import type { Catalogue } from './catalogue.ts';
 import { collator } from './collation.ts';
 import type { Cursors } from './cursors.ts';
@@ -132,6 +133,6 @@ export function surroundings(body: Doc, standing?: unknown): Surroundings {
 export function asFault(error: unknown): MongoFault {
   if (error instanceof MongoFault) return error;
   const text = error instanceof Error ? error.message : String(error);
-  const isMalformed = error instanceof RangeError || error instanceof MalformedBson;
+  const isMalformed = [RangeError, MalformedBson, BSONError].some((kind) => error instanceof kind);
   return new MongoFault(isMalformed ? 22 : 8, text);
 }

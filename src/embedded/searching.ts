@@ -3,8 +3,7 @@
 
 import { type Catalogue, type Collection, find as findCollection } from './catalogue.ts';
 import { FIRST_BATCH } from './cursors.ts';
-import { type Doc, decode, decodeFields, isDoc } from './documents.ts';
-import { encode } from './encoding.ts';
+import { type Doc, decode, decodeFields, encode, isDoc } from './documents.ts';
 import { fault } from './errors.ts';
 import { count as countMatching, type Query, type Row, read } from './finding.ts';
 import { identity } from './keys.ts';

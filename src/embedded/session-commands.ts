@@ -1,9 +1,8 @@
 // What a driver or a tool asks of any server: who are you, are you there. A standalone server answers: no replica set, no
 // sessions to keep, hence no transactions and no retryable writes.
 import { hostname } from 'node:os';
-import type { Doc } from './documents.ts';
+import { type Doc, LARGEST_DOCUMENT } from './documents.ts';
 import { fault } from './errors.ts';
-import { LARGEST_DOCUMENT } from './records.ts';
 import { type Command, NO_TRANSACTIONS, type Request } from './requests.ts';
 import { LARGEST_MESSAGE } from './wire.ts';
 import { words } from './words.ts';

@@ -1,7 +1,6 @@
 // MongoDB's wire protocol: OP_MSG, the legacy OP_QUERY that a handshake may begin with, and nothing else. What must stay
 // true: a message that is not well-formed ends its connection, and no length in it is believed before it is checked.
-import { type Doc, decode, decodeKeeping, MalformedBson } from './documents.ts';
-import { encode } from './encoding.ts';
+import { type Doc, decode, decodeKeeping, encode, MalformedBson } from './documents.ts';
 
 export const LARGEST_MESSAGE = 48_000_000;
 const HEADER = 16;

@@ -1,20 +1,17 @@
 // A reading thread: the same searches over the same environment, with time. It never writes.
 import { parentPort, workerData } from 'node:worker_threads';
 import { load, openCatalogue, storedVersion } from './catalogue.ts';
-import { type Batches, inBatches } from './cursors.ts';
-import { decode } from './documents.ts';
-import { encode } from './encoding.ts';
+import { decode, encode } from './documents.ts';
 import { fault } from './errors.ts';
 import type { Answered, Asked, Result } from './readers.ts';
 import { asFault } from './requests.ts';
-import { openSearch, runSearch } from './searches.ts';
+import { begin, goOn, type Rest } from './searches.ts';
 import { openStorage } from './storage.ts';
-import { cursorReply } from './wire.ts';
 
 const { directory } = workerData as { directory: string };
 const storage = openStorage(directory);
 const catalogue = openCatalogue(storage);
-const cursors = new Map<bigint, { batches: Batches; namespace: string }>();
+const cursors = new Map<bigint, Rest>();
 
 function deadline(most: number): (() => void) | undefined {
   const until = performance.now() + most;
@@ -29,22 +26,20 @@ function run({ command, database, body, cursor }: Extract<Asked, { kind: 'run' }
   if (storedVersion(storage) !== catalogue.version) load(catalogue);
   const asked = decode(body);
   const tick = deadline(Number(asked.maxTimeMS ?? 0));
-  const direct = runSearch(command, { storage, catalogue }, database, asked, tick);
-  if (direct) return { reply: encode(direct), open: false };
-  const opened = openSearch(command, { storage, catalogue }, database, asked, tick);
-  const { namespace, batchSize, singleBatch } = opened;
-  const batches = inBatches(opened.rows);
-  const { batch, done } = batches.next(batchSize);
-  const open = !done && !singleBatch;
-  if (open) cursors.set(cursor, { batches, namespace });
-  return { reply: cursorReply(open ? cursor : 0n, namespace, 'firstBatch', batch), open };
+  const { reply, rest } = begin(
+    { storage, catalogue },
+    { command, database, body: asked },
+    tick,
+    () => cursor,
+  );
+  if (rest) cursors.set(cursor, rest);
+  return { reply: Buffer.isBuffer(reply) ? reply : encode(reply), open: rest !== undefined };
 }
 
 function next({ cursor, batchSize }: Extract<Asked, { kind: 'next' }>): Result {
-  const { batches, namespace } = cursors.get(cursor) ?? fault(43, `cursor id ${cursor} not found`);
-  const { batch, done } = batches.next(batchSize);
-  if (done) cursors.delete(cursor);
-  return { reply: cursorReply(done ? 0n : cursor, namespace, 'nextBatch', batch), open: !done };
+  const result = goOn(cursor, cursors.get(cursor) ?? fault(43, `cursor id ${cursor} not found`), batchSize);
+  if (!result.open) cursors.delete(cursor);
+  return result;
 }
 
 function close({ cursor }: Extract<Asked, { kind: 'close' }>): Result {

@@ -1,7 +1,7 @@
 // insert, update, delete and findAndModify. Ordered batches stop at the first fault; a fault of one statement is
 // reported with its place, and what came before it stays.
 import { checkName, find } from './catalogue.ts';
-import { changeOne, type Effect, execute, prepare, type Sought, type Statement, seek } from './changing.ts';
+import { changeOne, type Effect, execute, prepare, type Statement } from './changing.ts';
 import { type Doc, decode, isDoc } from './documents.ts';
 import { fault, MongoFault } from './errors.ts';
 import { collectionFor, insertRaw } from './inserting.ts';
@@ -71,8 +71,6 @@ function statementsOf({ body, documents, name }: Request, field: string): Doc[] 
   return list.map((each) => (isDoc(each) ? each : fault(14, `'${name}.${field}' must hold objects`)));
 }
 
-const isOne = (spec: Doc): boolean => isNumber(spec.limit) && toNumber(spec.limit) === 1;
-
 function basis(
   { engine, database, body, name }: Request,
   spec: Doc,
@@ -111,7 +109,7 @@ function deleteStatement(request: Request, spec: Doc): Statement {
   return basis(request, spec, label, limit === 0);
 }
 
-/** Statements in order: those about one document share a commit, one about many has its own. */
+/** Statements in order: those about one document share a commit, one about many or hard to find its document goes alone. */
 async function runStatements(
   request: Request,
   field: string,
@@ -120,31 +118,15 @@ async function runStatements(
   const { engine, name } = request;
   checkName(request.database, request.body[name]);
   const specs = statementsOf(request, field);
-  const isMany = (spec: Doc): boolean => spec.multi === true || (name === 'delete' && !isOne(spec));
   let totals = NONE;
-  let sought: Sought | undefined;
   while (totals.at < specs.length && !totals.stopped) {
-    const spec = specs[totals.at] as Doc;
-    if (isMany(spec)) {
-      totals = { ...totals };
-      try {
-        noteEffect(totals, await execute(engine, statementOf(request, spec)));
-      } catch (error) {
-        noteFault(request, totals, error);
-      }
-      totals.at++;
-      continue;
-    }
-    const known = sought;
-    const from = totals.at;
-    let hard: Statement | undefined;
+    let alone: Statement | undefined;
     totals = await inSlices(engine.writer, totals, (progress) => {
-      const next = specs[progress.at];
-      if (!next || isMany(next)) return true;
+      alone = undefined;
       try {
-        const statement = statementOf(request, next);
-        const effect = changeOne(engine, prepare(statement), progress.at === from ? known : undefined);
-        hard = effect ? undefined : statement;
+        const statement = statementOf(request, specs[progress.at] as Doc);
+        const effect = statement.many ? undefined : changeOne(engine, prepare(statement));
+        if (!effect) alone = statement;
         if (!effect) return true;
         noteEffect(progress, effect);
       } catch (error) {
@@ -152,7 +134,14 @@ async function runStatements(
       }
       return ++progress.at >= specs.length || progress.stopped;
     });
-    sought = hard && (await seek(engine, prepare(hard)));
+    if (!alone) continue;
+    totals = { ...totals };
+    try {
+      noteEffect(totals, await execute(engine, alone, true));
+    } catch (error) {
+      noteFault(request, totals, error);
+    }
+    totals.at++;
   }
   return totals;
 }

@@ -13,8 +13,7 @@ import {
   saveCollection,
   takeId,
 } from '../../src/embedded/catalogue.ts';
-import { type Doc, decode } from '../../src/embedded/documents.ts';
-import { encode } from '../../src/embedded/encoding.ts';
+import { type Doc, decode, encode } from '../../src/embedded/documents.ts';
 import { MongoFault } from '../../src/embedded/errors.ts';
 import { count, read } from '../../src/embedded/finding.ts';
 import { normalise } from '../../src/embedded/index-specs.ts';
