@@ -3,6 +3,7 @@ import type { Collection } from './catalogue.ts';
 import { FIRST_BATCH } from './cursors.ts';
 import { type Doc, encode, isDoc } from './documents.ts';
 import { fault } from './errors.ts';
+import { compileExpression } from './expressions.ts';
 import { count, type Query } from './finding.ts';
 import { leading } from './leading.ts';
 import type { Scope } from './operators.ts';
@@ -50,22 +51,35 @@ function* encoded(docs: Iterable<Doc>): Generator<Buffer, void> {
 
 export function openAggregate(side: Side, database: string, body: Doc, tick: Tick): Opened {
   checkFields('aggregate', body, FIELDS);
-  const stages = stagesOf(body);
+  const all = stagesOf(body);
+  const isFree = isNumber(body.aggregate);
+  const given = isFree ? givenBy(all[0], body) : undefined;
+  const stages = isFree ? all.slice(1) : all;
   const cursor = docOf(body, 'aggregate', 'cursor');
   if (!cursor) fault(9, "The 'cursor' option is required, except for aggregate with the explain argument");
   validatePipeline(stages);
   flagOf(body, 'aggregate', 'allowDiskUse');
   const batchSize = wholeOf(cursor, 'aggregate', 'batchSize') ?? FIRST_BATCH;
-  if (isNumber(body.aggregate)) fault(73, '{aggregate: 1} is not valid here; a collection is required.');
-  const c = lookUp(side, database, body.aggregate);
-  const rows = encoded(aggregate(side, database, c, stages, body, tick));
-  return { namespace: `${database}.${body.aggregate}`, rows, batchSize, singleBatch: false, cheap: false };
+  const name = isFree ? '$cmd.aggregate' : body.aggregate;
+  const c = isFree ? undefined : lookUp(side, database, name);
+  const rows = encoded(aggregate(side, database, c, given, stages, body, tick));
+  return { namespace: `${database}.${name}`, rows, batchSize, singleBatch: false, cheap: false };
+}
+
+/** What $documents brings, where there is no collection. */
+function givenBy(stage: Doc | undefined, body: Doc): Doc[] {
+  if (!stage || !('$documents' in stage))
+    fault(73, '{aggregate: 1} is not valid here; a collection is required.');
+  const found = compileExpression(stage.$documents, surroundings(body).scope)({});
+  if (Array.isArray(found) && found.every(isDoc)) return found;
+  return fault(5858203, 'an array of objects is expected in a $documents stage');
 }
 
 function aggregate(
   side: Side,
   database: string,
   c: Collection | undefined,
+  given: Doc[] | undefined,
   stages: Doc[],
   body: Doc,
   tick: Tick,
@@ -77,6 +91,7 @@ function aggregate(
     return other ? documentsOf(side, other, query, null) : [];
   };
   const env = { ...around, source };
+  if (given) return runPipeline(given, stages, env);
   const { filter, sort, skip, limit, rest } = leading(stages);
   const { collation } = around;
   const query: Query = { filter, sort, skip, limit, env: around, collation, hint: body.hint, tick };

@@ -1,6 +1,6 @@
 // From a message to a command and its answer. What must stay true: whatever a command throws becomes an answer with
 // MongoDB's number and a sentence; a name that is not in the table is refused.
-
+import { BULK_COMMANDS } from './bulk-writing.ts';
 import { CATALOGUE_COMMANDS } from './catalogue-commands.ts';
 import { fault, MongoFault } from './errors.ts';
 import { READ_COMMANDS } from './read-commands.ts';
@@ -23,13 +23,13 @@ const COMMANDS = new Map<string, Command>(
     ...SESSION_COMMANDS,
     ...READ_COMMANDS,
     ...WRITE_COMMANDS,
-
+    ...BULK_COMMANDS,
     ...CATALOGUE_COMMANDS,
   }),
 );
 
 const LACKING = new Set(
-  words(`bulkWrite renameCollection mapReduce mapreduce group geoNear geoSearch cloneCollectionAsCapped convertToCapped shardCollection
+  words(`renameCollection mapReduce mapreduce group geoNear geoSearch cloneCollectionAsCapped convertToCapped shardCollection
   enableSharding createUser usersInfo updateUser dropUser createRole currentOp killOp validate compact
   reIndex top profile setParameter fsync filemd5 dataSize configureFailPoint shutdown
   setFeatureCompatibilityVersion createSearchIndexes listSearchIndexes updateSearchIndex

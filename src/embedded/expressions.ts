@@ -20,9 +20,9 @@ const OPERATORS = new Map<string, Form>(
 /** What MongoDB has and this engine has not. */
 const ABSENT = new Set(
   words(`$accumulator $acos $acosh $asin $asinh $atan $atan2 $atanh $binarySize $bitAnd $bitNot $bitOr $bitXor $bsonSize
-  $cos $cosh $degreesToRadians $encStrContains $encStrEndsWith $encStrStartsWith $firstN $function $getField $lastN $maxN $median
-  $minN $percentile $radiansToDegrees $setField $sigmoid $sin $sinh $stdDevPop $stdDevSamp $tan $tanh $toHashedIndexKey $toUUID
-  $tsIncrement $tsSecond $unsetField $where`),
+  $cos $cosh $degreesToRadians $encStrContains $encStrEndsWith $encStrStartsWith $firstN $function $lastN $maxN $median
+  $minN $percentile $radiansToDegrees $sigmoid $sin $sinh $stdDevPop $stdDevSamp $tan $tanh $toHashedIndexKey $toUUID
+  $tsIncrement $tsSecond $where`),
 );
 
 /** The variables that a command brings: its `let`, and NOW. */

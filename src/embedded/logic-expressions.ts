@@ -13,7 +13,7 @@ import {
   truthy,
 } from './operators.ts';
 import { scoreOf } from './text.ts';
-import { compare, isObject, ORDER, typeName, typeOf } from './values.ts';
+import { compare, field, isObject, ORDER, typeName, typeOf } from './values.ts';
 
 /** The order of values in expressions, where missing comes before null. */
 export function compareValues(a: unknown, b: unknown): number {
@@ -111,6 +111,15 @@ export function mergeFields(result: Doc, value: unknown): Doc {
   return result;
 }
 
+/** Whatever its name: dots and dollars mean nothing. Missing removes it. */
+function withField(doc: Doc, name: string, value?: unknown): Doc {
+  const { [name]: _, ...others } = doc;
+  if (value === undefined) return others;
+  const result = { ...doc };
+  setField(result, name, value);
+  return result;
+}
+
 export const LOGIC: Record<string, Form> = {
   $literal: (argument) => () => argument,
   $expr: (argument, scope, compile) => compile(argument, scope),
@@ -132,6 +141,17 @@ export const LOGIC: Record<string, Form> = {
     const [only] = values;
     return (values.length === 1 && Array.isArray(only) ? only : values).reduce<Doc>(mergeFields, {});
   }),
+  $getField: (argument, scope, compile, operator) => {
+    const spec = isObject(argument) && 'field' in argument ? argument : { field: argument };
+    const read = op('3041702 field:text! input:any', ({ field: name, input }) =>
+      isObject(input) ? field(input, name) : input === null ? null : undefined,
+    );
+    return read({ input: '$$CURRENT', ...spec }, scope, compile, operator);
+  },
+  $setField: op('4161108 field:text! input:object value:any', ({ field: name, input, value }) =>
+    withField(input, name, value),
+  ),
+  $unsetField: op('4161108 field:text! input:object', ({ field: name, input }) => withField(input, name)),
   $objectToArray: op('40390 object', (doc) => Object.keys(doc).map((k) => ({ k, v: doc[k] }))),
   $meta(argument) {
     if (argument === 'indexKey' || argument === 'recordId') return () => undefined;

@@ -18,7 +18,7 @@ type Totals = { at: number; n: number; modified: number; upserted: Doc[]; errors
 
 const NONE: Totals = { at: 0, n: 0, modified: 0, upserted: [], errors: [], stopped: false };
 
-function checkBatch(size: number): void {
+export function checkBatch(size: number): void {
   if (size === 0 || size > MOST_STATEMENTS)
     fault(16, `Write batch sizes must be between 1 and ${MOST_STATEMENTS}. Got ${size} operations.`);
 }

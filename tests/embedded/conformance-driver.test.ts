@@ -329,3 +329,36 @@ describe('pipelines', () => {
     await expect(c.aggregate([{ $foo: 1 }]).toArray()).rejects.toMatchObject({ code: 40324 });
   });
 });
+
+describe('what needs no collection of its own', () => {
+  const namespace = `${db.databaseName}.things`;
+
+  test('a bulk write of the client goes to several collections, and stops at the first fault when it is ordered', async () => {
+    await insert({ _id: 1, n: 1 }, { _id: 2, n: 2 });
+    const made = await client.bulkWrite([
+      { namespace, name: 'updateMany', filter: {}, update: { $inc: { n: 1 } } },
+      { namespace, name: 'deleteOne', filter: { _id: 2 } },
+      { namespace, name: 'replaceOne', filter: { _id: 3 }, replacement: { n: 9 }, upsert: true },
+      { namespace: `${db.databaseName}.others`, name: 'insertOne', document: { _id: 4 } },
+    ] as never);
+    expect(made).toMatchObject({ insertedCount: 1, modifiedCount: 2, deletedCount: 1, upsertedCount: 1 });
+    expect(await find({}, { sort: { _id: 1 } })).toEqual([
+      { _id: 1, n: 2 },
+      { _id: 3, n: 9 },
+    ]);
+    expect(await db.collection('others').countDocuments()).toBe(1);
+    const twice = [4, 4, 5].map((_id) => ({ namespace, name: 'insertOne', document: { _id } }));
+    await expect(client.bulkWrite(twice as never)).rejects.toMatchObject({
+      partialResult: { insertedCount: 1 },
+    });
+    await expect(client.bulkWrite(twice as never, { ordered: false })).rejects.toMatchObject({
+      partialResult: { insertedCount: 1 },
+    });
+    expect(await ids({ _id: { $gt: 3 } })).toEqual([4, 5]);
+  });
+
+  test('an aggregation begins with the documents that it is given', async () => {
+    const given = db.aggregate([{ $documents: [{ a: 1 }, { a: 2 }] }, { $match: { a: 2 } }]);
+    expect(await given.toArray()).toEqual([{ a: 2 }]);
+  });
+});

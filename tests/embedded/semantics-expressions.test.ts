@@ -123,6 +123,10 @@ describe('an expression', () => {
     [{ $allElementsTrue: [[true, 1]] }, true],
     // objects
     [{ $mergeObjects: ['$o', { b: 3 }] }, { a: 1, b: 3 }],
+    [{ $getField: { field: 'a.b', input: { $setField: { field: 'a.b', input: '$o', value: 7 } } } }, 7],
+    [{ $setField: { field: { $literal: '$x' }, input: {}, value: 1 } }, { $x: 1 }],
+    [{ $unsetField: { field: 'a', input: '$o' } }, { b: 2 }],
+    [{ $setField: { field: 'a', input: '$missing', value: 1 } }, null],
     [
       { $objectToArray: '$o' },
       [
@@ -228,7 +232,7 @@ describe('an expression', () => {
     [{ $zip: { inputs: [] } }, 34465, 'at least one input array'],
     [{ $foo: 1 }, 168, "Unrecognized expression '$foo'"],
     [{ $function: {} }, 115, '$function is not supported by the embedded engine'],
-    [{ $getField: 'a' }, 115, '$getField is not supported by the embedded engine'],
+    [{ $bitAnd: [1, 2] }, 115, '$bitAnd is not supported by the embedded engine'],
     [{ $sin: 1 }, 115, '$sin is not supported by the embedded engine'],
     [{ $add: [Decimal128.fromString('0.1'), 1] }, 115, 'arithmetic with Decimal128 is not supported'],
     [{ $dateFromString: { dateString: 'July 4, 2018' } }, 241, 'it is no date of ISO 8601'],
