@@ -144,7 +144,8 @@ function mergeOne({ engine }: Request, merging: Merging, found: Doc, around: Sur
     compileExpression(variables[name], around.scope)(doc),
   ]);
   const constants = { new: doc, ...Object.fromEntries(given) };
-  const byName = matched === 'replace' ? found : { $set: matched === 'merge' ? found : {} };
+  const { _id, ...fields } = found;
+  const byName = matched === 'replace' ? found : { $set: matched === 'merge' ? fields : {} };
   const update = { spec: Array.isArray(matched) ? matched : byName, constants, upsert: false };
   const query = { filter, env: around };
   const effect = changeOne(engine, prepare({ ...target, query, many: false, update }));
