@@ -9,6 +9,7 @@ import { leading } from './leading.ts';
 import { type IndexPlan, type Plan, plan } from './planner.ts';
 import { docOf, wholeOf } from './requests.ts';
 import { lookUp, queryOf, type Side, type Tick } from './searching.ts';
+import { SPACE, type Storage } from './storage.ts';
 
 function scanStage({ index, reverse, ranges, merge }: IndexPlan): Doc {
   const scan = {
@@ -75,6 +76,37 @@ function asked(c: Collection | undefined, name: string, inner: Doc): Query {
   return { ...query, skip: wholeOf(inner, name, 'skip'), limit: wholeOf(inner, name, 'limit') };
 }
 
+type Met = { storage: Storage; keys: number; docs: number };
+
+/** The storage, and how many keys of indexes and documents are read from it. */
+function counted(storage: Storage): Met {
+  const met: Met = { storage, keys: 0, docs: 0 };
+  const note = (key: Buffer): void => {
+    if (key[0] === SPACE.records) met.docs++;
+    else if (key[0] === SPACE.index) met.keys++;
+  };
+  met.storage = {
+    ...storage,
+    peek(key) {
+      note(key);
+      return storage.peek(key);
+    },
+    *keys(range, reverse) {
+      for (const key of storage.keys(range, reverse)) {
+        note(key);
+        yield key;
+      }
+    },
+    *entries(range, reverse) {
+      for (const entry of storage.entries(range, reverse)) {
+        note(entry.key);
+        yield entry;
+      }
+    },
+  };
+  return met;
+}
+
 export function runExplain(side: Side, database: string, body: Doc, tick: Tick): Doc {
   const inner = docOf(body, 'explain', 'explain') ?? {};
   const [name = ''] = Object.keys(inner);
@@ -92,9 +124,14 @@ export function runExplain(side: Side, database: string, body: Doc, tick: Tick):
   if (!c || body.verbosity === 'queryPlanner') return answer;
   const begun = performance.now();
   let nReturned = 0;
-  for (const _ of read(side.storage, c, query, chosen)) nReturned++;
+  const met = counted(side.storage);
+  for (const _ of read(met.storage, c, query, chosen)) nReturned++;
   const executionTimeMillis = Math.round(performance.now() - begun);
   const executionStages = winningPlan;
-  const executionStats = { executionSuccess: true, nReturned, executionTimeMillis, executionStages };
+  const examined = { totalKeysExamined: met.keys, totalDocsExamined: met.docs };
+  const executionStats = {
+    ...{ executionSuccess: true, nReturned, executionTimeMillis },
+    ...{ ...examined, executionStages },
+  };
   return { ...answer, executionStats };
 }

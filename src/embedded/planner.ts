@@ -91,13 +91,14 @@ function boundsOf(index: Index, fields: Conditions['fields'], asked: Collation |
     const shape = { descending: index.descending[i] === true, collation: index.collation };
     const conditions = known.filter((each) => answers(each, index.collation, asked));
     const sets = conditions.filter(({ values }) => values !== undefined);
-    if (sets.length > 1) sets.sort((a, b) => (a.values?.length ?? 0) - (b.values?.length ?? 0));
-    const smallest = sets[0];
-    if (smallest?.values && prefixes.length * Math.max(1, smallest.values.length) <= MOST_RANGES) {
-      const points = pointsOf(smallest.values, shape);
+    // Of several the first is the way, and the others are looked up: whoever knows the rarest writes it first.
+    const lead = sets.find(({ values = [] }) => prefixes.length * Math.max(1, values.length) <= MOST_RANGES);
+    if (lead?.values) {
+      const points = pointsOf(lead.values, shape);
       if (points.length === 1) bounds.single.add(name);
-      const also = sets.length > 1 ? alsoOf(index, i, prefixes, sets.slice(1), shape) : undefined;
-      bounds.used.push(...(also ? sets : [smallest]));
+      const others = sets.filter((each) => each !== lead);
+      const also = others.length > 0 ? alsoOf(index, i, prefixes, others, shape) : undefined;
+      bounds.used.push(...(also ? sets : [lead]));
       prefixes = joined(prefixes, points);
       if (also) bounds.also = { ...also, cuts: prefixes.map(({ length }) => length) };
       else if (bounds.also) bounds.also.cuts = bounds.also.cuts.flatMap((cut) => points.map(() => cut));
