@@ -27,6 +27,12 @@ interface FindOptions {
   batchSize?: number;
   hint?: string;
 }
+interface CountOptions {
+  limit?: number;
+  skip?: number;
+  hint?: string;
+  maxTimeMS?: number;
+}
 interface Updated {
   matchedCount: number;
   modifiedCount: number;
@@ -66,7 +72,7 @@ export interface Table<T> {
   readonly collectionName: string;
   find(filter?: Filter, options?: FindOptions): Rows<T>;
   findOne(filter: Filter, options?: FindOptions): Promise<T | null>;
-  countDocuments(filter?: Filter, options?: { limit?: number; skip?: number }): Promise<number>;
+  countDocuments(filter?: Filter, options?: CountOptions): Promise<number>;
   estimatedDocumentCount(): Promise<number>;
   distinct(field: string, filter?: Filter): Promise<unknown[]>;
   aggregate<Row>(

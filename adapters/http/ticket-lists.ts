@@ -36,7 +36,7 @@ export const listRoutes: Route[] = [
     tag: 'Tickets',
     summary: 'List tickets',
     description:
-      'Repeated keys are alternatives, different keys narrow further. With `q`, the best matches come first unless `sort_by` says otherwise, and `total` counts no further than 1000.',
+      'Repeated keys are alternatives, different keys narrow further. With `q`, the best matches come first unless `sort_by` says otherwise, and `total` counts no further than 1000; where its words are in very many tickets and seldom together, a page may hold fewer than asked for, or none, and `next_cursor` goes on.',
     deed: 'ticket.read',
     query: listInput,
     answer,

@@ -3,7 +3,9 @@ import { z } from 'zod';
 import type { Ctx } from '../context.ts';
 import { filterOf, listInput } from './lists.ts';
 import { ticketCollection } from './model.ts';
+import { UNSHOWN } from './search.ts';
 import type { Ticket } from './ticket.ts';
+import type { Way } from './ways.ts';
 
 export const exportInput = listInput
   .omit({ page: true, pageSize: true, cursor: true, sortBy: true, order: true })
@@ -77,9 +79,9 @@ const BATCH = 500;
 
 export async function* exported(ctx: Ctx, input: z.output<typeof exportInput>): AsyncGenerator<Ticket> {
   const { filter, search } = await filterOf(ctx, input);
-  const searched = search ? { ...filter, ...(await search.narrow(filter)) } : filter;
+  const { filter: wanted, hint }: Way = search ? await search.narrow(filter) : { filter };
   const cursor = ticketCollection()
-    .find(searched, { projection: { pending: 0, pendingAt: 0, words: 0 }, batchSize: BATCH })
+    .find(wanted, { projection: UNSHOWN, batchSize: BATCH, ...(hint ? { hint } : {}) })
     .sort({ createdAt: -1, _id: -1 });
   try {
     for await (const ticket of cursor) yield ticket;

@@ -12,9 +12,10 @@ import { idsOf } from '../people/requesters.ts';
 import type { TicketRow } from './birth.ts';
 import { BY_WORDS, ticketCollection } from './model.ts';
 import { anyOf, ownTickets } from './own.ts';
-import { byRelevance, countMatches, MOST_COUNTED } from './ranking.ts';
+import { byAge, byRelevance, countMatches, MOST_COUNTED } from './ranking.ts';
 import { matching, type Search, UNSHOWN } from './search.ts';
 import { type Ticket, tagWord } from './ticket.ts';
+import { NEWEST } from './walking.ts';
 import { KINDS, readStatus, type StatusKind } from './workflow.ts';
 
 const word = (most = 100) => z.string().trim().min(1).max(most);
@@ -84,6 +85,8 @@ export async function list(ctx: Ctx, input: ListInput): Promise<Page<Ticket>> {
   const field = fieldFor(ctx, sortBy === 'relevance' ? 'created_at' : sortBy);
   const direction = input.order ?? NATURAL[field];
   const order: Order = { field, direction, nullable: field === 'dueAt' };
+  const isNewestFirst = field === NEWEST.field && direction === NEWEST.direction;
+  if (search && isNewestFirst && (input.cursor || input.page === 1)) return byAge(filter, search, input);
   const as = (ticket: Ticket) => ticket;
   if (own.length > 1 && !search) {
     const { $or: _, ...rest } = filter;
@@ -97,12 +100,20 @@ export async function list(ctx: Ctx, input: ListInput): Promise<Page<Ticket>> {
   });
 }
 
-/** In another order than by relevance: few matches are fetched by their words, of many the order meets enough soon. */
+/** How long somebody may wait for a number of words that seldom meet. */
+const PATIENT_MS = 10_000;
+
+/** In another order than by relevance or age: few matches are fetched by their words, of many the order meets enough soon. */
 async function searched(filter: Filter, search: Search) {
-  const narrowed = { ...filter, ...(await search.narrow(filter)) };
-  const total = await countMatches(narrowed);
-  const isFew = total < MOST_COUNTED && !('key' in narrowed || 'formerKeys' in narrowed);
-  return { filter: narrowed, total: async () => total, ...(isFew ? { hint: BY_WORDS } : {}) };
+  const narrow = await search.narrow(filter);
+  const { filter: narrowed, hint } = narrow;
+  const total = await countMatches(narrow);
+  const isMany = hint === BY_WORDS && total !== null && total >= MOST_COUNTED;
+  return {
+    filter: narrowed,
+    total: async () => total ?? (await countMatches(narrow, PATIENT_MS)) ?? MOST_COUNTED,
+    ...(hint && !isMany ? { hint } : {}),
+  };
 }
 
 const oneOf = <T>(values: T[]): T | { $in: T[] } =>

@@ -6,14 +6,15 @@ import { readTicketKey } from '../desks/desk.ts';
 import { desksOf } from '../desks/desks.ts';
 import { agentNames } from '../people/roster.ts';
 import type { TicketRow } from './birth.ts';
-import { ticketCollection } from './model.ts';
+import { BY_WORDS, ticketCollection } from './model.ts';
 import { searchWords, type Ticket } from './ticket.ts';
+import { type Way, wayTo } from './ways.ts';
 import { HOLDER, NOTE, wordsOf } from './words.ts';
 
 const MOST_TERMS = 8;
 /** To tell a rare word from a common one, no more need be counted. */
 export const COMMON = 200;
-/** A beginning of a word stands for the words with it that are met first. */
+/** A beginning of words that are in more tickets than COMMON stands for those that are met first. */
 const MOST_EXPANSIONS = 20;
 const MOST_UNFILED = 200;
 type Filter = Record<string, unknown>;
@@ -21,8 +22,8 @@ export type Found = Ticket & { words?: string[] };
 export const UNSHOWN = { pending: 0, pendingAt: 0, words: 0 } as const;
 
 export interface Search {
-  /** Mongo conditions that hold for tickets which have all the words. */
-  narrow: (base: Filter) => Promise<Filter>;
+  /** To the tickets of these that have all the words. */
+  narrow: (base: Filter) => Promise<Way>;
   /** Tickets that match, though their words are not kept yet. */
   unfiled: (base: Filter) => Promise<Found[]>;
   score: (ticket: Found) => number;
@@ -43,6 +44,8 @@ export async function rarity(
 /** Of agents with the same word in their names, those are meant whom the other words fit as well. */
 const MOST_HOLDERS = 20;
 
+/** Without the mark of notes. */
+const plain = (word: string): string => (word.startsWith(NOTE) ? word.slice(NOTE.length) : word);
 const isNoHolder = (word: string): boolean => !word.startsWith(HOLDER);
 
 /** For each word of a search, the marks of the agents whom it may mean; the last one may be the beginning of a name. */
@@ -74,54 +77,49 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
     return held;
   };
   /** Words that begin so. Letters and digits only, hence a plain prefix of the index. */
-  const expansions = async (begin: string): Promise<string[]> => {
+  const expansions = async (begins: readonly string[]): Promise<string[]> => {
     const { company } = ctx.actor;
-    const begins = [begin, ...(withNotes ? [NOTE + begin] : [])];
     const met = await Promise.all(
-      begins.map((prefix) =>
-        ticketCollection()
-          .find({ company, words: { $regex: `^${prefix}` } }, { projection: { words: 1 }, limit: COMMON })
-          .toArray()
-          .then((rows) => rows.flatMap((row) => row.words ?? []).filter((word) => word.startsWith(prefix))),
-      ),
+      begins.map(async (prefix) => {
+        const rows = await ticketCollection()
+          .find(
+            { company, words: { $regex: `^${prefix}` } },
+            { projection: { words: 1 }, limit: COMMON, hint: BY_WORDS },
+          )
+          .toArray();
+        const words = rows.flatMap((row) => row.words ?? []).filter((word) => word.startsWith(prefix));
+        return { words: [...new Set(words)], isWhole: rows.length < COMMON };
+      }),
     );
-    return [...new Set([begin, ...met.flat()])].slice(0, MOST_EXPANSIONS);
+    return met.flatMap(({ words, isWhole }) => (isWhole ? words : words.slice(0, MOST_EXPANSIONS)));
   };
-  const beginning = async (term: string, marks: readonly string[]): Promise<Filter> => {
-    const words = await expansions(term);
-    const plain = words.map((word) => (word.startsWith(NOTE) ? word.slice(NOTE.length) : word));
-    const both = withNotes ? plain.flatMap((word) => [word, NOTE + word]) : plain;
-    return { words: { $in: [...new Set([...both, ...marks])] } };
-  };
+  const inNotes = (words: readonly string[]): string[] => [
+    ...new Set(words.flatMap((word) => (withNotes ? [word, NOTE + word] : [word]))),
+  ];
 
   return {
     async narrow(base) {
-      if (key && (await desksOf(ctx.actor.company)).some((desk) => key.startsWith(`${desk.key}-`)))
-        return (await ticketCollection().findOne(
-          { company: ctx.actor.company, key },
-          { projection: { _id: 1 } },
-        ))
-          ? { key }
-          : { formerKeys: key };
-      if (!terms.length) return { words: '' };
-      const meant = await holders();
-      const marks = (term: string) => meant.get(term) ?? [];
-      const whole = (term: string): Filter => ({
-        words: withNotes ? { $in: [term, NOTE + term, ...marks(term)] } : term,
-      });
-      const [counts, begun] = await Promise.all([
-        rarity(ctx.actor.company, terms, whole),
-        last !== undefined && last.length > 1 ? beginning(last, marks(last)) : null,
-      ]);
-      const rarest = [...counts].sort((a, b) => a[1] - b[1]).map(([term]) => term);
-      if (rarest.some((term) => term !== last && counts.get(term) === 0)) return { words: '' };
-      const conditions: Filter[] = rarest.filter((term) => term !== last).map(whole);
-      if (last) {
-        const isCommon = counts.get(last) === COMMON;
-        conditions.push(begun === null || isCommon ? whole(last) : begun);
+      const { company } = ctx.actor;
+      if (key && (await desksOf(company)).some((desk) => key.startsWith(`${desk.key}-`))) {
+        const known = await ticketCollection().findOne({ company, key }, { projection: { _id: 1 } });
+        return { filter: { ...base, ...(known ? { key } : { formerKeys: key }) } };
       }
-      const own = base.$and;
-      return { $and: [...(Array.isArray(own) ? own : []), ...conditions] };
+      const meant = await holders();
+      const whole = (term: string): string[] => [...inNotes([term]), ...(meant.get(term) ?? [])];
+      const begins = last !== undefined && last.length > 1 ? inNotes([last]) : [];
+      const [counts, begun] = await Promise.all([
+        rarity(company, last ? [last] : [], (word) => ({ words: { $in: whole(word) } })),
+        begins.length ? expansions(begins) : [],
+      ]);
+      const isCommon = last !== undefined && counts.get(last) === COMMON;
+      return wayTo(
+        { ...base, company },
+        terms.map((term) =>
+          term === last && begins.length && !isCommon
+            ? { values: [...new Set([...whole(term), ...inNotes(begun.map(plain))])], begins }
+            : { values: whole(term), begins: [] },
+        ),
+      );
     },
 
     async unfiled(base) {
@@ -161,16 +159,14 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
       ticket.pending.filter((entry) => withNotes || entry.comment?.audience !== 'internal'),
     );
     const own = [...words, ...((ticket as { words?: string[] }).words ?? []).filter(isNoHolder)];
-    const plain = own
-      .filter((word) => withNotes || !word.startsWith(NOTE))
-      .map((word) => (word.startsWith(NOTE) ? word.slice(1) : word));
+    const said = own.filter((word) => withNotes || !word.startsWith(NOTE)).map(plain);
     return (
       terms.length > 0 &&
       terms.every(
         (term) =>
-          plain.includes(term) ||
-          (term === last && plain.some((word) => word.startsWith(term))) ||
-          meant.get(term)?.some((mark) => plain.includes(mark)),
+          said.includes(term) ||
+          (term === last && said.some((word) => word.startsWith(term))) ||
+          meant.get(term)?.some((mark) => said.includes(mark)),
       )
     );
   }

@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { lineOf, plant, WRONG, WRONG_EVERY } from './planting.ts';
-import { reading } from './reading.ts';
+import { reading, searching } from './reading.ts';
 import { circumstances, cpuMs, type Desk, enginePid, named, openStand, residentMb, say } from './stand.ts';
 
 const { values } = parseArgs({
@@ -212,6 +212,7 @@ try {
     await bring(small, 1_000, () => {});
     await reading(desk, small, count);
   }
+  if (wants('search')) await searching(desk);
   redis.disconnect();
 } finally {
   await stand.close();

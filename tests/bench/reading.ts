@@ -37,6 +37,8 @@ const SEARCHES: readonly [string, string][] = [
   ['none, and common', 'zeppelin month'],
 ];
 
+const LONG_ENOUGH_MS = 3_000;
+
 /** Median and 95th percentile of one question asked again and again, in ms. */
 async function asked(
   { url, token }: Desk,
@@ -44,7 +46,8 @@ async function asked(
   times = 100,
 ): Promise<{ p50: number; p95: number }> {
   const spent: number[] = [];
-  for (let time = 0; time < times; time++) {
+  const until = performance.now() + LONG_ENOUGH_MS;
+  for (let time = 0; time < times && (time < 2 || performance.now() < until); time++) {
     const started = performance.now();
     const answer = await fetch(`${url}/api/v1/tickets?${query}`, {
       headers: { authorization: `Bearer ${token}` },
@@ -54,7 +57,7 @@ async function asked(
     spent.push(performance.now() - started);
   }
   spent.sort((a, b) => a - b);
-  return { p50: median(spent), p95: spent[Math.floor(times * 0.95)] ?? 0 };
+  return { p50: median(spent), p95: spent[Math.floor(spent.length * 0.95)] ?? 0 };
 }
 
 /** P5 to P7 on what was brought in. */
