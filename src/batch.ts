@@ -1,17 +1,28 @@
 // Calls that arrive while one is under way travel together in the next: fewer trips, the same answers. Each caller
 // gets its own result or its own error.
 
+export interface Travel {
+  most?: number;
+  abreast?: number;
+  /**
+   * From so many on they are shared out evenly among those abreast, so that we make up one group while the other is
+   * away: whoever comes back together would otherwise leave together, and we and the other side only ever wait in turn.
+   */
+  least?: number;
+}
+
 export function together<In, Out>(
   run: (items: In[]) => Promise<(Out | Error)[]>,
-  { most = 100, abreast = 2 }: { most?: number; abreast?: number } = {},
+  { most = 100, abreast = 2, least = most }: Travel = {},
 ): (item: In) => Promise<Out> {
   interface Waiting {
     item: In;
     resolve: (out: Out) => void;
     reject: (error: unknown) => void;
   }
-  let waiting: Waiting[] = [];
+  const waiting: Waiting[] = [];
   let running = 0;
+  let away = 0;
   let scheduled = false;
 
   function schedule() {
@@ -23,10 +34,11 @@ export function together<In, Out>(
     });
   }
   async function go() {
-    const group = waiting.slice(0, most);
-    waiting = waiting.slice(most);
+    const share = Math.ceil((away + waiting.length) / abreast);
+    const group = waiting.splice(0, Math.min(most, Math.max(least, share)));
     if (!group.length) return;
     running++;
+    away += group.length;
     schedule();
     try {
       const results = await run(group.map((one) => one.item));
@@ -39,6 +51,7 @@ export function together<In, Out>(
       for (const one of group) one.reject(error);
     } finally {
       running--;
+      away -= group.length;
       schedule();
     }
   }

@@ -1,12 +1,12 @@
 // Inserts that arrive together travel in one command; each caller hears of its own row.
-import { together } from './batch.ts';
+import { type Travel, together } from './batch.ts';
 import { isUnsafe } from './store.ts';
 import type { Table } from './table.ts';
 
 export const insertsTogether = <T>(
   table: () => Table<T>,
-  atOnce?: { abreast: number },
-): ((row: T) => Promise<true>) => together<T, true>((rows) => insertRows(table(), rows), atOnce);
+  travel?: Travel,
+): ((row: T) => Promise<true>) => together<T, true>((rows) => insertRows(table(), rows), travel);
 
 /** One command; what became of each row, in order. */
 export async function insertRows<T>(table: Table<T>, rows: readonly T[]): Promise<(true | Error)[]> {

@@ -43,7 +43,7 @@ const ATTEMPTS = 40;
 /** More than this many entries waiting on one ticket (no relay running): file them here before adding more. */
 const MOST_PENDING = 50;
 
-const insertTogether = insertsTogether(ticketCollection);
+const insertTogether = insertsTogether(ticketCollection, { least: 8 });
 
 /** What a ticket begins with. `more` are entries that belong to its birth (an assignment rule, a first comment). */
 export interface Birth {
