@@ -3,10 +3,8 @@ import { type Travel, together } from './batch.ts';
 import { isUnsafe } from './store.ts';
 import type { Table } from './table.ts';
 
-export const insertsTogether = <T>(
-  table: () => Table<T>,
-  travel?: Travel,
-): ((row: T) => Promise<true>) => together<T, true>((rows) => insertRows(table(), rows), travel);
+export const insertsTogether = <T>(table: () => Table<T>, travel?: Travel): ((row: T) => Promise<true>) =>
+  together<T, true>((rows) => insertRows(table(), rows), travel);
 
 /** One command; what became of each row, in order. */
 export async function insertRows<T>(table: Table<T>, rows: readonly T[]): Promise<(true | Error)[]> {
