@@ -90,8 +90,9 @@ async function finish(
     const audience = told.some((one) => one.audience === 'internal') ? 'internal' : 'public';
     const message = noticeMessage(news, audience, first.digest);
     const { ticket } = message;
-    made.push(
-      delivery(channel, {
+    const trace = told.findLast((one) => one.media.includes(medium))?.trace;
+    made.push({
+      ...delivery(channel, {
         _id: idFrom('notice', bundle, medium),
         ticket: ticket
           ? { _id: ticket.id, company: first.company, desk: '', key: ticket.key }
@@ -104,7 +105,8 @@ async function finish(
         order: now.getTime(),
         at: now,
       }),
-    );
+      ...(trace ? { trace } : {}),
+    });
   }
   await addDeliveries(made);
   await notificationCollection().updateMany({ bundle }, { $set: { due: null } });

@@ -31,6 +31,8 @@ export interface StoredNotification {
   audience: 'public' | 'internal';
   isRequester: boolean;
   news: News;
+  /** The trace it belongs to (W3C traceparent). */
+  trace?: string;
   at: Date;
   readAt: Date | null;
   /** In the person's list; otherwise it only goes out by other media. */

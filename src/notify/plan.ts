@@ -69,9 +69,9 @@ export async function planFor(
     }
   }
   const trace = traceparent();
-  if (trace) for (const one of plan.deliveries) one.trace = trace;
   const last = told.findLast((entry) => !isEcho(entry));
   if (last) plan.cards = await cardsOf(ticket, last, options, at);
+  if (trace) for (const one of [...plan.deliveries, ...plan.cards, ...plan.notifications]) one.trace = trace;
   return plan;
 }
 

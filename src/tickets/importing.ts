@@ -26,8 +26,12 @@ const commentShape = z.strictObject({
   createdAt: instant.optional(),
 });
 
-/** What a line may say. A field that an export writes and that cannot be given is passed over. */
-export const importLine = z.object({
+/** What an export writes and nobody can say: passed over. */
+const passedOver = { channel: z.unknown(), updatedAt: z.unknown(), firstRespondedAt: z.unknown() };
+
+/** What a line may say. A field that is not known is refused by its name, so that nothing is lost unseen. */
+export const importLine = z.strictObject({
+  ...passedOver,
   title: line(300),
   description: z.string().max(100_000).default(''),
   desk: z.string().max(40).nullish(),

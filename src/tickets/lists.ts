@@ -15,6 +15,7 @@ import { anyOf, ownTickets } from './own.ts';
 import { byAge, byRelevance, countMatches, MOST_COUNTED } from './ranking.ts';
 import { matching, type Search, UNSHOWN } from './search.ts';
 import { type Ticket, tagWord } from './ticket.ts';
+import { lower } from './tickets.ts';
 import { NEWEST } from './walking.ts';
 import { KINDS, readStatus, type StatusKind } from './workflow.ts';
 
@@ -144,7 +145,7 @@ export async function filterOf(
   if (input.requester) filter['requester.id'] = oneOf(await idsOf(actor, input.requester));
   if (input.channel) filter.channel = oneOf(input.channel);
   if (input.tag) filter.tags = oneOf(input.tag.map(tagWord));
-  if (input.environment) filter.environment = oneOf(input.environment.map((name) => name.toLowerCase()));
+  if (input.environment) filter.environment = oneOf(input.environment.map((name) => lower(name)));
   if (input.externalRef) filter.externalRef = oneOf(input.externalRef);
   if (input.my) Object.assign(filter, isCustomer ? { 'requester.id': actor.id } : { assignee: actor.id });
   if (input.unassigned) filter.assignee = null;

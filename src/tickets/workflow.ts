@@ -70,10 +70,11 @@ export const PRESETS: Record<Preset, Workflow> = {
 
 /** Ordered steps of a desk's own: forward and back by any step; the last one closes. */
 export function stepsWorkflow(steps: readonly { name: string; kind?: StatusKind }[]): Workflow {
-  const names = steps.map((step) => slug(step.name));
-  if (names.length < 2) throw invalid('workflow.too_short', 'A workflow needs at least two steps.');
-  const twice = names.find((name, at) => names.indexOf(name) !== at);
-  if (twice) throw invalid('workflow.step_twice', `The step "${twice}" stands there twice.`);
+  const labels = steps.map((step) => plain(step.name));
+  if (labels.length < 2) throw invalid('workflow.too_short', 'A workflow needs at least two steps.');
+  const twice = steps.find((step, at) => labels.indexOf(plain(step.name)) !== at);
+  if (twice) throw invalid('workflow.step_twice', `The step "${twice.name}" stands there twice.`);
+  const names = namesOf(steps.map((step) => slug(step.name)));
   const last = names.length - 1;
   const kindAt = (at: number): StatusKind =>
     steps[at]?.kind ?? (at === 0 ? 'new' : at === last ? 'closed' : 'open');
@@ -85,13 +86,29 @@ export function stepsWorkflow(steps: readonly { name: string; kind?: StatusKind 
   };
 }
 
-const slug = (text: string): string =>
-  text
-    .trim()
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '_')
-    .replace(/^_+|_+$/g, '')
-    .slice(0, 40) || 'step';
+/** As people mean it: any letter case, spaces or dashes, letters of any alphabet. */
+function plain(text: string): string {
+  const word = text.normalize('NFKC').trim().toLowerCase();
+  return word.replace(/[^\p{L}\p{M}\p{N}]+/gu, '_').replace(/^_+|_+$/g, '') || word;
+}
+
+/** As a name on the wire: `eroffnet` for `Eröffnet`; what has no such letters is just a step. */
+const slug = (text: string): string => {
+  const letters = text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
+  const name = letters.replace(/[^a-z0-9]+/g, '_').replace(/^_+|_+$/g, '');
+  return (/^[a-z]/.test(name) ? name : `step_${name}`.replace(/_$/, '')).slice(0, 40);
+};
+
+/** Each its own, also where several are written alike in our letters. */
+function namesOf(slugs: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return slugs.map((name) => {
+    let own = name;
+    for (let nth = 2; taken.has(own); nth++) own = `${name.slice(0, 36)}_${nth}`;
+    taken.add(own);
+    return own;
+  });
+}
 
 /** A workflow that says of each state where it leads, and leads only to states that exist. */
 export function checkWorkflow(workflow: Workflow): Workflow {
@@ -111,8 +128,10 @@ export function checkWorkflow(workflow: Workflow): Workflow {
 
 /** Written by people: any letter case, spaces or dashes, and the label. */
 export function readStatus(workflow: Workflow, word: string): string | undefined {
-  const wanted = slug(word);
-  return workflow.states.find((state) => state.name === wanted || slug(state.label) === wanted)?.name;
+  const wanted = plain(word);
+  const { states } = workflow;
+  return (states.find(({ name }) => name === wanted) ?? states.find(({ label }) => plain(label) === wanted))
+    ?.name;
 }
 
 export const kindOf = (workflow: Workflow, status: string): StatusKind =>

@@ -53,6 +53,15 @@ describe('a list of tickets', () => {
     expect(next.next_cursor).toBeNull();
   });
 
+  test('finds an environment as people write it', async () => {
+    await file({ title: 'Staged', environment: 'Pre Prod' });
+    for (const word of ['Pre%20Prod', 'pre-prod', 'PRE_PROD'])
+      expect(titles(await list(`?environment=${word}`))).toEqual(['Staged']);
+    await world.call('DELETE', `/api/v1/tickets/${(await list('?environment=pre_prod')).items[0].id}`, {
+      as: admin,
+    });
+  });
+
   test('counts a ticket that was filed a moment ago', async () => {
     await list('?page_size=1');
     await file({ title: 'One more', category: 'general', tags: ['extra'] });

@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type MailSink, openMailSink } from '../support/mail-sink.ts';
 import { openPeer, type Peer, peerChannel } from '../support/peer.ts';
 import { bind, file, say, until } from '../support/talk.ts';
 import { openWorld, type World } from '../support/world.ts';
@@ -28,37 +29,41 @@ const collector = createServer((req, res) => {
 });
 let world: World;
 let peer: Peer;
+let mail: MailSink;
 beforeAll(async () => {
   await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
-  peer = await openPeer();
+  [peer, mail] = await Promise.all([openPeer(), openMailSink()]);
   world = await openWorld({
     channels: [peerChannel(peer.url)],
     env: {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
-      NOTIFICATIONS_ENABLED: 'false',
+      ...{ SMTP_URL: mail.url, MAIL_FROM: 'desk@desk.example', NOTIFY_BUNDLE_SECONDS: '0' },
     },
   });
 });
 afterAll(async () => {
   await world?.close();
   await peer?.close();
+  await mail?.close();
   collector.closeAllConnections();
   await new Promise((resolve) => collector.close(resolve));
 });
 
-test('a reply can be followed from the request to the place where it was heard', async () => {
-  const ticket = await file(world);
-  await bind(ticket, 'traced', 'public');
+test('a reply can be followed from the request to the place and to the letter in which it was heard', async () => {
+  const ticket = await file(world, 'Follow me', { requester: 'asker@example.com' });
+  await bind(ticket, 'traced', 'internal');
   await world.drain();
   await say(world, ticket, 'Can you follow me?');
-  await until(() => peer.heard.some((one) => one.text === 'Can you follow me?'));
+  await world.drain();
+  await until(() => peer.heard.some((one) => one.text.includes('Can you follow me?')));
+  await until(() => mail.letters.some((one) => one.raw.includes('Can you follow me?')));
   const request = await until(() => spans.find((one) => one.name === 'POST /api/v1/tickets/{id}/comments'));
   const of = (name: string) =>
     spans.find(
       (one) => one.name === name && one.traceId === request.traceId && one.spanId !== request.spanId,
     );
   const relay = await until(() => of('relay'));
-  const delivery = await until(() => of('deliver peer'));
   expect(relay.parentSpanId).toBe(request.spanId);
-  expect(delivery.parentSpanId).toBe(relay.spanId);
+  for (const surface of ['peer', 'email'])
+    expect((await until(() => of(`deliver ${surface}`))).parentSpanId).toBe(relay.spanId);
 });

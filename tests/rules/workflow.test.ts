@@ -15,6 +15,7 @@ import {
   stepAfter,
   stepsWorkflow,
   type Workflow,
+  workflowShape,
 } from '../../src/tickets/workflow.ts';
 
 const MOVES: Record<Preset, Record<string, string[]>> = {
@@ -142,6 +143,20 @@ describe('steps', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  test('may be named in any alphabet, are found by that name, and have names of their own on the wire', () => {
+    const said = ['Eröffnet', 'Открыто', 'В работе', '2nd level', '完了'];
+    const workflow = checkWorkflow(stepsWorkflow(said.map((name) => ({ name }))));
+    expect(() => workflowShape.parse(workflow)).not.toThrow();
+    expect(workflow.states.map((state) => state.name)).toEqual([
+      ...['eroffnet', 'step', 'step_2', 'step_2nd_level', 'step_3'],
+    ]);
+    expect(walk(workflow)).toEqual(workflow.states.map((state) => state.name));
+    for (const { name, label } of workflow.states)
+      for (const word of [name, label, label.toUpperCase()]) expect(readStatus(workflow, word)).toBe(name);
+    expect(readStatus(workflow, 'закрыто')).toBeUndefined();
+    expect(() => stepsWorkflow([{ name: 'Закрыто' }, { name: 'закрыто ' }])).toThrow(/twice/);
   });
 
   test('that stand there twice, or lead nowhere, are refused', () => {
