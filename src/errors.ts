@@ -9,6 +9,7 @@ export type RefusalKind =
   | 'conflict' // the state forbids it
   | 'stale' // somebody was quicker (If-Match)
   | 'large' // more than we take
+  | 'range' // a part that is not there
   | 'media' // a kind of content that we do not take
   | 'refused' // understood, and still no (reused key, infected file)
   | 'busy' // too much right now: come back

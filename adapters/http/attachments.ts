@@ -5,7 +5,7 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type { Config } from '../../src/config.ts';
 import type { Ctx } from '../../src/context.ts';
-import { forbidden, invalid } from '../../src/errors.ts';
+import { forbidden, invalid, Refusal } from '../../src/errors.ts';
 import {
   type Attachment,
   addKept,
@@ -80,6 +80,11 @@ async function upload({
 
 async function download(ctx: Ctx, id: string, req: Request, res: Response): Promise<void> {
   const { attachment, read } = await openAttachment(ctx, id);
+  const ranges = req.get('range') ? req.range(attachment.size, { combine: true }) : undefined;
+  if (ranges === -1) {
+    res.set('Content-Range', `bytes */${attachment.size}`);
+    throw new Refusal('range', 'attachment.range', `The file has ${attachment.size} bytes: no such part.`);
+  }
   const ascii = attachment.name.replace(/[^\x20-\x7e]|["\\%]/g, '_');
   const encoded = encodeURIComponent(attachment.name).replace(
     /['()*]/g,
@@ -94,11 +99,6 @@ async function download(ctx: Ctx, id: string, req: Request, res: Response): Prom
     'Cache-Control': 'private, no-store',
     ETag: `"${attachment.sha256 ?? attachment.id}"`,
   });
-  const ranges = req.get('range') ? req.range(attachment.size, { combine: true }) : undefined;
-  if (ranges === -1) {
-    res.status(416).set('Content-Range', `bytes */${attachment.size}`).end();
-    return;
-  }
   const one = Array.isArray(ranges) && ranges.type === 'bytes' && ranges.length === 1 ? ranges[0] : undefined;
   if (one) res.status(206).set('Content-Range', `bytes ${one.start}-${one.end}/${attachment.size}`);
   res.set('Content-Length', String(one ? one.end - one.start + 1 : attachment.size));
@@ -163,6 +163,7 @@ export function attachmentRoutes(config: Config): Route[] {
       deed: 'ticket.read',
       params: byId,
       produces: 'application/octet-stream',
+      refuses: [416],
       run: ({ ctx, params, req, res }) => download(ctx, params.id, req, res),
     }),
     route({

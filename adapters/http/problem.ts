@@ -15,6 +15,7 @@ const STATUS: Record<RefusalKind, [number, string]> = {
   stale: [412, 'Somebody was quicker'],
   large: [413, 'Too large'],
   media: [415, 'Unsupported kind of content'],
+  range: [416, 'No such part'],
   refused: [422, 'Refused'],
   busy: [429, 'Too many requests'],
   away: [503, 'Temporarily unavailable'],

@@ -65,6 +65,7 @@ const REFUSED: Record<number, Refused[]> = {
     },
   ],
   415: [{ reason: 'request.media_type', detail: 'Send the body as application/json.' }],
+  416: [{ reason: 'attachment.range', detail: 'The file has 1024 bytes: no such part.' }],
   422: [
     {
       reason: 'idempotency.key_reused',

@@ -44,7 +44,7 @@ const ownName = (key: string): string => (/[a-z0-9][A-Z]/.test(key) ? FOREIGN + 
 export const nameOnWire = (step: PropertyKey): string => {
   const name = String(step);
   if (name.startsWith(FOREIGN)) return name.slice(FOREIGN.length);
-  return /^[a-z]/.test(name) ? snakeKey(name) : name;
+  return /^[a-z_]/.test(name) ? snakeKey(name) : name;
 };
 
 export function fromWire(value: unknown, path = '', depth = 0, free = false): unknown {

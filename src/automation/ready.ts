@@ -1,11 +1,13 @@
 // Ready-made rules, to be switched on with a few values of one's own. What they make is a rule like any other.
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { inWords } from '../complaints.ts';
 import type { Ctx } from '../context.ts';
-import { forbidden, unknown } from '../errors.ts';
+import { conflict, forbidden, unknown } from '../errors.ts';
 import { may } from '../people/access.ts';
+import { checkReferences } from './references.ts';
 import { type RuleInput, ruleInput } from './rule.ts';
-import { addRule, type SavedRule } from './rules.ts';
+import { addRule, rulesOn, type SavedRule } from './rules.ts';
 
 const DAY = 1_440;
 const HOUR = 60;
@@ -248,6 +250,19 @@ export async function switchOn(
     throw new z.ZodError(
       read.error.issues.map((issue) => ({ ...issue, path: ['values', ...issue.path] })) as never,
     );
-  const rule = madeOf(one, read.data);
-  return addRule(ctx, { ...rule, ...(name ? { name } : {}), desk, enabled });
+  const rule = await checkReferences(ctx, {
+    ...madeOf(one, read.data),
+    ...(name ? { name } : {}),
+    desk,
+    enabled,
+  });
+  const same = (await rulesOn(ctx.actor.company)).find((each) => doesTheSame(each, rule));
+  if (same && enabled && !ctx.redo)
+    throw conflict('workflow.on_already', `“${same.name}” is on already and does just this.`);
+  return addRule(ctx, rule);
 }
+
+/** Two of the same would answer everybody twice. */
+const doesTheSame = (one: DoneBy, other: DoneBy): boolean =>
+  (['desk', 'when', 'if', 'then'] as const).every((part) => isDeepStrictEqual(one[part], other[part]));
+type DoneBy = Pick<RuleInput, 'desk' | 'when' | 'if' | 'then'>;

@@ -94,6 +94,11 @@ export async function confirm(ctx: Ctx, id: string): Promise<Attachment> {
   const size = await bytesAt().size(stored.storageKey);
   if (size === null) throw conflict('attachment.not_uploaded', 'The file has not been uploaded yet.');
   if (size > mostBytes()) throw tooLarge(mostBytes());
+  if (size !== stored.size)
+    throw conflict(
+      'attachment.size',
+      `${stored.size} bytes were announced and ${size} have come: send the file to its address again.`,
+    );
   const look = inspection(stored.name, mostBytes());
   const bytes = await bytesAt().get(stored.storageKey);
   await pipeline(bytes, look.through, new Writable({ write: (_chunk, _encoding, done) => done() }));

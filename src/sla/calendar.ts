@@ -18,7 +18,29 @@ const interval = z
   .strictObject({ from: time, to: time })
   .refine((each) => each.from !== each.to && each.from !== '24:00', 'an interval must last some time');
 const day = z.array(interval).max(24);
-const hoursSchema = z.partialRecord(z.enum(WEEKDAYS), day);
+const NAMES = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'];
+type Weekday = (typeof WEEKDAYS)[number];
+/** Short or in full, in any letter case. */
+function weekdayNamed(word: string): Weekday | undefined {
+  const wanted = word.trim().toLowerCase();
+  return WEEKDAYS.find((short, at) => short === wanted || NAMES[at] === wanted);
+}
+const hoursSchema = z
+  .record(z.string().max(20), day)
+  .transform((given, check) => {
+    const out: Partial<Record<Weekday, z.output<typeof day>>> = {};
+    for (const [word, intervals] of Object.entries(given)) {
+      const name = weekdayNamed(word);
+      const problem = !name ? `must be one of ${WEEKDAYS.join(', ')}` : out[name] && 'stands there twice';
+      if (problem) check.addIssue({ code: 'custom', path: [word], message: problem });
+      else if (name) out[name] = intervals;
+    }
+    return out;
+  })
+  .meta({
+    description: `By weekday: ${WEEKDAYS.join(', ')}, or in full.`,
+    example: { mon: [{ from: '09:00', to: '17:00' }] },
+  });
 const holiday = z.strictObject({
   date: z.iso.date(),
   yearly: z.boolean().optional(),

@@ -1,5 +1,6 @@
 // Calendars: the hours in which time counts. A policy names the one it goes by; one that is named cannot be removed.
 
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { inWords } from '../complaints.ts';
 import type { Ctx } from '../context.ts';
@@ -51,7 +52,9 @@ export async function updateCalendar(ctx: Ctx, id: string, given: CalendarPatch)
     const had = calendarIn(rules, id);
     const { timeZone = had.timeZone, hours = had.hours, holidays = had.holidays } = given;
     const hoursOf = calendarSchema.parse({ timeZone, hours, holidays }, { error: inWords });
-    const calendar = { ...had, ...hoursOf, name: given.name ?? had.name, version, updatedAt: ctx.now() };
+    const next = { ...had, ...hoursOf, name: given.name ?? had.name };
+    if (isDeepStrictEqual(next, had)) return had;
+    const calendar = { ...next, version, updatedAt: ctx.now() };
     rules.calendars = rules.calendars.map((each) => (each.id === id ? calendar : each));
     return calendar;
   });

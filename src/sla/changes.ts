@@ -34,6 +34,7 @@ export async function changeRules<T>(
       calendars: [...before.calendars],
     };
     const answer = decide(after, version);
+    if (isAsBefore(before, after)) return answer;
     const at = new Date((await storeTime()).getTime() + RULES_LIFETIME_MS + 1_000);
     const stored: StoredRules = { ...after, version, spread: { at, after: null } };
     if (!(await replaced(before, stored))) continue;
@@ -44,6 +45,13 @@ export async function changeRules<T>(
   }
   throw conflict('sla.contended', 'Somebody else is changing the SLA rules just now. Try again.');
 }
+
+/** What says again what holds touches no ticket. */
+const isAsBefore = (before: StoredRules, after: StoredRules): boolean =>
+  (['policies', 'calendars'] as const).every(
+    (name) =>
+      before[name].length === after[name].length && before[name].every((one, at) => one === after[name][at]),
+  );
 
 async function replaced(before: StoredRules, after: StoredRules): Promise<boolean> {
   if (before.version > 0) {

@@ -1,5 +1,6 @@
 // Policies: what is promised, company-wide or by a desk. The default one is always there; removing it resets it.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Ctx } from '../context.ts';
 import { findDesk } from '../desks/desks.ts';
 import { conflict, invalid, Refusal, unknown } from '../errors.ts';
@@ -50,7 +51,10 @@ export async function updatePolicy(ctx: Ctx, id: string, input: PolicyPatch): Pr
   const given = await checked(ctx, input);
   const at = ctx.now();
   return changeRules(ctx, (rules, version) => {
-    const policy = { ...patched(policyIn(rules, id), given), version, updatedAt: at };
+    const had = policyIn(rules, id);
+    const next = patched(had, given);
+    if (isDeepStrictEqual(next, had)) return had;
+    const policy = { ...next, version, updatedAt: at };
     checkPlace(rules, policy);
     rules.policies = rules.policies.map((each) => (each.id === id ? policy : each));
     return policy;

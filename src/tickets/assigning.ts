@@ -9,11 +9,16 @@ import { change, type TicketDraft } from './change.ts';
 import { find } from './find.ts';
 import type { Ticket } from './ticket.ts';
 
-export const assignInput = z.strictObject({
-  assigneeId: z.string().max(40).nullish(),
-  teamId: z.string().max(40).nullish(),
-  notes: z.string().max(4_000).optional(),
-});
+export const assignInput = z
+  .strictObject({
+    assigneeId: z.string().max(40).nullish(),
+    teamId: z.string().max(40).nullish(),
+    notes: z.string().max(4_000).optional(),
+  })
+  .refine(({ assigneeId, teamId }) => assigneeId !== undefined || teamId !== undefined, {
+    path: ['assigneeId'],
+    message: 'is required, or team_id',
+  });
 export type AssignInput = z.output<typeof assignInput>;
 
 export async function assign(ctx: Ctx, ref: string, input: AssignInput, seen?: number): Promise<Ticket> {

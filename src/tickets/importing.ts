@@ -27,7 +27,11 @@ const commentShape = z.strictObject({
 });
 
 /** What an export writes and nobody can say: passed over. */
-const passedOver = { channel: z.unknown(), updatedAt: z.unknown(), firstRespondedAt: z.unknown() };
+const passedOver = {
+  channel: z.unknown().optional(),
+  updatedAt: z.unknown().optional(),
+  firstRespondedAt: z.unknown().optional(),
+};
 
 /** What a line may say. A field that is not known is refused by its name, so that nothing is lost unseen. */
 export const importLine = z.strictObject({

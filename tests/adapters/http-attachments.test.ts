@@ -76,7 +76,12 @@ describe('an attachment', () => {
       'PNG',
       `bytes 1-3/${PNG.length}`,
     ]);
-    expect((await get(sent.body.url, { range: 'bytes=999999-' })).status).toBe(416);
+    const beyond = await get(sent.body.url, { range: 'bytes=999999-' });
+    expect([beyond.status, beyond.headers.get('content-range')]).toEqual([
+      416,
+      expect.stringMatching(/^bytes \*\/\d+$/),
+    ]);
+    expect(await beyond.json()).toMatchObject({ status: 416, error_code: 'E_ATTACHMENT_RANGE' });
   });
 
   test('stands in the history of its ticket', async () => {
@@ -264,6 +269,16 @@ describe('a reserved upload', () => {
     });
     expect(confirmed.status).toBe(201);
     expect(await (await get(confirmed.body.url)).text()).toBe('hello world');
+  });
+
+  test('that came in part is not attached, and can be sent again', async () => {
+    const { body } = await reserve(5);
+    const confirm = () =>
+      world.call('POST', '/api/v1/attachments', { as: admin, body: { attachment_id: body.attachment_id } });
+    await put(body.upload_url, 'he');
+    expect(await confirm()).toMatchObject({ status: 409, body: { error_code: 'E_ATTACHMENT_SIZE' } });
+    await put(body.upload_url, 'hello');
+    expect((await confirm()).body).toMatchObject({ size: 5 });
   });
 
   test('takes neither more than was said nor anything at a forged address', async () => {

@@ -60,8 +60,9 @@ describe('a body', () => {
     ],
     [
       'tickets',
-      { title: 'x', assigneeId: 'a', teamId: 'b' },
+      { title: 'x', __v: 1, assigneeId: 'a', teamId: 'b' },
       [
+        ['__v', 'is not a known field'],
         ['assigneeId', 'is not a known field'],
         ['teamId', 'is not a known field'],
       ],
@@ -115,6 +116,11 @@ describe('a body', () => {
     ['calendars', { name: 'x', time_zone: 'UTC', hours: '25x7' }, [['hours', HOURS]]],
     [
       'calendars',
+      { name: 'x', time_zone: 'UTC', hours: { Monday: [{ from: '09:00', to: '10:00' }], funday: [] } },
+      [['hours.funday', 'must be one of mon, tue, wed, thu, fri, sat, sun']],
+    ],
+    [
+      'calendars',
       { name: 'x', time_zone: 'UTC', hours: { mon: [{ from: '9', to: '10:00' }] } },
       [['hours.mon.0.from', 'a time of day such as 09:00, at most 24:00']],
     ],
@@ -129,6 +135,12 @@ describe('a body', () => {
   ])('for %s, %j: %j', (path, body, wanted) => {
     expect(complaintsAbout(schemaOf('post', path, 'body'), body).sort()).toEqual([...wanted].sort());
   });
+});
+
+test('an assignment says to whom', () => {
+  const body = schemaOf('put', 'tickets/{id}/assign', 'body');
+  expect(complaintsAbout(body, { notes: 'please' })).toEqual([['assignee_id', 'is required, or team_id']]);
+  expect(complaintsAbout(body, { assignee_id: null })).toEqual([]);
 });
 
 describe('a query', () => {

@@ -55,6 +55,7 @@ test('a file comes in line by line; what is refused is told with its line and re
     { title: '' },
     { title: 'Odd status', status: 'dancing' },
     { title: 'Injected', requester: { $gt: '' } },
+    { title: 'Mistyped', priorty: 'P1' },
   ];
   const { lines } = await bring([...file.map((line) => JSON.stringify(line)), 'not json', ''].join('\n'));
   const refused = Object.fromEntries(
@@ -66,9 +67,11 @@ test('a file comes in line by line; what is refused is told with its line and re
     2: 'E_VALIDATION',
     3: 'E_IMPORT_STATUS',
     4: 'E_REQUEST_KEY',
-    5: 'E_IMPORT_JSON',
+    5: 'E_VALIDATION',
+    6: 'E_IMPORT_JSON',
   });
-  expect((lines as unknown[]).at(-1)).toEqual({ done: true, imported: 1, already_there: 0, refused: 4 });
+  expect((lines as unknown[]).at(-1)).toEqual({ done: true, imported: 1, already_there: 0, refused: 5 });
+  expect(lines).toContainEqual(expect.objectContaining({ line: 5, detail: 'priorty: is not a known field' }));
   const list = await world.call('GET', '/api/v1/tickets?external_ref=Z-1', { as: admin });
   expect(list.body.items[0]).toMatchObject({
     title: 'Old one',

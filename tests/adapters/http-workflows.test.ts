@@ -121,6 +121,8 @@ describe('ready-made rules', () => {
       const { status, body: saved } = await staff.manager.call('POST', `workflows/templates/${id}`, {});
       expect([id, status, saved.warnings]).toEqual([id, 201, []]);
       expect(saved).toMatchObject({ name, description, enabled: true });
+      const twice = await staff.manager.call('POST', `workflows/templates/${id}`, {});
+      expect([id, twice.status, twice.body.error_code]).toEqual([id, 409, 'E_WORKFLOW_ON_ALREADY']);
       const again = await staff.manager.call('POST', 'workflows', sendable(saved));
       expect([id, again.status]).toEqual([id, 201]);
       made.push(saved.id, again.body.id);

@@ -70,6 +70,13 @@ describe('the default policy', () => {
     );
   });
 
+  test('said again as it stands, it touches no ticket', async () => {
+    const { body } = await call('GET', '/sla-policies/default');
+    const { warn_at_percent, pause_while, targets } = body;
+    const again = await call('PATCH', '/sla-policies/default', { warn_at_percent, pause_while, targets });
+    expect([again.status, again.body]).toEqual([200, body]);
+  });
+
   test('removed, it is as it was in the beginning', async () => {
     const ticket = await file({ priority: 'critical' });
     await call('PATCH', '/sla-policies/default', { targets: { critical: { first_response_minutes: 10 } } });

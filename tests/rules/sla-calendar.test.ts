@@ -40,6 +40,13 @@ const lunch: Calendar = {
 };
 
 describe('a working day', () => {
+  test('knows its weekdays short or in full, in any letter case, and each once', () => {
+    const read = (hours: object) => calendarSchema.safeParse({ timeZone: 'UTC', hours });
+    const morning = [{ from: '09:00', to: '12:00' }];
+    expect(read({ Monday: morning, TUE: morning }).data?.hours).toEqual({ mon: morning, tue: morning });
+    expect(read({ mon: morning, MONDAY: morning }).success).toBe(false);
+  });
+
   test('has several intervals, and lunch does not count', () => {
     const day = at('2026-11-18T00:00', 'Europe/Berlin');
     expect(workingTime(lunch, day, at('2026-11-19T00:00', 'Europe/Berlin'))).toBe(7 * HOUR);
