@@ -60,3 +60,11 @@ export const unauthorised = (reason: string, sentence: string): Refusal =>
   new Refusal('unauthorised', reason, sentence);
 export const busy = (reason: string, sentence: string, retryAfter: number): Refusal =>
   new Refusal('busy', reason, sentence, { retryAfter });
+
+/** It is not there, or not any more. */
+export const isUnknown = (error: unknown): boolean => error instanceof Refusal && error.kind === 'unknown';
+/** For a `catch`: what is gone by now is nothing. */
+export const unlessGone = (error: unknown): null => {
+  if (isUnknown(error)) return null;
+  throw error;
+};

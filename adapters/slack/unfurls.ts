@@ -1,6 +1,6 @@
 // A link to a ticket, shown with its key, title and status: only where the one who shared it may see the ticket, and
 // never a private one nor in a channel that another organisation reads.
-import { Refusal } from '../../src/errors.ts';
+import { unlessGone } from '../../src/errors.ts';
 import { mayBePreviewed } from '../../src/tickets/asking.ts';
 import { read } from '../../src/tickets/tickets.ts';
 import { priorityWord } from './blocks.ts';
@@ -54,7 +54,7 @@ export async function unfurl(call: Call, body: Body): Promise<void> {
         ],
       };
     } catch (error) {
-      if (!(error instanceof Refusal) || error.kind !== 'unknown') throw error;
+      unlessGone(error);
     }
   }
   if (!Object.keys(unfurls).length) return;

@@ -1,7 +1,7 @@
 // Rules that hear of what happens: the relay brings each entry, and the rules look at it in their order, each at the
 // ticket as the ones before have left it. An entry that comes again (a relay died, two relays at once) fires none twice.
 import { storeNow } from '../clock.ts';
-import { Refusal } from '../errors.ts';
+import { unlessGone } from '../errors.ts';
 import { type Entry, undone } from '../history/entry.ts';
 import type { Logger } from '../log.ts';
 import { entriesOf, load } from '../tickets/find.ts';
@@ -69,11 +69,6 @@ async function hasFired(log: Logger, { _id, company }: Ticket, cause: string): P
   const entries = await entriesOf(stored);
   return entries.some((entry) => entry.cause === cause && !entry.facts?.stopped);
 }
-
-const unlessGone = (error: unknown): null => {
-  if (!(error instanceof Refusal)) throw error;
-  return null;
-};
 
 /** The ticket as it was after an entry: what came later is undone. */
 function asLeftBy({ seq }: Entry, stored: StoredTicket, entries: readonly Entry[]): Ticket {

@@ -2,7 +2,7 @@
 // dies in between leaves at most a row that no ticket knows of, which is swept away after a day with its bytes.
 import type { Readable, Transform } from 'node:stream';
 import { type Ctx, systemCtx } from '../context.ts';
-import { conflict, forbidden, Refusal, unknown } from '../errors.ts';
+import { conflict, forbidden, Refusal, unknown, unlessGone } from '../errors.ts';
 import type { Audience, Entry } from '../history/entry.ts';
 import { idFrom, newId } from '../id.ts';
 import { may, maySeeNotes } from '../people/access.ts';
@@ -310,7 +310,5 @@ async function tellInfected(ctx: Ctx, file: StoredAttachment, finding: string | 
   await change(systemCtx(ctx, file.company), file.ticket, () => ({
     action: 'attachment_removed',
     facts: { attachment: file._id, name: file.name, audience: file.audience, finding },
-  })).catch((error) => {
-    if (!(error instanceof Refusal)) throw error;
-  });
+  })).catch(unlessGone);
 }

@@ -1,5 +1,6 @@
 // When a delivery has failed for good: it is told in the history, once, and once another way to the person is tried.
 import { systemCtx } from '../context.ts';
+import { unlessGone } from '../errors.ts';
 import { idFrom } from '../id.ts';
 import type { Logger } from '../log.ts';
 import { change } from '../tickets/change.ts';
@@ -45,10 +46,6 @@ async function ticketOf(log: Logger, { company, ticket }: Delivery): Promise<Tic
   if (!ticket) return null;
   return find(systemCtx({ log }, company), ticket).catch(unlessGone);
 }
-const unlessGone = (error: unknown): null => {
-  if ((error as { kind?: string }).kind === 'unknown') return null;
-  throw error;
-};
 
 async function fallbackFor(
   channels: Channels,

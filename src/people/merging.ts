@@ -2,7 +2,7 @@
 // written down first, so that a merge that broke off is finished, and any merge can be undone exactly.
 import { z } from 'zod';
 import { type Ctx, systemCtx } from '../context.ts';
-import { conflict, invalid, Refusal } from '../errors.ts';
+import { conflict, invalid, unlessGone } from '../errors.ts';
 import { idFrom, newId } from '../id.ts';
 import type { Logger } from '../log.ts';
 import { change, type Decide } from '../tickets/change.ts';
@@ -123,9 +123,7 @@ async function move(ctx: Ctx, cause: string, ticket: string, from: string, to: R
           silent: true,
         }
       : null;
-  await change(system, ticket, decide, { follow: false }).catch((error) => {
-    if (!(error instanceof Refusal && error.kind === 'unknown')) throw error;
-  });
+  await change(system, ticket, decide, { follow: false }).catch(unlessGone);
 }
 
 /** Takes the last merge of this contact into another apart: what moved then goes back, what came later stays. */
