@@ -74,7 +74,7 @@ export async function spokenOn(stored: StoredTicket): Promise<Entry[]> {
     : [];
   const lists = await Promise.all(
     [stored, ...sources].map(async ({ _id, pending }) => {
-      const entries = await filed(_id, { actions: [...COMMENT_ACTIONS, 'split'] });
+      const entries = await filed(_id, { actions: [...COMMENT_ACTIONS, 'split', 'attachment_removed'] });
       const known = new Set(entries.map((entry) => entry.seq));
       return [...entries, ...pending.filter((entry) => !known.has(entry.seq))];
     }),

@@ -33,6 +33,10 @@ export interface Comment {
 const listOf = (fact: unknown): string[] =>
   Array.isArray(fact) ? fact.filter((one) => typeof one === 'string') : [];
 
+/** The file that an entry says is gone. */
+const fileGone = ({ action, facts }: Entry): string[] =>
+  action === 'attachment_removed' && typeof facts?.attachment === 'string' ? [facts.attachment] : [];
+
 /** The entries may come from several tickets that became one, in any order. */
 export function threadOf(entries: readonly Entry[]): Comment[] {
   const here = new Set(entries.map((entry) => entry.ticket));
@@ -44,6 +48,10 @@ export function threadOf(entries: readonly Entry[]): Comment[] {
     if (entry.action === 'split') carryOff(thread, entry, here);
     else if (entry.comment) apply(thread, entry, entry.comment);
   }
+  const gone = new Set(entries.flatMap(fileGone));
+  if (gone.size)
+    for (const comment of thread.values())
+      comment.attachments = comment.attachments.filter((id) => !gone.has(id));
   return [...thread.values()].sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime());
 }
 

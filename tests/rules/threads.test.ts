@@ -33,6 +33,16 @@ describe('a thread', () => {
     expect(one?.audience).toBe('internal');
   });
 
+  test('names no file that is gone, whichever words named it', () => {
+    const naming = (seq: number, id: string, ticket = 'a') =>
+      entry(seq, 'comment_added', {
+        ...{ ticket, comment: { id, audience: 'public', text: 'see', attachments: ['f1', 'f2'] } },
+      });
+    const gone = entry(3, 'attachment_removed', { facts: { attachment: 'f1', name: 'f1.txt' } });
+    const thread = threadOf([naming(1, 'x'), naming(2, 'y', 'b'), gone]);
+    expect(thread.map((one) => one.attachments)).toEqual([['f2'], ['f2']]);
+  });
+
   test('what is deleted stays deleted', () => {
     const [one] = threadOf([said(1, 'x', 'a'), deleted(2, 'x'), edited(3, 'x', 'b')]);
     expect(one).toMatchObject({ text: 'a', deletedAt: new Date(2_000) });
