@@ -4,6 +4,7 @@ import type { Ctx } from '../context.ts';
 import { conflict, invalid, unknown } from '../errors.ts';
 import { idFrom, newId } from '../id.ts';
 import { list, type Page, pageQuery, yesOrNo } from '../lists.ts';
+import { isSameName } from '../names.ts';
 import { isDuplicate } from '../store.ts';
 import { note } from './audit.ts';
 import { containing } from './contacts.ts';
@@ -82,10 +83,19 @@ const taken = () =>
     details: [{ path: 'name', message: 'is taken' }],
   });
 
+/** One that reads the same to people is refused as well; two at once that only nearly collide are let be. */
+async function notTwice({ actor }: Ctx, name: string, except?: string): Promise<void> {
+  const others = await teamCollection()
+    .find({ company: actor.company, deletedAt: null }, { projection: { name: 1 } })
+    .toArray();
+  if (others.some((one) => one._id !== except && isSameName(one.name, name))) throw taken();
+}
+
 export async function addTeam(ctx: Ctx, given: z.output<typeof teamInput>): Promise<Team> {
   const { company } = ctx.actor;
   if (given.companyId !== undefined && given.companyId !== company) throw unknown('company');
   await checkMembers(ctx, given.memberIds);
+  if (!ctx.redo) await notTwice(ctx, given.name);
   const at = ctx.now();
   const stored: StoredTeam = {
     _id: ctx.cause ? idFrom('team', company, ctx.cause) : newId(at),
@@ -109,8 +119,9 @@ export async function addTeam(ctx: Ctx, given: z.output<typeof teamInput>): Prom
 }
 
 export async function changeTeam(ctx: Ctx, id: string, given: z.output<typeof teamChange>): Promise<Team> {
-  await load(ctx, id);
+  const before = await load(ctx, id);
   await checkMembers(ctx, given.memberIds);
+  if (given.name !== undefined && given.name !== before.name) await notTwice(ctx, given.name, id);
   const { memberIds, ...plain } = given;
   const set: Partial<StoredTeam> = { updatedAt: ctx.now() };
   for (const [name, value] of Object.entries(plain))

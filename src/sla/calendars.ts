@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { inWords } from '../complaints.ts';
 import type { Ctx } from '../context.ts';
 import { conflict, unknown } from '../errors.ts';
-import { newId } from '../id.ts';
+import { idFrom, newId } from '../id.ts';
+import { isSameName } from '../names.ts';
 import { calendarSchema } from './calendar.ts';
 import { changeRules, need } from './changes.ts';
 import type { StoredRules } from './model.ts';
@@ -35,12 +36,23 @@ export async function readCalendar(ctx: Ctx, id: string): Promise<NamedCalendar>
   return calendarIn(await storedRules(ctx.actor.company), id);
 }
 
+function notTwice({ calendars }: StoredRules, wanted: string, except?: string): void {
+  const same = calendars.find((one) => one.id !== except && isSameName(one.name, wanted));
+  if (same)
+    throw conflict('calendar.taken', `There is a calendar "${same.name}" already.`, {
+      details: [{ path: 'name', message: 'is taken' }],
+    });
+}
+
 export async function createCalendar(ctx: Ctx, input: CalendarInput): Promise<NamedCalendar> {
   const at = ctx.now();
-  const id = newId(at);
+  const id = ctx.cause ? idFrom('calendar', ctx.actor.company, ctx.cause) : newId(at);
   return changeRules(ctx, (rules, version) => {
+    const mine = ctx.redo ? rules.calendars.find((each) => each.id === id) : undefined;
+    if (mine) return mine;
     if (rules.calendars.length >= MOST)
       throw conflict('calendar.many', `There may be ${MOST} calendars at most.`);
+    notTwice(rules, input.name);
     const calendar = { ...input, id, company: rules._id, version, createdAt: at, updatedAt: at };
     rules.calendars.push(calendar);
     return calendar;
@@ -50,6 +62,7 @@ export async function createCalendar(ctx: Ctx, input: CalendarInput): Promise<Na
 export async function updateCalendar(ctx: Ctx, id: string, given: CalendarPatch): Promise<NamedCalendar> {
   return changeRules(ctx, (rules, version) => {
     const had = calendarIn(rules, id);
+    if (given.name !== undefined && given.name !== had.name) notTwice(rules, given.name, id);
     const { timeZone = had.timeZone, hours = had.hours, holidays = had.holidays } = given;
     const hoursOf = calendarSchema.parse({ timeZone, hours, holidays }, { error: inWords });
     const next = { ...had, ...hoursOf, name: given.name ?? had.name };

@@ -266,7 +266,11 @@ describe('teams', () => {
     expect((await staff.manager.call('DELETE', `teams/${id}/members/${staff.lead.id}`)).status).toBe(204);
     expect((await staff.manager.call('DELETE', `teams/${id}/members/${staff.lead.id}`)).status).toBe(404);
     expect((await staff.lead.call('GET', 'users/me')).body.team_ids).not.toContain(id);
-    expect((await staff.manager.call('POST', 'teams', { name: 'Billing' })).status).toBe(409);
+    for (const name of ['Billing', ' BILLING ', 'billing_'])
+      expect((await staff.manager.call('POST', 'teams', { name })).body.error_code).toBe('E_TEAM_TAKEN');
+    const rename = (name: string) => staff.manager.call('PATCH', `teams/${id}`, { name });
+    expect([(await rename('first-line')).status, (await rename('BILLING')).status]).toEqual([409, 200]);
+    await rename('Billing');
     expect((await staff.manager.call('POST', 'teams', { name: 'X', member_ids: ['nobody'] })).status).toBe(
       400,
     );

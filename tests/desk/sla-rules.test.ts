@@ -130,6 +130,14 @@ describe("a desk's own policy and calendar", () => {
       names.map((name) => call('POST', '/calendars', { name, time_zone: 'UTC', hours: '24x7' })),
     );
     expect(all.map((answer) => answer.status)).toEqual(names.map(() => 201));
+    const again = await call('POST', '/calendars', { name: 'A ', time_zone: 'UTC', hours: '24x7' });
+    expect([again.status, again.body.error_code]).toEqual([409, 'E_CALENDAR_TAKEN']);
+    const [first, other] = all.map((answer) => `/calendars/${answer.body.id}`);
+    const renamed = [
+      await call('PATCH', `${first}`, { name: 'B' }),
+      await call('PATCH', `${other}`, { name: 'B' }),
+    ];
+    expect(renamed.map((answer) => answer.status)).toEqual([409, 200]);
     const { body } = await call('GET', '/calendars?page_size=2');
     expect([body.total, body.items.length]).toEqual([5, 2]);
     const second = await call('GET', `/calendars?page_size=2&cursor=${body.next_cursor}`);
