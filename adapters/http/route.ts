@@ -10,6 +10,7 @@ import { once } from '../../src/once.ts';
 import { DEEDS, type Deed, may } from '../../src/people/access.ts';
 import { seal, signFor, unseal } from '../../src/secrets.ts';
 import { othersKnow } from '../../src/signals.ts';
+import type { Seen } from '../../src/tickets/change.ts';
 import { type FieldKinds, formBody, isForm, readForm } from './forms.ts';
 import { readBy } from './reading.ts';
 import { fromWire, toWire } from './wire.ts';
@@ -21,8 +22,8 @@ export interface Call<Params, Query, Body> {
   body: Body;
   /** Files that came with the form. */
   kept: Kept[];
-  /** If-Match, as the sequence number it stands for. */
-  seen: number | undefined;
+  /** If-Match, as the versions that it names. */
+  seen: Seen | undefined;
   req: Request;
   res: Response;
 }
@@ -213,11 +214,11 @@ function send(res: Response, status: number, body: string | undefined): void {
   res.end(body);
 }
 
-function readIfMatch(req: Request): number | undefined {
+/** What is no version of ours matches none. */
+function readIfMatch(req: Request): Seen | undefined {
   const given = req.get('if-match');
   if (given === undefined || given.trim() === '*') return undefined;
-  const found = /^(?:W\/)?"(\d{1,12})"$/.exec(given.trim());
-  return found ? Number(found[1]) : -1;
+  return given.split(',').map((tag) => Number(/^(?:W\/)?"(\d{1,12})"$/.exec(tag.trim())?.[1] ?? -1));
 }
 
 export const setEtag = (res: Response, seq: number): void => void res.setHeader('ETag', `"${seq}"`);

@@ -5,7 +5,7 @@ import { conflict, forbidden } from '../errors.ts';
 import { may } from '../people/access.ts';
 import { findMember, member, teamOf } from '../people/members.ts';
 import { HANDOVER_RULE, type Holder, mayHandOver } from './assignment.ts';
-import { change, type TicketDraft } from './change.ts';
+import { change, type Seen, type TicketDraft } from './change.ts';
 import { find } from './find.ts';
 import type { Ticket } from './ticket.ts';
 
@@ -21,7 +21,7 @@ export const assignInput = z
   });
 export type AssignInput = z.output<typeof assignInput>;
 
-export async function assign(ctx: Ctx, ref: string, input: AssignInput, seen?: number): Promise<Ticket> {
+export async function assign(ctx: Ctx, ref: string, input: AssignInput, seen?: Seen): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.take')) throw forbidden('ticket.assign', 'Only agents assign tickets.');
   const handOver = await preparedHandover(ctx, await find(ctx, ref), input);
   return change(ctx, ref, handOver, { seen });
@@ -64,7 +64,7 @@ const teamsOfUser = async (id: string | null): Promise<readonly string[]> =>
   id === null ? [] : ((await member(id))?.teams ?? []);
 
 /** Takes a ticket that nobody has. Whoever comes second is told who was first, and when. */
-export async function claim(ctx: Ctx, ref: string, seen?: number): Promise<Ticket> {
+export async function claim(ctx: Ctx, ref: string, seen?: Seen): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.take')) throw forbidden('ticket.claim', 'Only agents claim tickets.');
   await findMember(ctx, ctx.actor.id);
   const ticket = await change(
@@ -100,7 +100,7 @@ async function claimedBy({ key, assignee, assignedAt }: Ticket) {
 }
 
 /** Puts a ticket back. One's own; leads and managers also those of others, as the rule of handing over allows. */
-export async function release(ctx: Ctx, ref: string, seen?: number): Promise<Ticket> {
+export async function release(ctx: Ctx, ref: string, seen?: Seen): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.take')) throw forbidden('ticket.release', 'Only agents release tickets.');
   const handOver = await preparedHandover(ctx, await find(ctx, ref), { assigneeId: null });
   return change(

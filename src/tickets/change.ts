@@ -186,20 +186,18 @@ function spokenBy(ctx: Ctx, { action, comment }: TicketDraft, { requester }: Tic
 
 const causeOf = (ctx: Ctx, draft: { action: string }) => `${ctx.cause}/${draft.action}`;
 
+/** If-Match: the version that the caller saw; of several, any. */
+export type Seen = number | readonly number[];
+
 export interface ChangeOptions {
-  /** If-Match: the sequence number that the caller saw. */
-  seen?: number | undefined;
+  seen?: Seen | undefined;
   /** A merged ticket leads to the one it became part of; false: this very one. */
   follow?: boolean;
 }
 
 /** Somebody may have been quicker. */
-export function checkSeen(
-  ctx: Ctx,
-  ticket: Pick<Ticket, 'seq' | 'shownSeq'>,
-  seen: number | undefined,
-): void {
-  if (seen !== undefined && seen !== versionFor(ctx.actor, ticket))
+export function checkSeen(ctx: Ctx, ticket: Pick<Ticket, 'seq' | 'shownSeq'>, seen: Seen | undefined): void {
+  if (seen !== undefined && ![seen].flat().includes(versionFor(ctx.actor, ticket)))
     throw new Refusal(
       'stale',
       'ticket.changed',

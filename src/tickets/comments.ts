@@ -9,7 +9,7 @@ import { filedWithOrigin } from '../history/history.ts';
 import { idFrom } from '../id.ts';
 import { atLeast, isRequester, may, maySeeNotes } from '../people/access.ts';
 import { calledMembers } from '../people/members.ts';
-import { change, type TicketDraft } from './change.ts';
+import { change, type Seen, type TicketDraft } from './change.ts';
 import { load, spokenOn } from './find.ts';
 import { ticketCollection, wholeTickets } from './model.ts';
 import { wokenBy } from './moving.ts';
@@ -71,7 +71,7 @@ export const newCommentId = (ctx: Ctx, ticket: string, nth = 0): string =>
     : randomBytes(6).toString('hex'));
 const ticketOfComment = (id: string): string | undefined => /^([0-9a-f]{24})[0-9a-f]{12}$/.exec(id)?.[1];
 
-export async function addComment(ctx: Ctx, ref: string, given: NewComment, seen?: number): Promise<Placed> {
+export async function addComment(ctx: Ctx, ref: string, given: NewComment, seen?: Seen): Promise<Placed> {
   const audience = checkedAudience(ctx, isMeantInside(given));
   const stored = await load(ctx, ref);
   const { _id } = stored;

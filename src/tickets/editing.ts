@@ -9,7 +9,7 @@ import { same } from '../history/parts.ts';
 import { atLeast, isRequester, may, mayEdit } from '../people/access.ts';
 import { requesterFor } from '../people/requesters.ts';
 import { preparedHandover } from './assigning.ts';
-import { change, type TicketDraft } from './change.ts';
+import { change, type Seen, type TicketDraft } from './change.ts';
 import { find } from './find.ts';
 import { movedTo, readState } from './moving.ts';
 import type { Requester, Ticket } from './ticket.ts';
@@ -67,14 +67,14 @@ export const replace = (
   ctx: Ctx,
   ref: string,
   given: z.output<typeof putInput>,
-  seen?: number,
+  seen?: Seen,
 ): Promise<Ticket> => edit(ctx, ref, { ...EMPTY, ...given }, { seen, whole: true });
 
-export const patch = (ctx: Ctx, ref: string, given: PatchInput, seen?: number): Promise<Ticket> =>
+export const patch = (ctx: Ctx, ref: string, given: PatchInput, seen?: Seen): Promise<Ticket> =>
   edit(ctx, ref, given, { seen, whole: false });
 
 interface Manner {
-  seen: number | undefined;
+  seen: Seen | undefined;
   whole: boolean;
 }
 

@@ -2,9 +2,9 @@
 // first is right; the other is made to agree with it.
 import { z } from 'zod';
 import { type Ctx, withoutCause } from '../context.ts';
-import { conflict, forbidden, Refusal, unknown } from '../errors.ts';
+import { conflict, forbidden, unknown, unlessGone } from '../errors.ts';
 import { may } from '../people/access.ts';
-import { change, type Decide } from './change.ts';
+import { change, type Decide, type Seen } from './change.ts';
 import { find } from './find.ts';
 import type { Ticket, TicketLink } from './ticket.ts';
 
@@ -31,7 +31,7 @@ export async function link(
   ctx: Ctx,
   ref: string,
   given: z.output<typeof linkInput>,
-  seen?: number,
+  seen?: Seen,
 ): Promise<Ticket> {
   checkMay(ctx);
   const [here, there] = [await find(ctx, ref), await find(ctx, given.ticketId)];
@@ -59,7 +59,7 @@ export async function unlink(
   ctx: Ctx,
   ref: string,
   given: z.output<typeof unlinkInput>,
-  seen?: number,
+  seen?: Seen,
 ): Promise<Ticket> {
   checkMay(ctx);
   const here = await find(ctx, ref);
@@ -98,7 +98,7 @@ async function checkParent(ctx: Ctx, child: Ticket, parent: Ticket): Promise<voi
     const up: TicketLink | undefined = above.links.find((one) => one.kind === 'parent');
     if (up?.ticket === child._id)
       throw conflict('ticket.link_circle', `${parent.key} is below ${child.key} already.`);
-    above = up ? await find(ctx, up.ticket).catch(() => null) : null;
+    above = up ? await find(ctx, up.ticket).catch(unlessGone) : null;
   }
 }
 
@@ -121,9 +121,7 @@ export async function finishMove(by: Ctx, moved: string): Promise<void> {
             }
           : null,
       { follow: false },
-    ).catch((error) => {
-      if (!(error instanceof Refusal && error.kind === 'unknown')) throw error;
-    });
+    ).catch(unlessGone);
 }
 
 const entryIn = ({ _id, seq }: Ticket): string => `${_id}-${seq}`;

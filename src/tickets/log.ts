@@ -3,12 +3,12 @@
 import { z } from 'zod';
 import type { Ctx } from '../context.ts';
 import { instant } from '../dates.ts';
-import { forbidden, Refusal, unknown } from '../errors.ts';
+import { forbidden, unknown, unlessGone } from '../errors.ts';
 import { isPublic, shownId } from '../history/entry.ts';
 import { filedPage } from '../history/history.ts';
 import { type Page, pageQuery, repeated, yesOrNo } from '../lists.ts';
 import { may, maySeeNotes } from '../people/access.ts';
-import { change } from './change.ts';
+import { change, type Seen } from './change.ts';
 import { type Placed, placedComment, threadFor } from './comments.ts';
 import { entriesOf, load } from './find.ts';
 import { actions, type Event, eventOf, pageOver } from './story.ts';
@@ -63,7 +63,7 @@ export async function writeDown(
   ctx: Ctx,
   ref: string,
   { notes }: z.output<typeof entryInput>,
-  seen?: number,
+  seen?: Seen,
 ): Promise<{ ticket: Ticket; event: Event }> {
   if (!may(ctx.actor, 'ticket.note')) throw forbidden('history.write', 'Only agents write into a history.');
   const { _id, seq } = await change(ctx, ref, () => ({ action: 'update', notes, facts: { byHand: true } }), {
@@ -106,16 +106,9 @@ export async function said(ctx: Ctx, query: z.output<typeof commentsQuery>): Pro
   if (query.isInternal !== undefined) filter['comment.audience'] = query.isInternal ? 'internal' : 'public';
   const page = await filedPage(ctx.actor.company, filter, query);
   const placed = await Promise.all(
-    page.items.map(async ({ comment }) => {
-      try {
-        return comment ? [await placedComment(ctx, comment.id)] : [];
-      } catch (error) {
-        if (error instanceof Refusal && error.kind === 'unknown') return [];
-        throw error;
-      }
-    }),
+    page.items.map(({ comment }) => (comment ? placedComment(ctx, comment.id).catch(unlessGone) : null)),
   );
-  return { ...page, items: placed.flat() };
+  return { ...page, items: placed.filter((one) => one !== null) };
 }
 
 async function saidOn(ctx: Ctx, ref: string, query: z.output<typeof commentsQuery>): Promise<Page<Placed>> {

@@ -6,7 +6,7 @@ import { readPriority } from '../desks/desk.ts';
 import { fillIn, type Macro, readMacro } from '../desks/macros.ts';
 import { conflict, forbidden, invalid } from '../errors.ts';
 import { may } from '../people/access.ts';
-import { change } from './change.ts';
+import { change, type Seen } from './change.ts';
 import { type Deed, draftsOf, editing, handing, moving, prioritizing, saying, wordsFor } from './deeds.ts';
 import { find } from './find.ts';
 import type { Ticket } from './ticket.ts';
@@ -19,7 +19,7 @@ export async function useMacro(
   ctx: Ctx,
   ref: string,
   { macroId }: z.output<typeof useMacroInput>,
-  seen?: number,
+  seen?: Seen,
 ): Promise<Ticket> {
   if (!may(ctx.actor, 'macro.use') || !may(ctx.actor, 'ticket.work'))
     throw forbidden('macro.use', 'Only agents use macros.');

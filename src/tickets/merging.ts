@@ -5,7 +5,7 @@ import { type Ctx, withoutCause } from '../context.ts';
 import { conflict, forbidden } from '../errors.ts';
 import type { Entry } from '../history/entry.ts';
 import { may } from '../people/access.ts';
-import { change } from './change.ts';
+import { change, type Seen } from './change.ts';
 import { entriesOf, find, load } from './find.ts';
 import type { Conversation, StoredTicket, Ticket } from './ticket.ts';
 import { stateOfKind } from './workflow.ts';
@@ -19,7 +19,7 @@ export async function merge(
   ctx: Ctx,
   ref: string,
   { into, notes }: z.output<typeof mergeInput>,
-  seen?: number,
+  seen?: Seen,
 ): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.work')) throw forbidden('ticket.merge', 'Only agents merge tickets.');
   const source = await load(ctx, ref, { follow: false });

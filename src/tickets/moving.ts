@@ -7,7 +7,7 @@ import { type Desk, priorityInput } from '../desks/desk.ts';
 import { conflict, forbidden, invalid } from '../errors.ts';
 import type { Action } from '../history/entry.ts';
 import { isRequester, may } from '../people/access.ts';
-import { change, type TicketDraft } from './change.ts';
+import { change, type Seen, type TicketDraft } from './change.ts';
 import { ticketSettings } from './settings.ts';
 import type { Ticket } from './ticket.ts';
 import {
@@ -90,7 +90,7 @@ export function setStatus(
   ctx: Ctx,
   ref: string,
   input: z.output<typeof statusInput>,
-  seen?: number,
+  seen?: Seen,
 ): Promise<Ticket> {
   return change(
     ctx,
@@ -127,7 +127,7 @@ export function resolve(
   ctx: Ctx,
   ref: string,
   { resolutionNotes }: z.output<typeof resolveInput>,
-  seen?: number,
+  seen?: Seen,
 ): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.work')) throw forbidden('ticket.resolve', 'Only agents resolve tickets.');
   return change(ctx, ref, (ticket, desk) => resolved(ctx, ticket, desk, resolutionNotes), { seen });
@@ -141,14 +141,14 @@ export function resolved(ctx: Ctx, ticket: Ticket, desk: Desk, resolutionNotes: 
 
 type Notes = z.output<typeof notesInput>;
 
-export function close(ctx: Ctx, ref: string, { notes }: Notes = {}, seen?: number): Promise<Ticket> {
+export function close(ctx: Ctx, ref: string, { notes }: Notes = {}, seen?: Seen): Promise<Ticket> {
   return change(ctx, ref, (ticket, desk) => closed(ctx, ticket, desk, notes), { seen });
 }
 
 export const closed = (ctx: Ctx, ticket: Ticket, desk: Desk, why?: string): TicketDraft =>
   movedTo(ctx, ticket, desk, stateFor(desk, ticket, ['closed'], 'closed'), why);
 
-export function reopen(ctx: Ctx, ref: string, { notes }: Notes = {}, seen?: number): Promise<Ticket> {
+export function reopen(ctx: Ctx, ref: string, { notes }: Notes = {}, seen?: Seen): Promise<Ticket> {
   return change(
     ctx,
     ref,
@@ -167,7 +167,7 @@ export function escalate(
   ctx: Ctx,
   ref: string,
   input: z.output<typeof escalateInput>,
-  seen?: number,
+  seen?: Seen,
 ): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.work')) throw forbidden('ticket.escalate', 'Only agents escalate tickets.');
   return change(ctx, ref, (ticket, desk) => escalated(ctx, ticket, desk, input), { seen });
@@ -193,7 +193,7 @@ export function escalated(
 }
 
 /** To the next step of the workflow. */
-export function advance(ctx: Ctx, ref: string, { notes }: Notes = {}, seen?: number): Promise<Ticket> {
+export function advance(ctx: Ctx, ref: string, { notes }: Notes = {}, seen?: Seen): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.work')) throw forbidden('ticket.advance', 'Only agents advance tickets.');
   return change(
     ctx,
@@ -211,7 +211,7 @@ export function snooze(
   ctx: Ctx,
   ref: string,
   { until }: z.output<typeof snoozeInput>,
-  seen?: number,
+  seen?: Seen,
 ): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.work')) throw forbidden('ticket.snooze', 'Only agents snooze tickets.');
   if (until && until.getTime() <= ctx.now().getTime())

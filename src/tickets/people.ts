@@ -4,13 +4,13 @@ import type { Ctx } from '../context.ts';
 import { conflict, forbidden, unknown } from '../errors.ts';
 import { isRequester, may } from '../people/access.ts';
 import { member } from '../people/members.ts';
-import { change, type Decide } from './change.ts';
+import { change, type Decide, type Seen } from './change.ts';
 import type { Ticket } from './ticket.ts';
 
 const MOST_WATCHERS = 500;
 
 /** An agent may follow any ticket, and invite anybody of the company: a customer who watches may read and reply. */
-export async function watch(ctx: Ctx, ref: string, who: string, seen?: number): Promise<Ticket> {
+export async function watch(ctx: Ctx, ref: string, who: string, seen?: Seen): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.watch')) throw forbidden('ticket.watch', 'Only agents watch tickets.');
   const user = await member(who === 'me' ? ctx.actor.id : who);
   if (!user?.active || user.company !== ctx.actor.company) throw unknown('user');
@@ -23,7 +23,7 @@ export async function watch(ctx: Ctx, ref: string, who: string, seen?: number): 
   return change(ctx, ref, join, { seen });
 }
 
-export async function unwatch(ctx: Ctx, ref: string, who: string, seen?: number): Promise<Ticket> {
+export async function unwatch(ctx: Ctx, ref: string, who: string, seen?: Seen): Promise<Ticket> {
   const id = who === 'me' ? ctx.actor.id : who;
   if (id !== ctx.actor.id && !may(ctx.actor, 'ticket.watch'))
     throw forbidden('ticket.watch', 'You may only stop watching yourself.');
@@ -44,7 +44,7 @@ export function rate(
   ctx: Ctx,
   ref: string,
   given: z.output<typeof feedbackInput>,
-  seen?: number,
+  seen?: Seen,
 ): Promise<Ticket> {
   const rated: Decide = (ticket) => {
     if (!may(ctx.actor, 'ticket.feedback') || !isRequester(ctx.actor, ticket))

@@ -9,7 +9,7 @@ import { nextNumber } from '../desks/numbers.ts';
 import { conflict, type Detail, forbidden, invalid, Refusal } from '../errors.ts';
 import { may } from '../people/access.ts';
 import { isDuplicate } from '../store.ts';
-import { change, type TicketDraft } from './change.ts';
+import { change, type Seen, type TicketDraft } from './change.ts';
 import { checkMayEdit } from './editing.ts';
 import { load } from './find.ts';
 import { finishMove } from './linking.ts';
@@ -37,7 +37,7 @@ type Input = z.output<typeof moveInput>;
 
 const ATTEMPTS = 20;
 
-export async function moveToDesk(ctx: Ctx, ref: string, input: Input, seen?: number): Promise<Ticket> {
+export async function moveToDesk(ctx: Ctx, ref: string, input: Input, seen?: Seen): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.work')) throw forbidden('ticket.move', 'Only agents move tickets.');
   const target = await findDesk(ctx.actor.company, input.desk);
   const ticket = await load(ctx, ref);

@@ -3,10 +3,10 @@
 import { z } from 'zod';
 import { type Ctx, withoutCause } from '../context.ts';
 import { findDesk } from '../desks/desks.ts';
-import { conflict, forbidden, invalid, Refusal } from '../errors.ts';
+import { conflict, forbidden, invalid, isUnknown, Refusal } from '../errors.ts';
 import { newId } from '../id.ts';
 import { may } from '../people/access.ts';
-import { change, checkSeen, type Decide, open, type TicketDraft } from './change.ts';
+import { change, checkSeen, type Decide, open, type Seen, type TicketDraft } from './change.ts';
 import { entriesOf, load, spokenOn } from './find.ts';
 import { type Comment, threadOf } from './threads.ts';
 import { type StoredTicket, type Ticket, versionFor } from './ticket.ts';
@@ -23,7 +23,7 @@ export async function split(
   ctx: Ctx,
   ref: string,
   given: z.output<typeof splitInput>,
-  seen?: number,
+  seen?: Seen,
 ): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.work')) throw forbidden('ticket.split', 'Only agents split tickets.');
   const source = await load(ctx, ref);
@@ -83,7 +83,7 @@ const TRIES = 20;
 /** The second half: idempotent, for the verb itself and for the relay. Of two who carry off the same one gives way. */
 export async function finishSplit(by: Ctx, born: string): Promise<void> {
   const ctx = withoutCause(by);
-  const ticket = await load(ctx, born, { follow: false }).catch(unlessGone);
+  const ticket = await load(ctx, born, { follow: false }).catch(takenIfGone);
   const facts = (await entriesOf(ticket))[0]?.facts;
   if (typeof facts?.splitFrom !== 'string') return;
   const leaving = ticket.replies;
@@ -123,7 +123,7 @@ async function giveWay(ctx: Ctx, source: StoredTicket, born: StoredTicket, wante
   if (!isTaken) return;
   await change(ctx, born._id, () => ({ action: 'deleted', set: { deletedAt: ctx.now() } }), {
     follow: false,
-  }).catch(unlessGone);
+  }).catch(takenIfGone);
   throw taken();
 }
 
@@ -134,6 +134,6 @@ const taken = () =>
   );
 
 /** The relay, or the verb, was quicker to see that this one has to give way. */
-const unlessGone = (error: unknown): never => {
-  throw error instanceof Refusal && error.kind === 'unknown' ? taken() : error;
+const takenIfGone = (error: unknown): never => {
+  throw isUnknown(error) ? taken() : error;
 };

@@ -8,7 +8,7 @@ import { forbidden } from '../errors.ts';
 import { atLeast, may } from '../people/access.ts';
 import { requesterFor } from '../people/requesters.ts';
 import { preparedHandover } from './assigning.ts';
-import { change, open } from './change.ts';
+import { change, open, type Seen } from './change.ts';
 import { find } from './find.ts';
 import { type Ticket, tagWord } from './ticket.ts';
 
@@ -88,7 +88,7 @@ export const lower = (text: string | null | undefined) =>
 export const read = (ctx: Ctx, ref: string): Promise<Ticket> => find(ctx, ref);
 
 /** It disappears for everybody; what happened to it stays in the history. */
-export async function remove(ctx: Ctx, ref: string, seen?: number): Promise<void> {
+export async function remove(ctx: Ctx, ref: string, seen?: Seen): Promise<void> {
   if (!may(ctx.actor, 'ticket.delete'))
     throw forbidden('ticket.delete', 'Only administrators delete tickets.');
   await change(ctx, ref, () => ({ action: 'deleted', set: { deletedAt: ctx.now() } }), { seen });

@@ -5,12 +5,12 @@ import { type Ctx, withoutCause } from '../context.ts';
 import { conflict, forbidden, unknown } from '../errors.ts';
 import type { Entry } from '../history/entry.ts';
 import { may } from '../people/access.ts';
-import { change } from './change.ts';
+import { change, type Seen } from './change.ts';
 import { entriesOf, load } from './find.ts';
 import type { Conversation, Ticket } from './ticket.ts';
 
 /** `ref` names the ticket that was merged, not the one that its key leads to. */
-export async function unmerge(ctx: Ctx, ref: string, seen?: number): Promise<Ticket> {
+export async function unmerge(ctx: Ctx, ref: string, seen?: Seen): Promise<Ticket> {
   if (!may(ctx.actor, 'ticket.work')) throw forbidden('ticket.merge', 'Only agents take merges apart.');
   const source = await load(ctx, ref, { follow: false });
   const into = source.mergedInto;

@@ -98,6 +98,10 @@ describe('changing a ticket', () => {
       staff.agent.call('PATCH', `tickets/${id}`, { title }, { 'if-match': '"1"' });
     expect((await patch('First')).headers.get('etag')).toBe('"2"');
     expect((await patch('Second')).status).toBe(412);
+    const among = (tags: string) =>
+      staff.agent.call('PATCH', `tickets/${id}`, { title: 'C' }, { 'if-match': tags });
+    expect((await among('"1", W/"7",nonsense')).status).toBe(412);
+    expect((await among('"1" , "2"')).status).toBe(200);
   });
 
   test('nor is whoever asks again, because we died before we answered, told that they were slower', async () => {
