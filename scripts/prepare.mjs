@@ -121,6 +121,8 @@ function fingerprint() {
     'src',
     'adapters',
     'scripts',
+    'tests/support/desk-process.ts',
+    'tests/support/peer.ts',
     'tsconfig.json',
     'tsconfig.build.json',
     'package-lock.json',

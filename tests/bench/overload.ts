@@ -13,8 +13,8 @@ const { MONGODB_URI = '', REDIS_URL = '', SECONDS = '10', TIMES = '3' } = proces
 const database = `bench_overload_${newId()}`;
 const port = String(await freePort());
 const url = `http://127.0.0.1:${port}`;
-const entry = path.resolve(import.meta.dirname, '..', 'support', 'desk-process.ts');
-const desk = spawn(process.execPath, ['--import', 'tsx', entry], {
+const entry = path.resolve(import.meta.dirname, '..', '..', 'dist', 'tests', 'support', 'desk-process.js');
+const desk = spawn(process.execPath, [entry], {
   env: {
     ...{ PATH: process.env.PATH, SWITCHBOARD_ENV: 'test', PORT: port, DATA_DIR: os.tmpdir() },
     ...{ MONGODB_URI, REDIS_URL, REDIS_PREFIX: database, DATABASE: database, LOG_LEVEL: 'error' },

@@ -260,8 +260,8 @@ export async function benchWorkers(
   await buildIndexes(log);
   await firstStart(config, log);
   const peer = await openPeer();
-  const entry = path.resolve(import.meta.dirname, '..', 'support', 'desk-process.ts');
-  const desk = spawn(process.execPath, ['--import', 'tsx', entry], {
+  const entry = path.resolve(import.meta.dirname, '..', '..', 'dist', 'tests', 'support', 'desk-process.js');
+  const desk = spawn(process.execPath, [entry], {
     env: {
       ...{
         PATH: process.env.PATH,

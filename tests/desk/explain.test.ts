@@ -18,7 +18,8 @@ import { complaintsAbout, type Ear, indexFor, listenToStore, multiply } from '..
 import { hireStaff, type Person, type Staff } from '../support/staff.ts';
 import { openWorld, type World } from '../support/world.ts';
 
-const EACH = 2_400;
+/** So many of each that a list of all, and of half the tickets, is too long to be sorted each time. */
+const each = (collection: string): number => (collection === 'tickets' ? 2_200 : 1_100);
 /** One of each there is, or of one company. */
 const SINGLE = ['counters', 'sla', 'sla_rules', 'signing_keys', 'desks'];
 const log = openLog('silent');
@@ -42,7 +43,7 @@ beforeAll(async () => {
   await settleIn();
   await world.drain();
   store.close();
-  await multiply(SINGLE, EACH);
+  await multiply(SINGLE, each);
   store.open();
 }, 120_000);
 afterAll(async () => {
@@ -131,7 +132,6 @@ const VALUES: Record<string, () => string> = {
   q: () => 'printer',
   action: () => 'created',
   page: () => '2',
-  page_size: () => '50',
   from: () => '2026-01-01T00:00:00Z',
   to: () => '2027-01-01T00:00:00Z',
 };
@@ -157,21 +157,35 @@ function questionsOf({ path, parameters }: Operation): string[] {
   const sorts = choicesOf(query.find((one) => one.name === 'sort_by')?.schema ?? {}).map(
     (sort) => `sort_by=${sort}`,
   );
+  // How much is shown is not how it is found.
+  const short = query.some((one) => one.name === 'page_size') ? '&page_size=5' : '';
   const filters = query
-    .filter((one) => !['sort_by', 'order'].includes(one.name))
+    .filter((one) => !['sort_by', 'order', 'page_size'].includes(one.name))
     .flatMap(({ name, schema }) => {
       const value = valueFor(name, schema);
       return value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`];
     });
   const pairs =
     path === '/api/v1/tickets' ? filters.flatMap((one) => sorts.map((sort) => `${one}&${sort}`)) : [];
-  return ['', ...filters, ...sorts, ...sorts.map((sort) => `${sort}&order=desc`), ...pairs];
+  return ['', ...filters, ...sorts, ...sorts.map((sort) => `${sort}&order=desc`), ...pairs].map(
+    (one) => `${one}${short}`,
+  );
 }
 
 const pathOf = (path: string): string =>
   path.replaceAll(/([\w-]+)\/\{(\w+)\}/g, (_, before: string, name: string) =>
     name === 'user_id' ? `${before}/${staff.agent.id}` : `${before}/${there[before] ?? 'f'.repeat(24)}`,
   );
+
+/** How a list of everything begins says how it is looked for: whoever has seen that hangs up. */
+async function beginning(at: string): Promise<void> {
+  const hangUp = new AbortController();
+  const headers = { authorization: `Bearer ${await world.admin()}`, connection: 'close' };
+  const answer = await fetch(`${world.url}/api/v1/${at}`, { headers, signal: hangUp.signal });
+  expect([at, answer.status]).toEqual([at, 200]);
+  await answer.body?.getReader().read();
+  hangUp.abort();
+}
 
 test('whatever is listed, searched, counted or swept is found by an index', async () => {
   const lists = contract.operations.filter(
@@ -184,7 +198,7 @@ test('whatever is listed, searched, counted or swept is found by an index', asyn
   const asked: [Person, string][] = lists.flatMap((one) =>
     questionsOf(one).flatMap((query, nth): [Person, string][] => {
       const at = `${pathOf(one.path).slice('/api/v1/'.length)}?${query}`;
-      return query
+      return nth
         ? [[nth % 2 ? staff.admin : staff.customer, at]]
         : [staff.admin, staff.agent, staff.customer].map((by) => [by, at]);
     }),
@@ -193,6 +207,10 @@ test('whatever is listed, searched, counted or swept is found by an index', asyn
   const hand = async () => {
     for (let next = asked.shift(); next; next = asked.shift()) {
       const [by, at] = next;
+      if (at.startsWith('tickets/export')) {
+        await beginning(at);
+        continue;
+      }
       const { status, body } = await by.call('GET', at);
       if (status >= 400 && ![403, 404].includes(status)) refused.push(`${at} ${status} ${body.detail}`);
       if (body.next_cursor) {

@@ -1,12 +1,10 @@
 // Started before its stores: it waits, says what is missing, and is ready by itself when they are there.
 import { spawn } from 'node:child_process';
-import path from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
-import { type OwnRedis, openRedisServer } from '../support/processes.ts';
+import { DESK_PROGRAM, type OwnRedis, openRedisServer } from '../support/processes.ts';
 import { emptyFolder, freePort } from '../support/started.ts';
 import { until } from '../support/talk.ts';
 
-const entry = path.resolve(import.meta.dirname, '..', 'support', 'desk-process.ts');
 let redis: OwnRedis | undefined;
 const stops: (() => void)[] = [];
 afterAll(async () => {
@@ -18,7 +16,7 @@ test('Redis comes up after the API: changes are accepted without it, and it is r
   redis = await openRedisServer();
   await redis.kill();
   const port = await freePort();
-  const child = spawn(process.execPath, ['--import', 'tsx', entry], {
+  const child = spawn(process.execPath, [DESK_PROGRAM], {
     env: {
       PATH: process.env.PATH,
       SWITCHBOARD_ENV: 'production',

@@ -110,7 +110,10 @@ function all(value: unknown, name: string): unknown[] {
 }
 
 /** Fills every collection but these up with copies of what is there, so that a plan has something to choose. */
-export async function multiply(except: readonly string[], times: number): Promise<void> {
+export async function multiply(
+  except: readonly string[],
+  most: (collection: string) => number,
+): Promise<void> {
   const db = mongoose.connection.db;
   if (!db) throw new Error('not connected');
   for (const { name } of await db.listCollections().toArray()) {
@@ -120,7 +123,7 @@ export async function multiply(except: readonly string[], times: number): Promis
       .filter((one) => one.unique)
       .map((one) => Object.keys(one.key).at(-1) ?? '');
     const copies = rows.flatMap((row, nth) =>
-      Array.from({ length: Math.ceil(times / rows.length) }, (_, at) => {
+      Array.from({ length: Math.ceil(most(name) / rows.length) }, (_, at) => {
         const mark = `${nth}x${at}`;
         const copy: Doc = { ...row, _id: `${String(row._id).slice(0, 12)}${mark}` };
         for (const field of unique) copy[field] = otherwise(copy[field], mark, at + 1);

@@ -2,6 +2,7 @@
 // own data folder, a free port. `drain` waits for all that is due; `close` fails when something was left open.
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -86,20 +87,17 @@ export async function openWorld({
   const running: Running = await run(config, log, database, { channels });
   let token: Promise<string> | undefined;
 
+  const line = new Agent({ keepAlive: true });
   const call: World['call'] = async (method, at, { as, body, headers = {} } = {}) => {
-    const answer = await fetch(`${running.url}${at}`, {
-      method,
-      headers: {
-        connection: 'close',
-        ...(as ? { authorization: `Bearer ${as}` } : {}),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
+    const sent = {
+      ...(as ? { authorization: `Bearer ${as}` } : {}),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    };
+    const words = body === undefined ? undefined : JSON.stringify(body);
+    const { text, ...answer } = await ask(line, method, new URL(`${running.url}${at}`), sent, words);
     const json = /application\/json|\+json/.test(answer.headers.get('content-type') ?? '');
-    return { status: answer.status, headers: answer.headers, body: json && text ? JSON.parse(text) : text };
+    return { ...answer, body: json && text ? JSON.parse(text) : text };
   };
 
   return {
@@ -116,12 +114,56 @@ export async function openWorld({
       return token;
     },
     async close() {
+      line.destroy();
       await running.stop();
       await forget(database, config);
       rmSync(dataDir, { recursive: true, force: true });
       await nothingLeft(before);
     },
   };
+}
+
+type Told = { status: number; headers: Headers; text: string };
+
+/** By a line that is kept open, as it is cheap; one that was hung up on just then is taken up anew. */
+async function ask(
+  agent: Agent,
+  method: string,
+  url: URL,
+  headers: Record<string, string>,
+  body: string | undefined,
+): Promise<Told> {
+  const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+  const out = request(url, { method, agent, headers: { ...length, ...headers } });
+  try {
+    return await new Promise<Told>((resolve, reject) => {
+      out.once('error', reject);
+      out.once('response', (res) => {
+        const parts: Buffer[] = [];
+        res.on('data', (part) => parts.push(part));
+        res.once('error', reject);
+        res.once('end', () =>
+          resolve({
+            status: res.statusCode ?? 0,
+            headers: headersOf(res),
+            text: Buffer.concat(parts).toString('utf8'),
+          }),
+        );
+      });
+      out.end(body);
+    });
+  } catch (error) {
+    if (out.reusedSocket && (error as { code?: string }).code === 'ECONNRESET')
+      return ask(agent, method, url, headers, body);
+    throw error;
+  }
+}
+
+function headersOf(res: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(res.headersDistinct))
+    for (const value of values ?? []) headers.append(name, value);
+  return headers;
 }
 
 function needed(name: string): string {
