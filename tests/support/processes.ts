@@ -16,7 +16,15 @@ export interface Desk {
 }
 
 /** Built with everything else: a program that is started so often must not be compiled each time. */
-export const DESK_PROGRAM = path.resolve(import.meta.dirname, '..', '..', 'dist', 'tests', 'support', 'desk-process.js');
+export const DESK_PROGRAM = path.resolve(
+  import.meta.dirname,
+  '..',
+  '..',
+  'dist',
+  'tests',
+  'support',
+  'desk-process.js',
+);
 
 /** A further process of the world. Resolves when it works. */
 export async function startDesk(world: World, env: Record<string, string>): Promise<Desk> {
