@@ -5,10 +5,9 @@ import { type Doc, encode, isDoc } from './documents.ts';
 import { fault } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { count, type Query } from './finding.ts';
-import { leading } from './leading.ts';
 import type { Scope } from './operators.ts';
 import { runPipeline, validatePipeline } from './pipeline.ts';
-import { neededFields } from './reading.ts';
+import { leading, neededFields } from './reading.ts';
 import { checkFields, docOf, flagOf, surroundings, wholeOf } from './requests.ts';
 import {
   checkFilter,

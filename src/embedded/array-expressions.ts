@@ -1,10 +1,10 @@
 // Operators over arrays, as lists and as sets, those that bind a variable to each element among them.
 import { sum } from './arithmetic.ts';
-import { type Doc, setField } from './documents.ts';
+import { type Doc, isDoc, setField } from './documents.ts';
 import { fault } from './errors.ts';
 import { bound, type Cell, type Form, missing, named, op, truthy } from './operators.ts';
 import { compileSort } from './ordering.ts';
-import { type Collation, compare, equal, isObject, toNumber, typeName } from './values.ts';
+import { type Collation, compare, equal, toNumber, typeName } from './values.ts';
 
 /** `size` elements from a place, which may count from the end; without a size the first or the last so many. */
 export function sliceOf(list: unknown[], first: number, size?: number): unknown[] {
@@ -25,7 +25,7 @@ function range(from: number, to: number, by = 1): number[] {
 function toObject(entries: unknown[]): Doc {
   const result: Doc = {};
   for (const entry of entries) {
-    const pair = isObject(entry) && 'k' in entry && 'v' in entry ? [entry.k, entry.v] : entry;
+    const pair = isDoc(entry) && 'k' in entry && 'v' in entry ? [entry.k, entry.v] : entry;
     if (!Array.isArray(pair) || pair.length !== 2)
       fault(40398, `$arrayToObject takes pairs or {k, v}, not ${typeName(entry)}`);
     const [key, value] = pair;
@@ -124,11 +124,11 @@ const zip = op(
 
 const sortArray: Form = (argument, scope, compile) => {
   const { input, sortBy } = named('$sortArray', argument, ['input', 'sortBy']);
-  const by = isObject(sortBy) ? compileSort(sortBy) : undefined;
+  const by = isDoc(sortBy) ? compileSort(sortBy) : undefined;
   const way = toNumber(sortBy);
   if (!by && way !== 1 && way !== -1)
     fault(2942507, `$sortArray's sortBy must be 1, -1 or an object of fields`);
-  const keyOf = (value: unknown): unknown[] => by?.keyOf(isObject(value) ? value : {}) ?? [value];
+  const keyOf = (value: unknown): unknown[] => by?.keyOf(isDoc(value) ? value : {}) ?? [value];
   const order = by?.compareKeys ?? (([a], [b]) => way * compare(a, b));
   const sort = op('2942504 array', (list) => [...list].sort((a, b) => order(keyOf(a), keyOf(b))));
   return sort([input], scope, compile, '$sortArray');

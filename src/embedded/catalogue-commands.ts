@@ -176,15 +176,14 @@ function collMod(request: Request): Promise<Doc> {
 }
 
 /** Sizes by the values themselves; of a large collection from its first thousand documents. */
-function measure({ engine }: Request, c: Collection): { size: number; average: number } {
+function sizeOf({ engine }: Request, c: Collection): number {
   let bytes = 0;
   let seen = 0;
   for (const { value } of engine.storage.entries(c.records)) {
     bytes += value.length;
-    if (++seen === 1000) break;
+    if (++seen === 1000) return Math.round(bytes / seen) * c.count;
   }
-  const average = seen === 0 ? 0 : Math.round(bytes / seen);
-  return { size: seen < 1000 ? bytes : average * c.count, average };
+  return bytes;
 }
 
 function collStats(request: Request): Doc {
@@ -193,22 +192,20 @@ function collStats(request: Request): Doc {
   checkName(database, name);
   const scaleFactor = numberOf(body, 'collStats', 'scale') ?? 1;
   const c = find(engine.catalogue, database, name);
-  const { size, average } = c ? measure(request, c) : { size: 0, average: 0 };
-  const indexSizes = Object.fromEntries(
-    (c?.indexes ?? []).map((index) => [
-      index.name,
-      engine.storage.some(indexRange(index), 1).length > 0 ? 4096 : 0,
-    ]),
-  );
+  const [size, count, indexes] = c ? [sizeOf(request, c), c.count, c.indexes] : [0, 0, []];
+  const used = indexes.map((index): [string, number] => [
+    index.name,
+    engine.storage.some(indexRange(index), 1).length > 0 ? 4096 : 0,
+  ]);
   return {
     ns: `${database}.${name}`,
     size: Math.floor(size / scaleFactor),
-    count: c?.count ?? 0,
-    ...(average > 0 ? { avgObjSize: average } : {}),
+    count,
+    ...(count > 0 ? { avgObjSize: Math.round(size / count) } : {}),
     storageSize: size,
-    nindexes: c?.indexes.length ?? 0,
-    indexSizes,
-    totalIndexSize: Object.values(indexSizes).reduce((sum, each) => sum + each, 0),
+    nindexes: indexes.length,
+    indexSizes: Object.fromEntries(used),
+    totalIndexSize: used.reduce((sum, [, each]) => sum + each, 0),
     capped: false,
     scaleFactor,
     ok: 1,
@@ -218,8 +215,12 @@ function collStats(request: Request): Doc {
 function dbStats(request: Request): Doc {
   const { engine, database } = request;
   const collections = collectionsIn(request);
-  const objects = collections.reduce((sum, { count }) => sum + count, 0);
-  const dataSize = collections.reduce((sum, c) => sum + measure(request, c).size, 0);
+  const sum = (of: (c: Collection) => number): number => collections.reduce((total, c) => total + of(c), 0);
+  const [objects, dataSize, storageSize] = [
+    sum(({ count }) => count),
+    sum((c) => sizeOf(request, c)),
+    engine.storage.size(),
+  ];
   return {
     db: database,
     collections: collections.length,
@@ -227,10 +228,10 @@ function dbStats(request: Request): Doc {
     objects,
     avgObjSize: objects === 0 ? 0 : dataSize / objects,
     dataSize,
-    storageSize: engine.storage.size(),
-    indexes: collections.reduce((sum, { indexes }) => sum + indexes.length, 0),
+    storageSize,
+    indexes: sum(({ indexes }) => indexes.length),
     indexSize: 0,
-    totalSize: engine.storage.size(),
+    totalSize: storageSize,
     scaleFactor: 1,
     ok: 1,
   };

@@ -169,6 +169,10 @@ export function create(catalogue: Catalogue, database: string, name: string, opt
   return collection;
 }
 
+/** The collection to write to, created when it is not there. */
+export const collectionFor = (catalogue: Catalogue, database: string, name: string): Collection =>
+  find(catalogue, database, name) ?? create(catalogue, database, name);
+
 /** Gone at once for everybody; the space is given back in slices by `sweep`. */
 export function drop(catalogue: Catalogue, collection: Collection): void {
   const { storage } = catalogue;

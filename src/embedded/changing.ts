@@ -1,19 +1,18 @@
 // One update or delete statement. What must stay true: a document is changed in a write that has seen it match, and which
 // ones a statement of many is about is decided before the first of them changes.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Collection, find } from './catalogue.ts';
+import { type Collection, collectionFor, find } from './catalogue.ts';
 import { type Doc, decode, encode } from './documents.ts';
 import { fault } from './errors.ts';
 import { budget, PAUSE, type Query, type Row, read, TooLong, whole } from './finding.ts';
-import { collectionFor, insertDoc } from './inserting.ts';
 import { compileFilter } from './matching.ts';
 import { compileSort, sortDocs } from './ordering.ts';
 import { plan } from './planner.ts';
-import { removeRecord, replaceRecord } from './records.ts';
+import { insertDoc, removeRecord, replaceRecord } from './records.ts';
 import type { Engine } from './requests.ts';
-import { inSlices } from './slices.ts';
 import { recordKey } from './storage.ts';
 import { compileUpdate, type Update } from './updating.ts';
+import { inSlices } from './writing.ts';
 
 export type Statement = {
   database: string;

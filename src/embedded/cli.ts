@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { MongoClient } from 'mongodb';
 import { dump, restore } from './dump.ts';
 import { startEngine } from './engine.ts';
-import { listenerOf, openFolder, socketsOf } from './folder.ts';
+import { listenerOf, socketsOf } from './folder.ts';
 import { openShell } from './shell.ts';
 
 const USAGE = `npm run db -- serve   --data DIR [--port 27017] [--socket PATH]   serve the data alone, on loopback TCP
@@ -61,20 +61,9 @@ async function forReading(values: Values): Promise<Values> {
 }
 
 async function serve(values: Values, port: number): Promise<{ uri: string; stop(): Promise<void> }> {
-  const folder = await openFolder(engineFolder(values), 0);
-  try {
-    const running = await startEngine({ dataDir: folder.path, socket: values.socket, port, log: say });
-    return {
-      uri: `mongodb://127.0.0.1:${running.port}/?directConnection=true`,
-      async stop() {
-        await running.stop();
-        folder.release();
-      },
-    };
-  } catch (error) {
-    folder.release();
-    throw error;
-  }
+  const where = { dataDir: engineFolder(values), socket: values.socket, port };
+  const running = await startEngine({ ...where, log: say });
+  return { uri: `mongodb://127.0.0.1:${running.port}/?directConnection=true`, stop: running.stop };
 }
 
 /** The data of a folder, served for as long as the work takes, or what a URI names. */

@@ -1,4 +1,5 @@
 // Operators over dates. A date may come as a Date, a Timestamp or an ObjectId.
+
 import type { DateTime } from 'luxon';
 import {
   addUnits,
@@ -12,16 +13,17 @@ import {
   truncate,
   UTC,
 } from './dates.ts';
+import { isDoc } from './documents.ts';
 import { fault, MongoFault } from './errors.ts';
 import { type Form, missing, op, toDate } from './operators.ts';
-import { isObject, typeName } from './values.ts';
+import { typeName } from './values.ts';
 
 /** Of a date, or of {date, timezone}. */
 const reading = (read: (at: DateTime) => unknown): Form => {
   const form = op('16006 date:date timezone:zone?', ({ date, timezone }) => read(local(date, timezone)));
   return (argument, scope, compile, operator) => {
     const only: unknown = Array.isArray(argument) && argument.length === 1 ? argument[0] : argument;
-    return form(isObject(only) && 'date' in only ? only : { date: only }, scope, compile, operator);
+    return form(isDoc(only) && 'date' in only ? only : { date: only }, scope, compile, operator);
   };
 };
 

@@ -13,8 +13,11 @@ const BESIDE_DOCUMENT = 16 * 1024;
 const MAX_DEPTH = 200;
 const SMALLEST = 5;
 
-export const isDoc = (value: unknown): value is Doc =>
-  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+export function isDoc(value: unknown): value is Doc {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
 
 /** Sets an own field even when it is called `__proto__`. */
 export function setField(doc: Doc, key: string, value: unknown): void {

@@ -1,10 +1,10 @@
 // Writing into a document that is never changed in place: what comes back shares all that was not touched, and is the
 // same document where nothing changes.
-import { type Doc, setField } from './documents.ts';
+import { type Doc, isDoc, setField } from './documents.ts';
 import { bad, fault } from './errors.ts';
 import { getIn, isIndex } from './paths.ts';
 import { show } from './showing.ts';
-import { identical, isObject } from './values.ts';
+import { identical } from './values.ts';
 
 interface Site {
   path: string;
@@ -58,7 +58,7 @@ export function written(
     copy[Number(part)] = next;
     return copy;
   }
-  if (inside !== undefined && !isObject(inside))
+  if (inside !== undefined && !isDoc(inside))
     fault(28, `Cannot create field '${part}' in element {${parts[depth - 1] ?? ''}: ${show(inside)}}`);
   if (inside && Object.is(next, old)) return inside;
   const copy = own(inside ?? {}, made);

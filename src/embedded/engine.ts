@@ -3,6 +3,7 @@
 import { forgetUnfinished, hasGarbage, openCatalogue, sweep } from './catalogue.ts';
 import { execute } from './changing.ts';
 import { createCursors } from './cursors.ts';
+import { type DataFolder, openFolder } from './folder.ts';
 import { checkFile, markClean } from './integrity.ts';
 import { createReaders } from './readers.ts';
 import type { Engine } from './requests.ts';
@@ -13,12 +14,16 @@ import { createWriter } from './writing.ts';
 
 export type EngineOptions = Listening & {
   dataDir: string;
+  /** How long to wait for a former process on the folder that is about to go. */
+  patienceMs?: number;
   log: (line: string) => void;
   expireEveryMs?: number;
 };
 
-export type Running = { port: number | undefined; engine: Engine; stop(): Promise<void> };
+export type Running = { port: number | undefined; stop(): Promise<void> };
 
+/** What is there can be read on a full disk too. */
+const LEAST_FREE_MB = 0;
 const SWEEP_KEYS = 500;
 /** A moment after the start, which should be quick. */
 const PREPARE_MS = 300;
@@ -60,7 +65,17 @@ function housekeeping(engine: Engine, everyMs: number): () => void {
 }
 
 export async function startEngine(options: EngineOptions): Promise<Running> {
-  const { dataDir, log } = options;
+  const folder = await openFolder(options.dataDir, LEAST_FREE_MB, options.patienceMs);
+  try {
+    return await serveFolder(folder, options);
+  } catch (error) {
+    folder.release();
+    throw error;
+  }
+}
+
+async function serveFolder({ path: dataDir, release }: DataFolder, options: EngineOptions): Promise<Running> {
+  const { log } = options;
   checkFile(dataDir);
   const storage = openStorage(dataDir);
   const catalogue = openCatalogue(storage);
@@ -81,13 +96,13 @@ export async function startEngine(options: EngineOptions): Promise<Running> {
   const rest = housekeeping(engine, options.expireEveryMs ?? 60_000);
   return {
     port: serving.port,
-    engine,
     async stop() {
       rest();
       await serving.stop();
       await engine.readers.stop();
       await storage.close();
       markClean(dataDir);
+      release();
     },
   };
 }

@@ -44,3 +44,6 @@ export function bad(message: string): never {
 export function unsupported(what: string): never {
   fault(115, `${what} is not supported by the embedded engine`);
 }
+
+/** Said of a name that is unknown here, be it known to MongoDB or not. */
+export const LACKING = '(the embedded engine does not have it)';

@@ -4,25 +4,16 @@ import { ARRAYS } from './array-expressions.ts';
 import { CONVERSIONS } from './conversions.ts';
 import { DATES } from './date-expressions.ts';
 import { type Doc, isDoc, setField } from './documents.ts';
-import { fault, unsupported } from './errors.ts';
+import { fault, LACKING } from './errors.ts';
 import { checkVariable, LOGIC } from './logic-expressions.ts';
 import { type Expression, type Form, type Scope, scopeOf } from './operators.ts';
 import { checkFieldPath } from './paths.ts';
 import { show } from './showing.ts';
 import { STRINGS } from './string-expressions.ts';
-import { field, isObject } from './values.ts';
-import { words } from './words.ts';
+import { field } from './values.ts';
 
 const OPERATORS = new Map<string, Form>(
   Object.entries({ ...ARITHMETIC, ...ARRAYS, ...CONVERSIONS, ...DATES, ...LOGIC, ...STRINGS }),
-);
-
-/** What MongoDB has and this engine has not. */
-const ABSENT = new Set(
-  words(`$accumulator $acos $acosh $asin $asinh $atan $atan2 $atanh $binarySize $bitAnd $bitNot $bitOr $bitXor $bsonSize
-  $cos $cosh $degreesToRadians $encStrContains $encStrEndsWith $encStrStartsWith $firstN $function $lastN $maxN $median
-  $minN $percentile $radiansToDegrees $sigmoid $sin $sinh $stdDevPop $stdDevSamp $tan $tanh $toHashedIndexKey $toUUID
-  $tsIncrement $tsSecond $where`),
 );
 
 /** The variables that a command brings: its `let`, and NOW. */
@@ -45,7 +36,7 @@ export function compileExpression(expression: unknown, scope: Scope = new Map())
     const parts = expression.map((part) => compileExpression(part, scope));
     return (root) => parts.map((part) => part(root) ?? null);
   }
-  if (!isObject(expression)) return () => expression;
+  if (!isDoc(expression)) return () => expression;
   const names = Object.keys(expression);
   const [first] = names;
   if (!first?.startsWith('$')) return literalObject(expression, names, scope);
@@ -74,8 +65,7 @@ function literalObject(expression: Doc, names: string[], scope: Scope): Expressi
 }
 
 function call(operator: string, argument: unknown, scope: Scope): Expression {
-  if (ABSENT.has(operator)) unsupported(operator);
-  const form = OPERATORS.get(operator) ?? fault(168, `Unrecognized expression '${operator}'`);
+  const form = OPERATORS.get(operator) ?? fault(168, `Unrecognized expression '${operator}' ${LACKING}`);
   return form(argument, scope, compileExpression, operator);
 }
 
@@ -116,5 +106,5 @@ function through(value: unknown, name: string): unknown {
     }
     return found;
   }
-  return isObject(value) ? field(value, name) : undefined;
+  return isDoc(value) ? field(value, name) : undefined;
 }

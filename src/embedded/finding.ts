@@ -1,13 +1,12 @@
 // Documents that match, in the order asked for, by the plan. What must stay true: bytes are decoded only as far as the
 // filter reads, handed out as they are stored, and nothing is held of the storage between two of them.
-import type { Collection } from './catalogue.ts';
-import { rangeOf } from './catalogue.ts';
+import { type Collection, rangeOf } from './catalogue.ts';
 import { type Doc, decode, decodeFields } from './documents.ts';
 import { fault } from './errors.ts';
 import { encodeKey } from './keys.ts';
 import { compileFilter, type MatchEnv } from './matching.ts';
 import { lookingUp, residual } from './narrowing.ts';
-import { compileSort, sortDocs } from './ordering.ts';
+import { compileSort, sortDocs, window } from './ordering.ts';
 import { type IndexPlan, type Plan, plan, type Question } from './planner.ts';
 import { fieldsOf } from './reading.ts';
 import { type Entry, type Range, recordIn, recordKey, recordOf, type Storage } from './storage.ts';
@@ -202,21 +201,12 @@ function sorted(query: Query, rows: Iterable<Row>): Row[] {
   return sortDocs(limit === undefined ? within(rows) : rows, ordering, { limit, doc });
 }
 
-function* window<T>(rows: Iterable<T>, skip: number, limit: number): Generator<T, void> {
-  let passed = 0;
-  for (const row of rows) {
-    if (passed++ < skip) continue;
-    yield row;
-    if (limit > 0 && passed >= skip + limit) return;
-  }
-}
-
 export function read(storage: Storage, c: Collection, query: Query, known?: Plan): Iterable<Row> {
   const chosen = known ?? plan(storage, c, query);
   const isSingle = chosen.kind === 'index' && chosen.unique;
   const rows = (isSingle ? single : matching)(storage, c, query, chosen as IndexPlan);
   const ordered = chosen.sorted || !query.sort ? rows : sorted(query, rows);
-  return query.skip || query.limit ? window(ordered, query.skip ?? 0, query.limit ?? 0) : ordered;
+  return query.skip || query.limit ? window(ordered, query.skip, query.limit || undefined) : ordered;
 }
 
 /** How many match, as far as the query's limit asks: from the index alone where its keys say it all. */

@@ -2,14 +2,14 @@
 // accumulator is compiled once, and started once for every group.
 import { Sum } from './arithmetic.ts';
 import { further } from './array-expressions.ts';
-import { type Doc, setField } from './documents.ts';
-import { fault, unsupported } from './errors.ts';
+import { type Doc, isDoc, setField } from './documents.ts';
+import { fault, LACKING } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { identity } from './keys.ts';
 import { compareValues, mergeFields } from './logic-expressions.ts';
 import type { Expression } from './operators.ts';
 import type { PipelineEnv, StageForm } from './stages.ts';
-import { type Collation, isObject } from './values.ts';
+import type { Collation } from './values.ts';
 
 interface Accumulation {
   add(doc: Doc): void;
@@ -75,17 +75,12 @@ const FOLDS: Record<string, Fold> = {
   $mergeObjects: fold((): Doc => ({}), mergeFields),
 };
 
-const ABSENT =
-  /^\$(accumulator|median|percentile|concatArrays|setUnion|stdDev(Pop|Samp)|(top|bottom)N?|(first|last|min|max)N)$/;
-
 function accumulator(operator: string, spec: unknown, { scope, collation }: PipelineEnv): Accumulator {
   if (operator === '$count') {
-    if (!isObject(spec) || Object.keys(spec).length > 0)
-      fault(14, '$count takes no arguments, i.e. $count:{}');
+    if (!isDoc(spec) || Object.keys(spec).length > 0) fault(14, '$count takes no arguments, i.e. $count:{}');
     return (FOLDS.$sum as Fold)(() => 1, collation);
   }
-  if (ABSENT.test(operator)) unsupported(`the accumulator ${operator}`);
-  if (!Object.hasOwn(FOLDS, operator)) fault(15952, `unknown group operator '${operator}'`);
+  if (!Object.hasOwn(FOLDS, operator)) fault(15952, `unknown group operator '${operator}' ${LACKING}`);
   if (Array.isArray(spec) && spec.length !== 1)
     fault(40237, `The ${operator} accumulator is a unary operator`);
   return (FOLDS[operator] as Fold)(compileExpression(Array.isArray(spec) ? spec[0] : spec, scope), collation);
@@ -97,7 +92,7 @@ interface Group {
 }
 
 export const group: StageForm = (spec, env) => {
-  if (!isObject(spec)) fault(15947, "a group's fields must be specified in an object");
+  if (!isDoc(spec)) fault(15947, "a group's fields must be specified in an object");
   if (!('_id' in spec)) fault(15955, 'a group specification must include an _id');
   const { scope, collation } = env;
   const { _id: by, ...fields } = spec;
@@ -107,7 +102,7 @@ export const group: StageForm = (spec, env) => {
     if (name.includes('.')) fault(40235, `The field name '${name}' cannot contain '.'`);
     if (name.startsWith('$')) fault(40236, `The field name '${name}' cannot be an operator name`);
     const value = fields[name];
-    if (!isObject(value)) fault(40234, `The field '${name}' must be an accumulator object`);
+    if (!isDoc(value)) fault(40234, `The field '${name}' must be an accumulator object`);
     const [operator = '', ...others] = Object.keys(value);
     if (others.length > 0 || !operator) fault(40238, `The field '${name}' must specify one accumulator`);
     return accumulator(operator, value[operator], env);
@@ -136,14 +131,14 @@ export const group: StageForm = (spec, env) => {
 const COUNT: Doc = { count: { $sum: 1 } };
 
 export const sortByCount: StageForm = (spec, env, compile) => {
-  const [first] = isObject(spec) ? Object.keys(spec) : [spec];
+  const [first] = isDoc(spec) ? Object.keys(spec) : [spec];
   if (typeof first !== 'string' || !first.startsWith('$'))
     fault(40149, 'the sortByCount field must be a string with a $-prefix or an expression object');
   return compile([{ $group: { _id: spec, ...COUNT } }, { $sort: { count: -1 } }], env);
 };
 
 export const bucket: StageForm = (spec, env, compile) => {
-  if (!isObject(spec)) fault(40201, 'Argument to $bucket stage must be an object');
+  if (!isDoc(spec)) fault(40201, 'Argument to $bucket stage must be an object');
   const { groupBy, boundaries, default: other, output: fields = COUNT, ...others } = spec;
   for (const name of Object.keys(others)) fault(40197, `Unrecognized option to $bucket: ${name}.`);
   if (groupBy === undefined || boundaries === undefined)
@@ -153,7 +148,7 @@ export const bucket: StageForm = (spec, env, compile) => {
   for (const [i, lower] of boundaries.slice(0, -1).entries())
     if (compareValues(lower, boundaries[i + 1]) >= 0)
       fault(40194, "The 'boundaries' option to $bucket must be sorted, without equal values");
-  if (!isObject(fields)) fault(40196, "The $bucket 'output' field must be an object");
+  if (!isDoc(fields)) fault(40196, "The $bucket 'output' field must be an object");
   const branches = boundaries.slice(1).map((upper, i) => ({
     case: { $and: [{ $gte: [groupBy, boundaries[i]] }, { $lt: [groupBy, upper] }] },
     // biome-ignore lint/suspicious/noThenProperty: so $switch is written

@@ -14,7 +14,7 @@ import { isThere, normalise } from './index-specs.ts';
 import { type Index, prepareIndex } from './indexes.ts';
 import { buildSlice } from './records.ts';
 import type { Engine } from './requests.ts';
-import { inSlices } from './slices.ts';
+import { inSlices } from './writing.ts';
 
 const AT_ONCE = 1000;
 const SLICE = 50;

@@ -1,23 +1,23 @@
 // The stages that read other collections: $lookup and $unionWith. What they ask is written as a filter,
 // so that the other collection's indexes can serve it.
-import { type Doc, setField } from './documents.ts';
+import { type Doc, isDoc, setField } from './documents.ts';
 import { fault } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { identity } from './keys.ts';
-import { leading } from './leading.ts';
 import { compileFilter } from './matching.ts';
 import { bound, type Cell, missing, type Scope } from './operators.ts';
 import { valuesAt } from './paths.ts';
+import { leading } from './reading.ts';
 import { isRegex } from './regexes.ts';
 import type { CompilePipeline, PipelineEnv, StageForm, Stream } from './stages.ts';
-import { field, isObject } from './values.ts';
+import { field } from './values.ts';
 
 const CACHED = 20_000;
 
 /** A copy of the document with a value at a path, or without one where it is undefined. */
 export function withValue(doc: Doc, [part = '', ...rest]: readonly string[], value: unknown): Doc {
   const inside = field(doc, part);
-  const made = rest.length === 0 ? value : withValue(isObject(inside) ? inside : {}, rest, value);
+  const made = rest.length === 0 ? value : withValue(isDoc(inside) ? inside : {}, rest, value);
   const result = { ...doc };
   if (made === undefined) delete result[part];
   else setField(result, part, made);
@@ -38,9 +38,9 @@ function equalTo(path: string, values: readonly unknown[]): Doc {
 
 /** What {$expr: {$eq: ['$field', '$$variable']}} says, as filters that an index can serve. */
 function* pinned({ $expr: expression, $and: branches }: Doc, scope: Scope): Generator<Doc> {
-  const asked = isObject(expression) && Array.isArray(expression.$and) ? expression.$and : [expression];
+  const asked = isDoc(expression) && Array.isArray(expression.$and) ? expression.$and : [expression];
   for (const one of asked) {
-    const pair = isObject(one) && Array.isArray(one.$eq) ? one.$eq : [];
+    const pair = isDoc(one) && Array.isArray(one.$eq) ? one.$eq : [];
     for (const [path, variable] of [pair, pair.toReversed()]) {
       if (typeof path !== 'string' || typeof variable !== 'string' || !/^\$[^$]/.test(path)) continue;
       const value = variable.startsWith('$$') ? scope.get(variable.slice(2))?.value : undefined;
@@ -48,7 +48,7 @@ function* pinned({ $expr: expression, $and: branches }: Doc, scope: Scope): Gene
     }
   }
   for (const branch of Array.isArray(branches) ? branches : [])
-    if (isObject(branch)) yield* pinned(branch, scope);
+    if (isDoc(branch)) yield* pinned(branch, scope);
 }
 
 /** Runs a pipeline over another collection; its leading matches go to the source. */
@@ -77,7 +77,7 @@ function refuseOthers(stage: string, others: Doc): void {
 }
 
 export const lookup: StageForm = (spec, env, compile) => {
-  if (!isObject(spec)) fault(9, 'the $lookup specification must be an Object');
+  if (!isDoc(spec)) fault(9, 'the $lookup specification must be an Object');
   const { from, localField, foreignField, as, let: variables = {}, pipeline, ...others } = spec;
   refuseOthers('$lookup', others);
   if (typeof as !== 'string') fault(9, "must specify 'as' field for a $lookup");
@@ -86,7 +86,7 @@ export const lookup: StageForm = (spec, env, compile) => {
     fault(9, "$lookup requires both or neither of 'localField' and 'foreignField' to be specified");
   if (pipeline === undefined && typeof localField !== 'string')
     fault(9, "$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified");
-  if (!isObject(variables)) fault(9, "$lookup argument 'let' must be an object");
+  if (!isDoc(variables)) fault(9, "$lookup argument 'let' must be an object");
   const bindings = Object.keys(variables).map((name) => {
     const cell: Cell = { value: undefined };
     return { name, cell, value: compileExpression(variables[name], env.scope) };
@@ -109,7 +109,7 @@ export const lookup: StageForm = (spec, env, compile) => {
 };
 
 export const unionWith: StageForm = (spec, env, compile) => {
-  const { coll, pipeline = [], ...others } = isObject(spec) ? spec : { coll: spec };
+  const { coll, pipeline = [], ...others } = isDoc(spec) ? spec : { coll: spec };
   refuseOthers('$unionWith', others);
   if (typeof coll !== 'string') fault(9, "$unionWith 'coll' must be a string");
   const search = joined(coll, pipeline, env, compile);

@@ -1,5 +1,5 @@
 // Comparisons, booleans, documents, and the operators that choose which of their arguments to evaluate.
-import { type Doc, setField } from './documents.ts';
+import { type Doc, isDoc, setField } from './documents.ts';
 import { fault } from './errors.ts';
 import {
   bound,
@@ -13,7 +13,7 @@ import {
   truthy,
 } from './operators.ts';
 import { scoreOf } from './text.ts';
-import { compare, field, isObject, ORDER, typeName, typeOf } from './values.ts';
+import { compare, field, ORDER, typeName, typeOf } from './values.ts';
 
 /** The order of values in expressions, where missing comes before null. */
 export function compareValues(a: unknown, b: unknown): number {
@@ -38,10 +38,10 @@ const compiling =
 const BRANCHES = { if: 17080, then: 17081, else: 17082 };
 
 const choosing: Form = (argument, scope, compile) => {
-  const given = isObject(argument) ? Object.keys(BRANCHES).map((name) => argument[name]) : listed(argument);
-  for (const name of isObject(argument) ? Object.keys(argument) : [])
+  const given = isDoc(argument) ? Object.keys(BRANCHES).map((name) => argument[name]) : listed(argument);
+  for (const name of isDoc(argument) ? Object.keys(argument) : [])
     if (!(name in BRANCHES)) fault(17083, `Unrecognized parameter to $cond: ${name}`);
-  for (const [name, code] of Object.entries(isObject(argument) ? BRANCHES : {}))
+  for (const [name, code] of Object.entries(isDoc(argument) ? BRANCHES : {}))
     if (!(name in (argument as Doc))) fault(code, `Missing '${name}' parameter to $cond`);
   if (given.length !== 3)
     fault(16020, `Expression $cond takes exactly 3 arguments. ${given.length} were passed in.`);
@@ -50,7 +50,7 @@ const choosing: Form = (argument, scope, compile) => {
 };
 
 const switching: Form = (argument, scope, compile) => {
-  if (!isObject(argument)) fault(40060, '$switch requires an object as an argument');
+  if (!isDoc(argument)) fault(40060, '$switch requires an object as an argument');
   const { branches, default: fallback } = argument;
   if (!Array.isArray(branches)) fault(40061, '$switch expected an array for "branches"');
   if (branches.length === 0) fault(40068, '$switch requires at least one branch.');
@@ -80,7 +80,7 @@ const ifNull = compiling((parts) => {
 
 const letting: Form = (argument, scope, compile) => {
   const { vars, in: body } = named('$let', argument, ['vars', 'in']);
-  if (!isObject(vars)) fault(10065, 'invalid parameter: expected an object (vars)');
+  if (!isDoc(vars)) fault(10065, 'invalid parameter: expected an object (vars)');
   const cells: Record<string, Cell> = Object.create(null);
   const values = Object.keys(vars).map((name) => {
     checkVariable(name);
@@ -105,7 +105,7 @@ export function checkVariable(name: string): void {
 /** Writes the fields of one document over those of another. */
 export function mergeFields(result: Doc, value: unknown): Doc {
   if (missing(value)) return result;
-  if (!isObject(value))
+  if (!isDoc(value))
     fault(40400, `$mergeObjects requires object inputs, but one is of type ${typeName(value)}`);
   for (const name of Object.keys(value)) setField(result, name, value[name]);
   return result;
@@ -142,9 +142,9 @@ export const LOGIC: Record<string, Form> = {
     return (values.length === 1 && Array.isArray(only) ? only : values).reduce<Doc>(mergeFields, {});
   }),
   $getField: (argument, scope, compile, operator) => {
-    const spec = isObject(argument) && 'field' in argument ? argument : { field: argument };
+    const spec = isDoc(argument) && 'field' in argument ? argument : { field: argument };
     const read = op('3041702 field:text! input:any', ({ field: name, input }) =>
-      isObject(input) ? field(input, name) : input === null ? null : undefined,
+      isDoc(input) ? field(input, name) : input === null ? null : undefined,
     );
     return read({ input: '$$CURRENT', ...spec }, scope, compile, operator);
   },
@@ -156,6 +156,6 @@ export const LOGIC: Record<string, Form> = {
   $meta(argument) {
     if (argument === 'indexKey' || argument === 'recordId') return () => undefined;
     if (argument !== 'textScore') fault(17308, `Unsupported argument to $meta: ${String(argument)}`);
-    return (root) => (isObject(root) ? scoreOf(root) : undefined);
+    return (root) => (isDoc(root) ? scoreOf(root) : undefined);
   },
 };

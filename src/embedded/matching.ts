@@ -2,7 +2,7 @@
 // A field condition is asked of all values at its path; it holds when one of them, or an element of one, satisfies it.
 import { comparison, type Leaf, matchesAny, matchesEqual } from './comparing.ts';
 import { aliases } from './conversions.ts';
-import type { Doc } from './documents.ts';
+import { type Doc, isDoc } from './documents.ts';
 import { bad, fault, unsupported } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { type Scope, truthy } from './operators.ts';
@@ -10,7 +10,7 @@ import { REFERENCE, reader } from './paths.ts';
 import { isRegex, toRegExp } from './regexes.ts';
 import { show } from './showing.ts';
 import { compileText } from './text.ts';
-import { type Collation, equal, isNumber, isObject, toNumber, typeName } from './values.ts';
+import { type Collation, equal, isNumber, toNumber, typeName } from './values.ts';
 import { words } from './words.ts';
 
 export interface MatchEnv {
@@ -52,27 +52,27 @@ function all<T>(tests: readonly ((subject: T) => boolean)[]): (subject: T) => bo
 
 /** {$gt: 3} and the like, as opposed to a plain document to be equal to. */
 export function isOperatorDoc(value: unknown): value is Doc {
-  if (!isObject(value)) return false;
+  if (!isDoc(value)) return false;
   const [first] = Object.keys(value);
   return first?.startsWith('$') === true && !REFERENCE.has(first);
 }
 
 function elementMatch(spec: unknown, env: MatchEnv): Clause {
-  if (!isObject(spec)) bad('$elemMatch needs an Object');
+  if (!isDoc(spec)) bad('$elemMatch needs an Object');
   const [first = ''] = Object.keys(spec);
   if (isOperatorDoc(spec) && !Object.hasOwn(TOP, first)) {
     const clause = operators(spec, env);
     return some((value) => Array.isArray(value) && value.some((element) => clause([element])), true);
   }
   const predicate = compileFilter(spec, env);
-  const fits: Leaf = (element) => (isObject(element) || Array.isArray(element)) && predicate(element as Doc);
+  const fits: Leaf = (element) => (isDoc(element) || Array.isArray(element)) && predicate(element as Doc);
   return some((value) => Array.isArray(value) && value.some(fits), true);
 }
 
 function everyOf(spec: unknown, env: MatchEnv): Clause {
   if (!Array.isArray(spec)) bad('$all needs an array');
   if (spec.length === 0) return () => false;
-  const nested = spec.filter((value) => isObject(value) && '$elemMatch' in value);
+  const nested = spec.filter((value) => isDoc(value) && '$elemMatch' in value);
   if (nested.length > 0 && nested.length < spec.length) bad('$all/$elemMatch has to be consistent');
   if (nested.length > 0) return all(nested.map((value) => elementMatch(value.$elemMatch, env)));
   if (spec.some(isOperatorDoc)) bad('no $ expressions in $all');
@@ -87,7 +87,7 @@ function oneOf(spec: unknown, { collation }: MatchEnv, operator: string): Clause
 
 function negation(spec: unknown, env: MatchEnv): Clause {
   if (isRegex(spec)) return not(some(matchesEqual(spec)));
-  if (!isObject(spec)) bad('$not needs a regex or a document');
+  if (!isDoc(spec)) bad('$not needs a regex or a document');
   if (Object.keys(spec).length === 0) bad('$not cannot be empty');
   return not(operators(spec, env));
 }
@@ -177,7 +177,7 @@ function fieldTest(path: string, condition: unknown, env: MatchEnv): Predicate {
 function branches(spec: unknown, env: MatchEnv): Predicate[] {
   if (!Array.isArray(spec) || spec.length === 0) bad('$and/$or/$nor must be a nonempty array');
   return spec.map((branch) => {
-    if (!isObject(branch)) bad('$or/$and/$nor entries need to be full objects');
+    if (!isDoc(branch)) bad('$or/$and/$nor entries need to be full objects');
     return compileFilter(branch, env);
   });
 }

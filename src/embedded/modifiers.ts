@@ -2,14 +2,14 @@
 // Arguments are checked when the update is compiled, so that a wrong one is refused even if no document matches.
 import { Timestamp } from 'bson';
 import { exactly, isInteger, numeric } from './arithmetic.ts';
-import type { Doc } from './documents.ts';
+import { type Doc, isDoc } from './documents.ts';
 import type { Modifier } from './drafts.ts';
 import { bad, fault } from './errors.ts';
 import { compileFilter, isOperatorDoc, type MatchEnv } from './matching.ts';
 import { pushing } from './pushing.ts';
 import { isRegex } from './regexes.ts';
 import { show } from './showing.ts';
-import { clone, compare, equal, isObject, toNumber, typeName } from './values.ts';
+import { clone, compare, equal, toNumber, typeName } from './values.ts';
 
 export type ModifierEnv = MatchEnv & { now: Date };
 type Making = (spec: unknown, env: ModifierEnv, path: string, operator: string) => Modifier;
@@ -47,7 +47,7 @@ const whole = (value: unknown): value is number | bigint => {
 };
 
 const bits: Making = (spec, _env, path) => {
-  if (!isObject(spec) || Object.keys(spec).length === 0)
+  if (!isDoc(spec) || Object.keys(spec).length === 0)
     bad(`$bit needs an embedded document, not ${typeName(spec)}: {$bit: {field: {and/or/xor: #}}`);
   const operations = Object.entries(spec).map(([name, by]) => {
     const apply = Object.hasOwn(BITS, name) ? BITS[name] : undefined;
@@ -67,9 +67,9 @@ const bits: Making = (spec, _env, path) => {
 };
 
 const currentDate: Making = (spec, { now }) => {
-  if (typeof spec !== 'boolean' && !isObject(spec))
+  if (typeof spec !== 'boolean' && !isDoc(spec))
     bad(`${typeName(spec)} is not valid type for $currentDate: use true or {$type: 'timestamp/date'}`);
-  const { $type: type = 'date', ...others } = isObject(spec) ? spec : {};
+  const { $type: type = 'date', ...others } = isDoc(spec) ? spec : {};
   const [other] = Object.keys(others);
   if (other) bad(`Unrecognized $currentDate option: ${other}`);
   if (type === 'date') return () => now;
@@ -93,9 +93,9 @@ const LOGICAL = ['$and', '$or', '$nor', '$expr'];
 /** What $pull removes: by a condition on the element, by a filter of documents, or by equality. */
 function pulled(spec: unknown, env: ModifierEnv): (element: unknown) => boolean {
   const isCondition = isOperatorDoc(spec) && !LOGICAL.includes(Object.keys(spec)[0] ?? '');
-  if (isObject(spec) && !isCondition) {
+  if (isDoc(spec) && !isCondition) {
     const test = compileFilter(spec, env);
-    return (element) => isObject(element) && test(element);
+    return (element) => isDoc(element) && test(element);
   }
   if (!isCondition && !isRegex(spec)) return (element) => equal(element, spec, env.collation);
   const test = compileFilter({ element: spec }, env);
@@ -154,7 +154,7 @@ export function modifiersOf(operator: string, spec: unknown, env: ModifierEnv): 
 
 /** Fields of an operator's argument, checked to be fields. */
 export function fieldsOfModifier(operator: string, spec: unknown): Doc {
-  if (isObject(spec)) return spec;
+  if (isDoc(spec)) return spec;
   const example = `For example: {$mod: {<field>: ...}} not {${operator}: ${show(spec)}}`;
   return fault(9, `Modifiers operate on fields but we found type ${typeName(spec)} instead. ${example}`);
 }

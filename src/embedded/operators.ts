@@ -8,7 +8,7 @@ import { numeric } from './arithmetic.ts';
 import { isUnit, weekdayOf, zoneOf } from './dates.ts';
 import { type Doc, isDoc } from './documents.ts';
 import { fault } from './errors.ts';
-import { isInt32, isNumber, isObject, toNumber, typeName } from './values.ts';
+import { isInt32, isNumber, toNumber, typeName } from './values.ts';
 
 export interface Cell {
   value: unknown;
@@ -168,7 +168,7 @@ function byName(slots: Slot[], apply: (given: Doc) => unknown, code: number): Fo
 
 /** The named arguments of an operator that takes an object; unknown names are refused. */
 export function named(operator: string, argument: unknown, known: string[], required = known): Doc {
-  if (!isObject(argument)) fault(28646, `${operator} only supports an object as its argument`);
+  if (!isDoc(argument)) fault(28646, `${operator} only supports an object as its argument`);
   for (const name of Object.keys(argument))
     if (!known.includes(name)) fault(28647, `Unrecognized parameter to ${operator}: ${name}`);
   for (const name of required)

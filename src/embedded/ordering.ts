@@ -1,9 +1,9 @@
 // Sorting. An array sorts by its least element upwards and by its greatest downwards; an empty one before all else.
-import type { Doc } from './documents.ts';
+import { type Doc, isDoc } from './documents.ts';
 import { bad, fault } from './errors.ts';
 import { checkFieldPath, reader } from './paths.ts';
 import { scoreOf } from './text.ts';
-import { type Collation, compare, isNumber, isObject, ORDER, toNumber, typeOf } from './values.ts';
+import { type Collation, compare, isNumber, ORDER, toNumber, typeOf } from './values.ts';
 
 export interface Ordering {
   /** The top-level fields that decide. */
@@ -39,7 +39,7 @@ function keyValue(found: readonly unknown[], way: 1 | -1, collation?: Collation)
 }
 
 function keyOf(path: string, spec: unknown, collation?: Collation): Key {
-  if (isObject(spec)) {
+  if (isDoc(spec)) {
     if (spec.$meta !== 'textScore') fault(17312, `$meta is the only expression supported by $sort right now`);
     return { way: -1, read: (doc) => scoreOf(doc) ?? 0 };
   }
@@ -54,7 +54,7 @@ function keyOf(path: string, spec: unknown, collation?: Collation): Key {
 }
 
 export function compileSort(spec: unknown, collation?: Collation): Ordering {
-  if (!isObject(spec)) fault(15973, 'the $sort key specification must be an object');
+  if (!isDoc(spec)) fault(15973, 'the $sort key specification must be an object');
   const paths = Object.keys(spec);
   const keys = paths.map((path) => keyOf(path, spec[path], collation));
   return {
@@ -102,4 +102,18 @@ export function sortDocs<T>(
   }
   cut();
   return kept.map((entry) => entry.item);
+}
+
+/** So many of a sequence, after so many others. */
+export function* window<T>(
+  rows: Iterable<T>,
+  skip = 0,
+  limit = Number.POSITIVE_INFINITY,
+): Generator<T, void> {
+  let passed = 0;
+  for (const row of rows) {
+    if (passed++ < skip) continue;
+    yield row;
+    if (passed >= skip + limit) return;
+  }
 }

@@ -1,16 +1,25 @@
 // $out and $merge: the search runs wherever it runs, its result is written here, in slices.
 import { ObjectId } from 'bson';
-import { type Collection, create, drop, find, rename, saveCollection, takeId } from './catalogue.ts';
+import {
+  type Collection,
+  collectionFor,
+  create,
+  drop,
+  find,
+  rename,
+  saveCollection,
+  takeId,
+} from './catalogue.ts';
 import { changeOne, prepare } from './changing.ts';
 import { type Doc, decode, isDoc } from './documents.ts';
 import { bad, fault } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { prepareIndex } from './indexes.ts';
-import { collectionFor, insertDoc, insertRaw } from './inserting.ts';
 import { getAt } from './paths.ts';
+import { insertDoc, insertRaw } from './records.ts';
 import { type Reply, type Request, type Surroundings, surroundings } from './requests.ts';
-import { inSlices } from './slices.ts';
 import { cursorReply, readCursorReply } from './wire.ts';
+import { inSlices } from './writing.ts';
 
 const lastStage = (body: Doc): Doc => {
   const last = Array.isArray(body.pipeline) ? body.pipeline.at(-1) : undefined;

@@ -1,7 +1,7 @@
 // Dotted paths. A query path looks through arrays it meets, an update path does not.
-import type { Doc } from './documents.ts';
+import { type Doc, isDoc } from './documents.ts';
 import { fault } from './errors.ts';
-import { field, isObject } from './values.ts';
+import { field } from './values.ts';
 
 const INDEX = /^(0|[1-9]\d*)$/;
 
@@ -18,11 +18,11 @@ export function valuesAt(from: unknown, parts: readonly string[], found: unknown
   } else if (Array.isArray(from)) {
     const element = isIndex(part) ? from[Number(part)] : undefined;
     const leaf = depth + 1 === parts.length;
-    if (element !== undefined && (leaf || Array.isArray(element) || isObject(element)))
+    if (element !== undefined && (leaf || Array.isArray(element) || isDoc(element)))
       valuesAt(element, parts, found, depth + 1);
-    for (const element of from) if (isObject(element)) valuesAt(element, parts, found, depth);
+    for (const element of from) if (isDoc(element)) valuesAt(element, parts, found, depth);
   } else {
-    const value = isObject(from) ? field(from, part) : undefined;
+    const value = isDoc(from) ? field(from, part) : undefined;
     if (value === undefined) found.push(undefined);
     else valuesAt(value, parts, found, depth + 1);
   }
@@ -31,7 +31,7 @@ export function valuesAt(from: unknown, parts: readonly string[], found: unknown
 /** The field of a document, or the element of an array at a position. */
 export function getIn(from: unknown, part: string): unknown {
   if (Array.isArray(from)) return isIndex(part) ? from[Number(part)] : undefined;
-  return isObject(from) ? field(from, part) : undefined;
+  return isDoc(from) ? field(from, part) : undefined;
 }
 
 /** The one value at a path, positions counted, arrays not looked through. */

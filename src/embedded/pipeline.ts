@@ -1,15 +1,15 @@
 // Aggregation pipelines. Stages pull documents through one another one by one; only those that must see all of them
 // ($group, $sort without a limit, $facet) hold more than one. A document is never changed in place.
-import { type Doc, setField } from './documents.ts';
+import { type Doc, isDoc, setField } from './documents.ts';
 import { fault } from './errors.ts';
 import { bucket, group, sortByCount } from './grouping.ts';
 import { lookup, unionWith, withValue } from './joining.ts';
 import { compileFilter } from './matching.ts';
-import { compileSort, sortDocs } from './ordering.ts';
+import { compileSort, sortDocs, window } from './ordering.ts';
 import { getAt } from './paths.ts';
 import { compileReshaping, RESHAPING } from './reshaping.ts';
 import { type PipelineEnv, refuseStage, type Stage, type StageForm, type Stream } from './stages.ts';
-import { isObject, toNumber, typeName } from './values.ts';
+import { toNumber, typeName } from './values.ts';
 
 function whole(name: '$limit' | '$skip', spec: unknown): number {
   const number = toNumber(spec);
@@ -22,7 +22,7 @@ function whole(name: '$limit' | '$skip', spec: unknown): number {
 }
 
 const match: StageForm = (spec, env) => {
-  if (!isObject(spec)) fault(15959, 'the match filter must be an expression in an object');
+  if (!isDoc(spec)) fault(15959, 'the match filter must be an expression in an object');
   const test = compileFilter(spec, env);
   return function* (docs) {
     for (const doc of docs) if (test(doc)) yield doc;
@@ -38,36 +38,25 @@ const reshape: StageForm = (spec, env, _compile, name) => {
 
 const limit: StageForm = (spec) => {
   const most = whole('$limit', spec);
-  return function* (docs) {
-    let taken = 0;
-    for (const doc of docs) {
-      yield doc;
-      if (++taken >= most) return;
-    }
-  };
+  return (docs) => window(docs, 0, most);
 };
 
 const skip: StageForm = (spec) => {
   const unwanted = whole('$skip', spec);
-  return function* (docs) {
-    let skipped = 0;
-    for (const doc of docs) if (skipped++ >= unwanted) yield doc;
-  };
+  return (docs) => window(docs, unwanted);
 };
 
 function sorting(spec: unknown, env: PipelineEnv, most?: number): Stage {
-  if (isObject(spec) && Object.keys(spec).length === 0)
+  if (isDoc(spec) && Object.keys(spec).length === 0)
     fault(15976, '$sort stage must have at least one sort key');
   const ordering = compileSort(spec, env.collation);
-  return function* (docs) {
-    yield* sortDocs(docs, ordering, { limit: most });
-  };
+  return (docs) => sortDocs(docs, ordering, { limit: most });
 }
 
 const RANDOM = compileSort({ random: 1 });
 
 const sample: StageForm = (spec) => {
-  const size = isObject(spec) ? toNumber(spec.size) : Number.NaN;
+  const size = isDoc(spec) ? toNumber(spec.size) : Number.NaN;
   if (Number.isNaN(size)) fault(28745, 'the $sample stage specification must be an object with a size');
   if (size < 0) fault(28747, 'size argument to $sample must not be negative');
   const doc = (): Doc => ({ random: Math.random() });
@@ -82,7 +71,7 @@ const count: StageForm = (spec, env, compile) => {
 };
 
 const unwind: StageForm = (spec) => {
-  const given = isObject(spec) ? spec : { path: spec };
+  const given = isDoc(spec) ? spec : { path: spec };
   const { path, includeArrayIndex: index, preserveNullAndEmptyArrays: preserve, ...others } = given;
   const [other] = Object.keys(others);
   if (other) fault(28811, `unrecognized option to $unwind stage: ${other}`);
@@ -109,7 +98,7 @@ const unwind: StageForm = (spec) => {
 };
 
 const facet: StageForm = (spec, env, compile) => {
-  if (!isObject(spec) || Object.keys(spec).length === 0)
+  if (!isDoc(spec) || Object.keys(spec).length === 0)
     fault(40169, 'the $facet specification must be a non-empty object');
   const branches = Object.entries(spec).map(([name, stages]) => {
     if (!Array.isArray(stages))
@@ -150,7 +139,7 @@ const STAGES = new Map<string, StageForm>([
 
 /** The name of a stage, which must be known. */
 function nameOf(stage: unknown): string {
-  if (!isObject(stage)) fault(14, "Each element of the 'pipeline' array must be an object");
+  if (!isDoc(stage)) fault(14, "Each element of the 'pipeline' array must be an object");
   const [name = '', ...others] = Object.keys(stage);
   if (name === '' || others.length > 0)
     fault(40323, 'A pipeline stage specification object must contain exactly one field.');
@@ -172,7 +161,7 @@ function compile(stages: unknown, env: PipelineEnv): Stage {
 function keptAfter(stages: readonly unknown[], at: number): number | undefined {
   let skipped = 0;
   for (const stage of stages.slice(at + 1)) {
-    if (!isObject(stage)) return undefined;
+    if (!isDoc(stage)) return undefined;
     if ('$limit' in stage) return whole('$limit', stage.$limit) + skipped;
     if (!('$skip' in stage)) return undefined;
     skipped += whole('$skip', stage.$skip);

@@ -1,11 +1,10 @@
 // The positional parts of an update path: `$` is where the filter matched, `$[]` everywhere, `$[name]` where the
 // array filter called so holds. They are replaced by the indexes that they stand for in one document.
-import type { Doc } from './documents.ts';
+import { type Doc, isDoc } from './documents.ts';
 import { bad, fault } from './errors.ts';
 import { compileFilter, isOperatorDoc, type MatchEnv } from './matching.ts';
 import { getAt, isIndex } from './paths.ts';
 import { show } from './showing.ts';
-import { isObject } from './values.ts';
 
 export type ArrayFilters = ReadonlyMap<string, (element: unknown) => boolean>;
 
@@ -19,7 +18,7 @@ export const placeholders = (path: string): string[] =>
 function rootsOf(filter: Doc, found: Set<string>): Set<string> {
   for (const [name, spec] of Object.entries(filter)) {
     if (!name.startsWith('$')) found.add(name.split('.')[0] ?? '');
-    else if (Array.isArray(spec)) for (const branch of spec) if (isObject(branch)) rootsOf(branch, found);
+    else if (Array.isArray(spec)) for (const branch of spec) if (isDoc(branch)) rootsOf(branch, found);
   }
   return found;
 }
@@ -27,7 +26,7 @@ function rootsOf(filter: Doc, found: Set<string>): Set<string> {
 export function compileArrayFilters(filters: readonly unknown[], env: MatchEnv): ArrayFilters {
   const compiled = new Map<string, (element: unknown) => boolean>();
   for (const filter of filters) {
-    if (!isObject(filter)) fault(14, 'Each array filter must be an object');
+    if (!isDoc(filter)) fault(14, 'Each array filter must be an object');
     const [name, other] = rootsOf(filter, new Set());
     if (name === undefined)
       fault(9, 'Cannot use an expression without a top-level field name in arrayFilters');
@@ -105,7 +104,7 @@ function* conditions(filter: Doc): Generator<[path: string, condition: unknown]>
   for (const [name, spec] of Object.entries(filter)) {
     if (!name.startsWith('$')) yield [name, spec];
     else if ((name === '$and' || name === '$or') && Array.isArray(spec))
-      for (const branch of spec) if (isObject(branch)) yield* conditions(branch);
+      for (const branch of spec) if (isDoc(branch)) yield* conditions(branch);
   }
 }
 

@@ -2,10 +2,8 @@
 // process that holds its stdin is gone.
 import { parseArgs } from 'node:util';
 import { startEngine } from './engine.ts';
-import { openFolder } from './folder.ts';
 import { isCommitFailure } from './storage.ts';
 
-const LEAST_FREE_MB = 0;
 /** Started again after a kill -9, we may meet our former self, still closing. */
 const FORMER_SELF_MS = 15_000;
 
@@ -26,9 +24,9 @@ async function main(): Promise<void> {
   if (!values.data) throw new Error('--data DIR says where the data is');
   if (values.socket === undefined && values.port === undefined)
     throw new Error('--socket PATH or --port N says where to serve');
-  const folder = await openFolder(values.data, LEAST_FREE_MB, values.keep ? FORMER_SELF_MS : 0);
   const running = await startEngine({
-    dataDir: folder.path,
+    dataDir: values.data,
+    patienceMs: values.keep ? FORMER_SELF_MS : 0,
     socket: values.socket,
     port: values.port === undefined ? undefined : Number(values.port),
     expireEveryMs: Number(values['expire-every']),
@@ -39,7 +37,6 @@ async function main(): Promise<void> {
     if (stopping) return;
     stopping = true;
     await running.stop();
-    folder.release();
     process.exit(0);
   };
   process.on('SIGTERM', () => void stop());

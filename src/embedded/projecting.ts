@@ -2,7 +2,7 @@
 // Each is a tree of what becomes of a field, by name, applied in two passes, as MongoDB does: first fields are kept or
 // dropped, then computed ones are added, read from the document as it was.
 import { sliceOf } from './array-expressions.ts';
-import { type Doc, setField } from './documents.ts';
+import { type Doc, isDoc, setField } from './documents.ts';
 import { fault } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { compileFilter, type MatchEnv } from './matching.ts';
@@ -10,7 +10,7 @@ import { type Expression, truthy } from './operators.ts';
 import { checkFieldPath, getAt } from './paths.ts';
 import { matchedPosition } from './positions.ts';
 import { keepScore } from './text.ts';
-import { field, isNumber, isObject, toNumber } from './values.ts';
+import { field, isNumber, toNumber } from './values.ts';
 
 type Leaf =
   | { kind: 'include' | 'exclude' }
@@ -54,7 +54,7 @@ function pruned(value: unknown, shape: Shape, root: Doc, inclusive: boolean): un
     const inside = value.map((element) => pruned(element, shape, root, inclusive));
     return inside.filter((element) => element !== undefined);
   }
-  if (!isObject(value)) return inclusive ? undefined : value;
+  if (!isDoc(value)) return inclusive ? undefined : value;
   const result: Doc = {};
   for (const name of Object.keys(value)) {
     const part = shape.fields.get(name);
@@ -70,7 +70,7 @@ function pruned(value: unknown, shape: Shape, root: Doc, inclusive: boolean): un
 /** Adds what the shape computes, into the documents of arrays too; a computed missing removes. */
 export function computed(value: unknown, shape: Shape, root: Doc): unknown {
   if (Array.isArray(value)) return value.map((element) => computed(element, shape, root));
-  const result: Doc = isObject(value) ? { ...value } : {};
+  const result: Doc = isDoc(value) ? { ...value } : {};
   for (const [name, part] of shape.fields) {
     if (part.kind === 'compute') {
       const found = part.compute(root);
@@ -120,7 +120,7 @@ interface Plan {
 
 export function compileProjection(spec: unknown, env: ProjectionEnv = {}): Projection | undefined {
   if (spec === undefined || spec === null) return undefined;
-  if (!isObject(spec)) fault(14, 'the projection must be an object');
+  if (!isDoc(spec)) fault(14, 'the projection must be an object');
   if (Object.keys(spec).length === 0) return undefined;
   const plan: Plan = { shape: newShape(), includes: undefined, excludes: undefined, id: undefined };
   collect(plan, spec, '', env);
@@ -141,15 +141,15 @@ function collect(plan: Plan, spec: Doc, prefix: string, env: ProjectionEnv): voi
     const path = prefix + name;
     const isPositional = path.endsWith('.$') && !env.stage;
     checkFieldPath(isPositional ? path.slice(0, -2) : path);
-    const operator = isObject(value) ? Object.keys(value)[0] : undefined;
+    const operator = isDoc(value) ? Object.keys(value)[0] : undefined;
     if (isNumber(value) || typeof value === 'boolean') {
       if (path === '_id') plan.id = truthy(value);
       else if (isPositional) positional(plan, path.slice(0, -2), truthy(value), env);
       else flag(plan, path, truthy(value));
-    } else if (isObject(value) && !operator)
+    } else if (isDoc(value) && !operator)
       fault(51270, `An empty sub-projection is not a valid value. Found empty object at path`);
-    else if (isObject(value) && !operator?.startsWith('$')) collect(plan, value, `${path}.`, env);
-    else if (isObject(value) && !env.stage && findOperator(plan, path, value, env)) continue;
+    else if (isDoc(value) && !operator?.startsWith('$')) collect(plan, value, `${path}.`, env);
+    else if (isDoc(value) && !env.stage && findOperator(plan, path, value, env)) continue;
     else {
       if (plan.excludes !== undefined)
         fault(31252, 'Cannot use expression other than $meta in exclusion projection');
@@ -194,7 +194,7 @@ function findOperator(plan: Plan, path: string, value: Doc, env: ProjectionEnv):
   if ('$meta' in value) compute(plan, path, value, env);
   else if ('$elemMatch' in value) {
     if (path.includes('.')) fault(31275, 'Cannot use $elemMatch projection on a nested field.');
-    if (!isObject(condition)) fault(31274, 'elemMatch: Invalid argument, object required');
+    if (!isDoc(condition)) fault(31274, 'elemMatch: Invalid argument, object required');
     if (plan.excludes === undefined) plan.includes ??= path;
     const test = compileFilter({ [path]: value }, env);
     const first = (root: unknown): unknown => {

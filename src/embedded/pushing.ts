@@ -1,10 +1,11 @@
 // $push with its clauses and $addToSet: what becomes of an array.
+import { isDoc } from './documents.ts';
 import type { Modifier } from './drafts.ts';
 import { bad, fault } from './errors.ts';
 import type { MatchEnv } from './matching.ts';
 import { getAt } from './paths.ts';
 import { show } from './showing.ts';
-import { type Collation, clone, compare, equal, isObject, toNumber, typeName } from './values.ts';
+import { type Collation, clone, compare, equal, toNumber, typeName } from './values.ts';
 
 type Order = (a: unknown, b: unknown) => number;
 
@@ -15,7 +16,7 @@ function whole(clause: string, value: unknown): number {
 }
 
 function ordering(spec: unknown, collation?: Collation): Order {
-  const sorts = isObject(spec)
+  const sorts = isDoc(spec)
     ? Object.keys(spec).map((path) => ({ parts: path.split('.'), way: toNumber(spec[path]) }))
     : [{ parts: [], way: toNumber(spec) }];
   if (sorts.length === 0 || sorts.some(({ way }) => way !== 1 && way !== -1))
@@ -32,7 +33,7 @@ function ordering(spec: unknown, collation?: Collation): Order {
 const CLAUSES: Record<string, string[]> = { $push: ['$position', '$slice', '$sort'], $addToSet: [] };
 
 export function pushing(spec: unknown, { collation }: MatchEnv, _path: string, operator: string): Modifier {
-  const { $each: items, ...clauses } = isObject(spec) && '$each' in spec ? spec : { $each: [spec] };
+  const { $each: items, ...clauses } = isDoc(spec) && '$each' in spec ? spec : { $each: [spec] };
   if (!Array.isArray(items)) {
     const message = `The argument to $each in ${operator} must be an array but it was of type: ${typeName(items)}`;
     fault(operator === '$addToSet' ? 14 : 2, message);

@@ -1,8 +1,9 @@
-// Which top-level fields a filter, an expression or a pipeline can read, so that only those need decoding.
-// Undefined means: it could be any. A name too many costs time, a name too few would be a wrong answer.
-import type { Doc } from './documents.ts';
+// What a filter, an expression or a pipeline asks of the storage: which top-level fields it can read, so that only those need
+// decoding, and what the front of a pipeline leaves to an index. Undefined fields mean: it could be any. A name too many
+// costs time, a name too few would be a wrong answer.
+import { type Doc, isDoc } from './documents.ts';
 import { truthy } from './operators.ts';
-import { isNumber, isObject } from './values.ts';
+import { isNumber, toNumber } from './values.ts';
 
 type Names = Set<string>;
 
@@ -12,7 +13,7 @@ const ALL = '\0';
 const top = (path: string): string => path.split('.', 1)[0] ?? '';
 
 function ofFilter(filter: unknown, names: Names): void {
-  for (const [name, spec] of isObject(filter) ? Object.entries(filter) : []) {
+  for (const [name, spec] of isDoc(filter) ? Object.entries(filter) : []) {
     if (!name.startsWith('$')) names.add(top(name));
     else if (Array.isArray(spec)) for (const branch of spec) ofFilter(branch, names);
     else if (name === '$expr') ofExpression(spec, names);
@@ -26,7 +27,7 @@ function ofExpression(expression: unknown, names: Names): void {
     if (/^\$\$(ROOT|CURRENT)\b/.test(expression)) names.add(ALL);
     else if (/^\$[^$]/.test(expression)) names.add(top(expression.slice(1)));
   } else if (Array.isArray(expression)) for (const part of expression) ofExpression(part, names);
-  else if (isObject(expression))
+  else if (isDoc(expression))
     for (const name of Object.keys(expression)) {
       if (name === '$meta') names.add(ALL);
       ofExpression(expression[name], names);
@@ -35,7 +36,7 @@ function ofExpression(expression: unknown, names: Names): void {
 
 function ofProjection(spec: unknown, names: Names): void {
   const isFlag = (value: unknown): boolean => isNumber(value) || typeof value === 'boolean';
-  const kept = isObject(spec) ? Object.entries(spec) : [];
+  const kept = isDoc(spec) ? Object.entries(spec) : [];
   const fields = kept.filter(([name, value]) => name !== '_id' || !isFlag(value));
   if (fields.length === 0 || fields.some(([, value]) => isFlag(value) && !truthy(value))) names.add(ALL);
   for (const [name, value] of [['_id', true] as const, ...fields]) {
@@ -53,10 +54,10 @@ const PASSING: Record<string, (spec: unknown, names: Names) => void> = {
   $skip: nothing,
   $sample: nothing,
   $sort(spec, names) {
-    for (const [path, way] of isObject(spec) ? Object.entries(spec) : [])
-      names.add(isObject(way) ? ALL : top(path));
+    for (const [path, way] of isDoc(spec) ? Object.entries(spec) : [])
+      names.add(isDoc(way) ? ALL : top(path));
   },
-  $unwind: (spec, names) => ofExpression(isObject(spec) ? spec.path : spec, names),
+  $unwind: (spec, names) => ofExpression(isDoc(spec) ? spec.path : spec, names),
 };
 const MAKING: Record<string, (spec: unknown, names: Names) => void> = {
   $group: ofExpression,
@@ -84,4 +85,38 @@ export function neededFields(stages: readonly Doc[]): ReadonlySet<string> | unde
     if (name in MAKING) return known(names);
   }
   return undefined;
+}
+
+/** What the front of a pipeline asks of the storage: a filter, then an order, then how many. The rest runs in memory. */
+export interface Leading {
+  filter: Doc;
+  sort: Doc | undefined;
+  skip: number;
+  limit: number | undefined;
+  rest: Doc[];
+}
+
+export function leading(stages: readonly unknown[], { filterOnly = false } = {}): Leading {
+  const rest = [...stages] as Doc[];
+  /** Takes the stage that comes next away, if it is of this name and its argument is as it should be. */
+  const take = <T>(name: string, read: (spec: unknown) => T | undefined): T | undefined => {
+    const [stage] = rest;
+    const found =
+      isDoc(stage) && name in stage && Object.keys(stage).length === 1 ? read(stage[name]) : undefined;
+    if (found !== undefined) rest.shift();
+    return found;
+  };
+  const whole = (least: number) => (spec: unknown) =>
+    Number.isInteger(toNumber(spec)) && toNumber(spec) >= least ? toNumber(spec) : undefined;
+  const match = (spec: unknown): Doc | undefined => (isDoc(spec) ? spec : undefined);
+  const order = (spec: unknown): Doc | undefined =>
+    isDoc(spec) && Object.keys(spec).length > 0 && Object.values(spec).every(isNumber) ? spec : undefined;
+  const filters: Doc[] = [];
+  for (let filter = take('$match', match); filter; filter = take('$match', match)) filters.push(filter);
+  const [first = {}] = filters;
+  const filter = filters.length > 1 ? { $and: filters } : first;
+  if (filterOnly) return { filter, sort: undefined, skip: 0, limit: undefined, rest };
+  const sort = take('$sort', order);
+  const skip = take('$skip', whole(0)) ?? 0;
+  return { filter, sort, skip, limit: take('$limit', whole(1)), rest };
 }

@@ -8,14 +8,14 @@ import { checkFieldPath } from './paths.ts';
 import { addLeaf, compileProjection, computed, newShape, type Shape } from './projecting.ts';
 import { show } from './showing.ts';
 import { keepScore } from './text.ts';
-import { isObject, typeName } from './values.ts';
+import { typeName } from './values.ts';
 
 export type Reshaping = (doc: Doc) => Doc;
 
 /** Each stage's reshaping. */
 const MAKING: Record<string, (spec: unknown, env: MatchEnv, stage: string) => Reshaping> = {
   $project(spec, env) {
-    if (!isObject(spec)) fault(15969, '$project specification must be an object');
+    if (!isDoc(spec)) fault(15969, '$project specification must be an object');
     const project = compileProjection(spec, { ...env, stage: true });
     return project ?? fault(51272, 'projection specification must have at least one field');
   },
@@ -23,7 +23,7 @@ const MAKING: Record<string, (spec: unknown, env: MatchEnv, stage: string) => Re
   $set: adding,
   $unset: unsetting,
   $replaceRoot(spec, env) {
-    if (isObject(spec) && 'newRoot' in spec) return replacing('newRoot', spec.newRoot, env);
+    if (isDoc(spec) && 'newRoot' in spec) return replacing('newRoot', spec.newRoot, env);
     return fault(40231, 'no newRoot specified for the $replaceRoot stage');
   },
   $replaceWith: (spec, env) => replacing('replacement document', spec, env),
@@ -41,7 +41,7 @@ export function compileReshaping(stage: string, spec: unknown, env: MatchEnv): R
 }
 
 function adding(spec: unknown, env: MatchEnv, stage: string): Reshaping {
-  if (!isObject(spec)) fault(40272, `${stage} specification stage must be an object, got ${typeName(spec)}`);
+  if (!isDoc(spec)) fault(40272, `${stage} specification stage must be an object, got ${typeName(spec)}`);
   const shape = newShape();
   addAll(shape, spec, '', env.scope);
   return (doc) => computed(doc, shape, doc) as Doc;
@@ -74,7 +74,7 @@ function replacing(what: string, spec: unknown, env: MatchEnv): Reshaping {
   const evaluate = compileExpression(spec, env.scope);
   return (doc) => {
     const result = evaluate(doc);
-    if (!isObject(result)) {
+    if (!isDoc(result)) {
       const found = `resulting value was: ${show(result)}. Type of resulting value: '${typeName(result)}'`;
       fault(
         40228,

@@ -1,6 +1,7 @@
 // Values as MongoDB prints them in its error messages.
+
 import { Binary, BSONRegExp, Code, Decimal128, Double, MaxKey, MinKey, ObjectId, Timestamp } from 'bson';
-import { isObject } from './values.ts';
+import { isDoc } from './documents.ts';
 
 export function show(value: unknown): string {
   if (value === undefined) return 'missing';
@@ -21,7 +22,7 @@ export function show(value: unknown): string {
   if (value instanceof Code) return value.code;
   if (value instanceof MinKey) return 'MinKey';
   if (value instanceof MaxKey) return 'MaxKey';
-  if (!isObject(value)) return 'unknown';
+  if (!isDoc(value)) return 'unknown';
   const names = Object.keys(value);
   return names.length === 0 ? '{}' : `{ ${names.map((name) => `${name}: ${show(value[name])}`).join(', ')} }`;
 }

@@ -1,10 +1,9 @@
 // What a pipeline stage is: a function of a stream of documents, compiled from its specification.
 
 import type { Doc } from './documents.ts';
-import { fault } from './errors.ts';
+import { fault, LACKING } from './errors.ts';
 import type { MatchEnv } from './matching.ts';
 import type { Scope } from './operators.ts';
-import { words } from './words.ts';
 
 export interface PipelineEnv extends MatchEnv {
   scope: Scope;
@@ -17,15 +16,7 @@ export type Stage = (docs: Stream) => Stream;
 export type CompilePipeline = (stages: unknown, env: PipelineEnv) => Stage;
 export type StageForm = (spec: unknown, env: PipelineEnv, compile: CompilePipeline, name: string) => Stage;
 
-/** Stages that MongoDB has and this engine has not. */
-const ABSENT = new Set(
-  words(`$bucketAuto $changeStreamSplitLargeEvent $collStats $currentOp $densify $documents $fill $geoNear $graphLookup
-  $indexStats $listLocalSessions $listSearchIndexes $listSessions $planCacheStats $rankFusion $redact $search $searchMeta
-  $setWindowFields $shardedDataDistribution $vectorSearch`),
-);
-
 export function refuseStage(name: string): never {
   if (name === '$changeStream') fault(40573, 'The $changeStream stage is only supported on replica sets');
-  const why = ABSENT.has(name) ? ' (the embedded engine does not have it)' : '';
-  fault(40324, `Unrecognized pipeline stage name: '${name}'${why}`);
+  fault(40324, `Unrecognized pipeline stage name: '${name}' ${LACKING}`);
 }

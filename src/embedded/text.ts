@@ -1,10 +1,9 @@
 // Text search: the words of a text, how well a document answers a search, its phrases and its negations.
 // The score travels with the document under a symbol, which spreads keep and BSON never sees.
-import type { Doc } from './documents.ts';
+import { type Doc, isDoc } from './documents.ts';
 import { bad, fault, unsupported } from './errors.ts';
 import { valuesAt } from './paths.ts';
 import { stem } from './stemming.ts';
-import { isObject } from './values.ts';
 import { words } from './words.ts';
 
 export type TextFields = readonly (readonly [path: string, weight: number])[];
@@ -59,7 +58,7 @@ export function searchTerms(search: string): Search {
 /** The strings in a value, however deep. */
 function stringsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value];
-  return Array.isArray(value) || isObject(value) ? Object.values(value).flatMap(stringsIn) : [];
+  return Array.isArray(value) || isDoc(value) ? Object.values(value).flatMap(stringsIn) : [];
 }
 
 function textsAt(doc: Doc, path: string): string[] {
@@ -108,7 +107,7 @@ export function compileText(spec: unknown, fields: TextFields): (doc: Doc) => bo
 
 /** The words asked for; the options that would change what a word is are refused. */
 export function searchOf(spec: unknown): string {
-  if (!isObject(spec)) bad('$text expects an object');
+  if (!isDoc(spec)) bad('$text expects an object');
   const { $search: search, $language: language = 'english' } = spec;
   if (typeof search !== 'string') fault(40414, "BSON field '$text.$search' is missing but a required field");
   for (const option of ['$caseSensitive', '$diacriticSensitive'])

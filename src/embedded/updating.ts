@@ -1,7 +1,7 @@
 // Updates compiled once and applied to many documents. A document is never changed in place: what comes back is a new
 // one that shares all that was not touched, or null when nothing would change.
 import { ObjectId } from 'bson';
-import type { Doc } from './documents.ts';
+import { type Doc, isDoc } from './documents.ts';
 import { type Modifier, overlap, removed, written } from './drafts.ts';
 import { bad, fault } from './errors.ts';
 import { isOperatorDoc, type MatchEnv } from './matching.ts';
@@ -20,7 +20,7 @@ import {
 import { isRegex } from './regexes.ts';
 import { compileReshaping } from './reshaping.ts';
 import { show } from './showing.ts';
-import { clone, compareStrings, equal, identical, isObject, typeName } from './values.ts';
+import { clone, compareStrings, equal, identical, typeName } from './values.ts';
 
 export interface UpdateEnv extends MatchEnv {
   filter: Doc;
@@ -40,7 +40,7 @@ export interface Update {
 
 export function compileUpdate(update: unknown, env: UpdateEnv): Update {
   if (Array.isArray(update)) return pipelineUpdate(update, env);
-  if (!isObject(update)) fault(9, 'Update argument must be either an object or an array');
+  if (!isDoc(update)) fault(9, 'Update argument must be either an object or an array');
   const [first] = Object.keys(update);
   return first?.startsWith('$') ? operatorUpdate(update, env) : replacement(update, env);
 }
@@ -65,7 +65,7 @@ function renaming(path: string, target: unknown): Step {
 }
 
 function stepsOf(operator: string, spec: unknown, env: UpdateEnv): Step[] {
-  for (const path of isObject(spec) ? Object.keys(spec) : []) checkPath(path);
+  for (const path of isDoc(spec) ? Object.keys(spec) : []) checkPath(path);
   if (operator !== '$rename')
     return modifiersOf(operator, spec, env).map(([path, modify]) => ({ operator, path, modify }));
   return Object.entries(fieldsOfModifier(operator, spec)).map(([path, target]) => renaming(path, target));
@@ -208,7 +208,7 @@ function replacement(update: Doc, env: UpdateEnv): Update {
 
 function idOnly({ _id, $and: branches }: Doc): Doc {
   const own = _id === undefined ? {} : { _id };
-  return Array.isArray(branches) ? { ...own, $and: branches.filter(isObject).map(idOnly) } : own;
+  return Array.isArray(branches) ? { ...own, $and: branches.filter(isDoc).map(idOnly) } : own;
 }
 
 function replaced(doc: Doc, by: Doc): Doc | null {
@@ -230,7 +230,7 @@ function pipelineUpdate(stages: unknown[], env: UpdateEnv): Update {
     ...scopeOf(env.constants ?? {}),
   ]);
   const steps = stages.map((stage) => {
-    if (!isObject(stage)) fault(14, `Each element of the 'pipeline' array must be an object`);
+    if (!isDoc(stage)) fault(14, `Each element of the 'pipeline' array must be an object`);
     const [name = '', ...others] = Object.keys(stage);
     if (!ALLOWED.includes(name) || others.length > 0)
       fault(72, `${name} is not allowed to be used within an update`);
@@ -272,7 +272,7 @@ function* equalities(filter: Doc): Generator<[path: string, value: unknown]> {
   for (const [name, spec] of Object.entries(filter)) {
     const branches =
       Array.isArray(spec) && (name === '$and' || (name === '$or' && spec.length === 1)) ? spec : [];
-    for (const branch of branches) if (isObject(branch)) yield* equalities(branch);
+    for (const branch of branches) if (isDoc(branch)) yield* equalities(branch);
     if (name.startsWith('$') || isRegex(spec)) continue;
     if (!isOperatorDoc(spec)) yield [name, spec];
     else if ('$eq' in spec) yield [name, spec.$eq];

@@ -14,7 +14,7 @@ import {
   Timestamp,
 } from 'bson';
 import { type Comparable, compareDecimals } from './decimals.ts';
-import { type Doc, setField } from './documents.ts';
+import { type Doc, isDoc, setField } from './documents.ts';
 
 export interface Collation {
   compare(a: string, b: string): number;
@@ -83,10 +83,6 @@ function kinOf(value: unknown): number {
   if (Array.isArray(value)) return ORDER.ARRAY;
   if (value instanceof Binary || ArrayBuffer.isView(value)) return ORDER.BINARY;
   return value instanceof Date ? ORDER.DATE : ORDER.OBJECT;
-}
-
-export function isObject(value: unknown): value is Doc {
-  return typeof value === 'object' && value !== null && typeOf(value) === ORDER.OBJECT;
 }
 
 export function isNumber(value: unknown): value is number | bigint | Double | Decimal128 {
@@ -214,11 +210,11 @@ export function identical(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (Array.isArray(a))
     return Array.isArray(b) && a.length === b.length && a.every((value, i) => identical(value, b[i]));
-  if (!isObject(a)) {
+  if (!isDoc(a)) {
     if (typeName(a) !== typeName(b)) return false;
     return a instanceof Decimal128 ? a.toString() === String(b) : compare(a, b) === 0;
   }
-  if (!isObject(b)) return false;
+  if (!isDoc(b)) return false;
   const names = Object.keys(a);
   const others = Object.keys(b);
   return (
@@ -229,7 +225,7 @@ export function identical(a: unknown, b: unknown): boolean {
 
 export function clone<T>(value: T): T {
   if (Array.isArray(value)) return value.map(clone) as T;
-  if (!isObject(value)) return value;
+  if (!isDoc(value)) return value;
   const copy: Doc = {};
   for (const name of Object.keys(value)) setField(copy, name, clone(value[name]));
   return copy as T;

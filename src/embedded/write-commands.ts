@@ -1,16 +1,16 @@
 // insert, update, delete and findAndModify. Ordered batches stop at the first fault; a fault of one statement is
 // reported with its place, and what came before it stays.
-import { checkName, find } from './catalogue.ts';
+import { checkName, collectionFor, find } from './catalogue.ts';
 import { changeOne, type Effect, execute, prepare, type Statement } from './changing.ts';
 import { type Doc, decode, isDoc } from './documents.ts';
 import { fault, MongoFault } from './errors.ts';
-import { collectionFor, insertRaw } from './inserting.ts';
 import { compileProjection } from './projecting.ts';
+import { insertRaw } from './records.ts';
 import { type Command, checkFields, docOf, flagOf, listOf, type Request } from './requests.ts';
 import { queryOf } from './searching.ts';
-import { inSlices } from './slices.ts';
 import { isNumber, toNumber } from './values.ts';
 import { words } from './words.ts';
+import { inSlices } from './writing.ts';
 
 const MOST_STATEMENTS = 100_000;
 

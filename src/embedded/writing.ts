@@ -84,3 +84,28 @@ export function createWriter(catalogue: Catalogue): Writer {
 
   return { write, settled: () => write(() => undefined) };
 }
+
+const LONG_SLICE_MS = 10;
+
+/**
+ * Long work in slices that others get between, each of them one commit: runs `step` until it answers true. A slice may be
+ * run again when its commit fails, so it works on a copy of the progress and hands the copy on.
+ */
+export async function inSlices<P extends object>(
+  writer: Writer,
+  begin: P,
+  step: (progress: P) => boolean,
+): Promise<P> {
+  let progress = begin;
+  for (;;) {
+    const { next, done } = await writer.write(() => {
+      const next = { ...progress };
+      const until = performance.now() + LONG_SLICE_MS;
+      let done = step(next);
+      while (!done && performance.now() < until) done = step(next);
+      return { next, done };
+    });
+    progress = next;
+    if (done) return progress;
+  }
+}

@@ -1,20 +1,20 @@
 // Filters read the slow way, straight from the documentation: a second opinion for the compiled ones.
-import type { Doc } from '../../src/embedded/documents.ts';
-import { compare, isObject, ORDER, toNumber, typeOf } from '../../src/embedded/values.ts';
+import { type Doc, isDoc } from '../../src/embedded/documents.ts';
+import { compare, ORDER, toNumber, typeOf } from '../../src/embedded/values.ts';
 
 /** All values that a path can mean; undefined stands for a field that could be there and is not. */
 function reach(value: unknown, parts: string[]): unknown[] {
   const [part, ...rest] = parts;
   if (part === undefined) return [value];
   if (Array.isArray(value)) {
-    const inside = value.filter(isObject).flatMap((element) => reach(element, parts));
+    const inside = value.filter(isDoc).flatMap((element) => reach(element, parts));
     const at = /^\d+$/.test(part) && Number(part) < value.length ? value[Number(part)] : undefined;
     if (at === undefined || (rest.length > 0 && typeof at !== 'object') || (rest.length > 0 && at === null))
       return inside;
-    if (rest.length > 0 && !Array.isArray(at) && !isObject(at)) return inside;
+    if (rest.length > 0 && !Array.isArray(at) && !isDoc(at)) return inside;
     return [...reach(at, rest), ...inside];
   }
-  if (!isObject(value) || !Object.hasOwn(value, part)) return [undefined];
+  if (!isDoc(value) || !Object.hasOwn(value, part)) return [undefined];
   return reach(value[part], rest);
 }
 
@@ -75,7 +75,7 @@ function fits(element: unknown, wanted: Doc): boolean {
   if (Object.keys(wanted)[0]?.startsWith('$')) {
     return Object.entries(wanted).every(([operator, inner]) => satisfies([element], operator, inner));
   }
-  return (isObject(element) || Array.isArray(element)) && matchesNaively(wanted, element as Doc);
+  return (isDoc(element) || Array.isArray(element)) && matchesNaively(wanted, element as Doc);
 }
 
 export function matchesNaively(filter: Doc, doc: Doc): boolean {
@@ -85,7 +85,7 @@ export function matchesNaively(filter: Doc, doc: Doc): boolean {
     if (key === '$or') return branches.some((branch) => matchesNaively(branch, doc));
     if (key === '$nor') return !branches.some((branch) => matchesNaively(branch, doc));
     const values = reach(doc, key.split('.'));
-    if (isObject(wanted) && Object.keys(wanted)[0]?.startsWith('$')) {
+    if (isDoc(wanted) && Object.keys(wanted)[0]?.startsWith('$')) {
       return Object.entries(wanted).every(([operator, inner]) => satisfies(values, operator, inner));
     }
     return satisfies(values, '$eq', wanted);

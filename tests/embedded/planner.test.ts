@@ -18,11 +18,10 @@ import { MongoFault } from '../../src/embedded/errors.ts';
 import { count, read } from '../../src/embedded/finding.ts';
 import { normalise } from '../../src/embedded/index-specs.ts';
 import { prepareIndex } from '../../src/embedded/indexes.ts';
-import { insertDoc } from '../../src/embedded/inserting.ts';
 import { compileFilter } from '../../src/embedded/matching.ts';
 import { compileSort } from '../../src/embedded/ordering.ts';
 import { plan } from '../../src/embedded/planner.ts';
-import { removeRecord, replaceRecord } from '../../src/embedded/records.ts';
+import { insertDoc, removeRecord, replaceRecord } from '../../src/embedded/records.ts';
 import { openStorage, type Storage } from '../../src/embedded/storage.ts';
 import { compileUpdate } from '../../src/embedded/updating.ts';
 

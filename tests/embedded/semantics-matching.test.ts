@@ -131,7 +131,11 @@ describe('a filter', () => {
     [{ a: { $bitsAllSet: 5 } }, 115, '$bitsAllSet is not supported'],
     [{ $jsonSchema: { required: ['a'] } }, 115, '$jsonSchema is not supported'],
     [{ $text: { $search: 'x' } }, 27, 'text index required for $text query'],
-    [{ $expr: { $function: { body: 'x', args: [], lang: 'js' } } }, 115, '$function is not supported'],
+    [
+      { $expr: { $function: { body: 'x', args: [], lang: 'js' } } },
+      168,
+      "Unrecognized expression '$function'",
+    ],
   ])('%j is refused with %i', (filter, code, message) => {
     expect(() => compileFilter(filter)).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(message) }),
