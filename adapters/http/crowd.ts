@@ -1,6 +1,7 @@
 // More requests than we can do: a crowd that moves waits for its turn, first come first served, however many they are.
 // When people wait too long, the newest go first (the oldest have given up soonest), and when that lasts, who comes is
 // told at once to come later, so that those who are let in are served as quickly as ever.
+import { noteServed } from '../../src/breath.ts';
 import { Refusal } from '../../src/errors.ts';
 
 export interface Crowding {
@@ -108,6 +109,7 @@ export function openGate({
   return {
     isShut: () => flooded && isFull(),
     async through(work) {
+      noteServed();
       const waits = isFull();
       if (waits) await wait();
       else working++;

@@ -4,6 +4,7 @@ import type { Writable } from 'node:stream';
 import { stringify } from 'csv-stringify';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
+import { isAlone, restAfter } from '../../src/breath.ts';
 import type { Ctx } from '../../src/context.ts';
 import { Refusal } from '../../src/errors.ts';
 import { EXPORT_FIELDS, exported, exportInput, rowOf } from '../../src/tickets/exporting.ts';
@@ -50,12 +51,15 @@ async function drained(sink: Writable, res: Response): Promise<void> {
 }
 
 const TELL_EVERY = 1_000;
-/** Lines that are taken together: so many, so long together, or what there is when this time is over. */
-const BATCH = 200;
+/**
+ * Lines that are taken together: so many, so long together, or what there is when this time is over. While one batch is
+ * written the next ones are read; beside others it is few at a time, for what a store writes at once others wait for.
+ */
+const ALONE = { lines: 100, abreast: 3 };
+const BESIDE_OTHERS = { lines: 20, abreast: 1 };
 const BATCH_BYTES = 2_000_000;
 const PATIENCE_MS = 250;
-/** While one batch is written, the next ones are read. */
-const ABREAST = 3;
+const pace = () => (isAlone() ? ALONE : BESIDE_OTHERS);
 
 /** The answer is a report that grows while the file comes in: one line for each that was refused, one now and then. */
 async function takeTickets(ctx: Ctx, req: Request, res: Response): Promise<void> {
@@ -84,32 +88,38 @@ async function takeTickets(ctx: Ctx, req: Request, res: Response): Promise<void>
     if (done % TELL_EVERY === 0) tell({ progress: done });
   };
   const underWay = new Set<Promise<void>>();
+  let tookMs = 0;
   const room = async () => {
-    while (underWay.size >= ABREAST) await Promise.race(underWay);
+    while (underWay.size >= pace().abreast) await Promise.race(underWay);
+    await restAfter(tookMs);
   };
   let failure: { error: unknown } | undefined;
   let batch: Line[] = [];
   let bytes = 0;
   const hand = () => {
+    const began = performance.now();
     const job = importer
       .take(batch)
       .then((taken) => taken.forEach(report))
       .catch((error) => {
         failure ??= { error };
       })
-      .finally(() => underWay.delete(job));
+      .finally(() => {
+        tookMs = performance.now() - began;
+        underWay.delete(job);
+      });
     underWay.add(job);
     [batch, bytes] = [[], 0];
   };
   // Whoever sends slowly is answered all the same.
   const timer = setInterval(() => {
-    if (batch.length && underWay.size < ABREAST) hand();
+    if (batch.length && underWay.size < pace().abreast) hand();
   }, PATIENCE_MS);
   try {
     for await (const line of lines(req)) {
       batch.push(line);
       bytes += line.bytes;
-      if (batch.length < BATCH && bytes < BATCH_BYTES) continue;
+      if (batch.length < pace().lines && bytes < BATCH_BYTES) continue;
       await room();
       hand();
       if (failure) throw failure.error;

@@ -326,3 +326,20 @@ test('a thousand lines keep their order of numbers without a gap', async () => {
   expect(new Set(numbers).size).toBe(1_000);
   expect((numbers.at(-1) ?? 0) - (numbers[0] ?? 0)).toBe(999);
 });
+
+test('an import gives way to whoever is served meanwhile', async () => {
+  const many = 400;
+  const first = 'WAY-0';
+  const file = Array.from({ length: many }, (_, at) =>
+    JSON.stringify({ title: 'Many', external_ref: `WAY-${at}` }),
+  );
+  const numberOf = async (ref: string): Promise<number | undefined> =>
+    (await world.call('GET', `/api/v1/tickets?external_ref=${ref}`, { as: admin })).body.items[0]?.number;
+  await numberOf(first);
+  const coming = bring(file.join('\n'));
+  let begin: number | undefined;
+  while (begin === undefined) begin = await numberOf(first);
+  const { body } = await world.call('POST', '/api/v1/tickets', { as: admin, body: { title: 'In between' } });
+  expect((await coming).lines).toEqual([{ done: true, imported: many, already_there: 0, refused: 0 }]);
+  expect(body.number - begin).toBeLessThan(many / 2);
+});
