@@ -3,6 +3,8 @@ import type { Entry } from '../history/entry.ts';
 import { filed } from '../history/history.ts';
 import { signal } from '../signals.ts';
 import { isAway } from '../store.ts';
+import type { Write } from '../table.ts';
+import type { TicketRow } from './birth.ts';
 import { ticketCollection, wholeTickets } from './model.ts';
 import type { StoredTicket } from './ticket.ts';
 import { keptWords } from './words.ts';
@@ -37,21 +39,7 @@ export async function strike(tickets: readonly StoredTicket[]): Promise<void> {
       tickets.map(async (ticket) => [ticket._id, await keptWords(ticket).catch(unlessAway)] as const),
     ),
   );
-  const result = await collection.bulkWrite(
-    tickets.map(({ _id, seq }) => {
-      const kept = words.get(_id);
-      return {
-        updateOne: {
-          filter: { _id, seq },
-          update: {
-            $set: { pending: [], ...(kept ? { words: kept } : {}) },
-            $unset: { pendingAt: '', untold: '' },
-          },
-        },
-      };
-    }),
-    { ordered: false },
-  );
+  const result = await collection.bulkWrite(strikes(tickets, words), { ordered: false });
   if (result.matchedCount === tickets.length) return;
   for (const { _id, seq, untold } of tickets)
     if (untold) await collection.updateOne({ _id, untold: { $lte: seq } }, { $set: { untold: seq + 1 } });
@@ -67,6 +55,25 @@ export async function strike(tickets: readonly StoredTicket[]): Promise<void> {
     }),
     { ordered: false },
   );
+}
+
+/** All that stand at the same number are struck off by one statement, but for those whose words change with it. */
+function strikes(
+  tickets: readonly StoredTicket[],
+  words: ReadonlyMap<string, string[] | undefined>,
+): Write<TicketRow>[] {
+  const $unset = { pendingAt: '', untold: '' };
+  const same = tickets.filter(({ _id }) => !words.get(_id));
+  const together = [...new Set(same.map(({ seq }) => seq))].map((seq): Write<TicketRow> => {
+    const ids = same.filter((one) => one.seq === seq).map(({ _id }) => _id);
+    return { updateMany: { filter: { _id: { $in: ids }, seq }, update: { $set: { pending: [] }, $unset } } };
+  });
+  const alone = tickets.flatMap(({ _id, seq }): Write<TicketRow>[] => {
+    const kept = words.get(_id);
+    const update = { $set: { pending: [], words: kept }, $unset };
+    return kept ? [{ updateOne: { filter: { _id, seq }, update } }] : [];
+  });
+  return [...together, ...alone];
 }
 
 /** An entry that cannot even be read for its words is struck off without: it was set aside. */
