@@ -8,7 +8,8 @@ import { Refusal } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
 import { traced } from '../../src/tracing.ts';
 import { jsonBody } from './bodies.ts';
-import type { Gate } from './crowd.ts';
+import type { Callers } from './callers.ts';
+import type { Errand, Gate } from './crowd.ts';
 import { dispatchTo } from './dispatch.ts';
 import { isForm } from './forms.ts';
 import { type Patience, steadily } from './patience.ts';
@@ -24,6 +25,7 @@ export interface AppOptions {
   corsOrigins: string[];
   trustProxy: number;
   gate: Gate;
+  callers: Callers;
   patience: Patience;
   log: Logger;
   isDraining: () => boolean;
@@ -37,6 +39,8 @@ export interface App {
   Asked: typeof IncomingMessage;
   Answer: typeof ServerResponse<IncomingMessage>;
   handle: (req: IncomingMessage, res: ServerResponse) => void;
+  /** What is asked for, where a crowd of such requests is sent away. */
+  errandOf: (req: IncomingMessage) => Errand | undefined;
 }
 
 export function buildApp(options: AppOptions): App {
@@ -56,13 +60,14 @@ export function buildApp(options: AppOptions): App {
         maxAge: 600,
       }),
     );
-  const { edge, gate, patience } = options;
+  const { edge, patience } = options;
+  const errands = new Map(options.routes.filter(isCrowd).map((one) => [one, errand(one)]));
   const json = jsonBody(options.bodyLimit);
   const dispatch = dispatchTo(options.routes, opening, (one) => [
     named(one),
     ...(one.consumes || one.form ? [steadily(patience.steadyMs)] : []),
     ...(one.consumes ? [] : one.form ? formOrJson(json) : json),
-    gated(one, gate, spanned(one, serve(one, edge))),
+    gated(errands.get(one), options, spanned(one, serve(one, edge))),
   ]);
   app.use(...opening);
   for (const { path, handler } of options.doors) app.use(path, handler);
@@ -86,9 +91,13 @@ export function buildApp(options: AppOptions): App {
     // What Express gives a request on its way, for those that do not take it.
     Object.assign(req, { res, originalUrl: req.url, baseUrl: '' });
     res.locals = {};
-    if (!dispatch(req, res)) app(req, res);
+    if (!dispatch.go(req, res)) app(req, res);
   };
-  return { Asked, Answer, handle };
+  const errandOf = (req: IncomingMessage) => {
+    const one = dispatch.routeOf(req);
+    return one && errands.get(one);
+  };
+  return { Asked, Answer, handle, errandOf };
 }
 
 /** What a middleware sets in the same way for everybody, found out once. */
@@ -153,11 +162,20 @@ const formOrJson = (json: RequestHandler[]): RequestHandler[] =>
   json.map((step) => (req, res, next) => (isForm(req) ? next() : step(req, res, next)));
 
 /** What takes its time by its nature (streams, files) and what has its own limits (signing in) is not counted. */
-const gated = (one: Route, gate: Gate, handler: RequestHandler): RequestHandler =>
-  one.deed === 'anyone' || one.consumes || one.produces
-    ? handler
-    : (req, res, next) =>
-        isForm(req) ? handler(req, res, next) : gate.through(async () => handler(req, res, next));
+const isCrowd = (one: Route): boolean => one.deed !== 'anyone' && !one.consumes && !one.produces;
+const errand = ({ bulk = false }: Route): Errand => ({ bulk, usualMs: 10 });
+
+const gated = (
+  errand: Errand | undefined,
+  { gate, callers }: Pick<AppOptions, 'gate' | 'callers'>,
+  handler: RequestHandler,
+): RequestHandler =>
+  errand
+    ? (req, res, next) =>
+        isForm(req)
+          ? handler(req, res, next)
+          : gate.through(errand, callers.nameOf(req), async () => handler(req, res, next))
+    : handler;
 
 const spanned =
   (one: Route, handler: RequestHandler): RequestHandler =>

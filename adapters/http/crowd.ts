@@ -1,39 +1,51 @@
-// More requests than we can do: a crowd that moves waits for its turn, first come first served, however many they are.
-// When people wait too long, the newest go first (the oldest have given up soonest), and when that lasts, who comes is
-// told at once to come later, so that those who are let in are served as quickly as ever.
+// More requests than we can do. As many are worked on abreast as keep the work from taking much longer than usual. Who
+// comes beyond that waits: a burst that is done within about a second is done whole. When people have waited for too
+// long, the newest go first (the others have given up soonest); when that lasts it is a flood, and who finds no place in
+// a short line is told at once to come later, so that those who are let in are served about as quickly as ever.
 import { noteServed } from '../../src/breath.ts';
 import { Refusal } from '../../src/errors.ts';
+import { type Waiting as Anybody, openLine } from '../../src/line.ts';
+
+/** A kind of work, and what it takes while nobody waits, which is learnt. */
+export interface Errand {
+  bulk: boolean;
+  usualMs: number;
+}
 
 export interface Crowding {
-  /** So many are worked on abreast; more would only make each of them slower. */
+  /** So many are worked on abreast at first, and never fewer or more than these. */
   atOnce?: number;
+  least?: number;
+  most?: number;
   mostWaiting?: number;
-  /** Somebody who has waited for longer than this has waited too long; by default some times what the work takes. */
+  /** Who has waited for longer has waited too long; by default, some times what the work takes. */
   longMs?: number;
   /** Too long for longer than this is no burst any more. */
   burstMs?: number;
-  patienceMs?: number;
-  /** After a flood nobody waits until it has been calm for so long. */
+  /** A flood is over when nobody was turned away for so long. */
   calmMs?: number;
+  /** Told once a second while people are turned away. */
+  tell?: (facts: { turnedAway: number; atOnce: number; waiting: number }) => void;
 }
 
 export interface Gate {
-  through<T>(work: () => Promise<T>): Promise<T>;
-  /** Nobody gets in just now, however patient. */
-  isShut(): boolean;
+  isFlooded(): boolean;
+  /** Whether there is a place for one more just now; asked before anything is done for them. */
+  hasRoom(errand: Errand, caller: string): boolean;
+  through<T>(errand: Errand, caller: string, work: () => Promise<T>): Promise<T>;
 }
 
-/** Who waits three times as long as work takes when nobody waits is served four times as slowly: that is the most. */
-const LONG = { times: 3, least: 250, most: 1_000 };
-/** So many are turned away in one go; the others come between. */
-const GO = 50;
-
-interface Waiting {
+interface Waiting extends Anybody {
   since: number;
-  timer: NodeJS.Timeout;
-  letIn: () => void;
   turnAway: () => void;
 }
+
+/** Work that takes twice as long as usual is done too much abreast; but that it takes some ms is nothing to avoid. */
+const SLOW = { times: 1.6, leastMs: 12, most: 4 };
+const LONG = { times: 2, leastMs: 30, mostMs: 1_000 };
+/** So many are turned away in one go; the others come between. */
+const GO = 50;
+const LOOK_MS = 50;
 
 export const crowded = (): Refusal =>
   new Refusal('away', 'server.crowded', 'Too much is asked at once just now: ask again in a moment.', {
@@ -42,84 +54,127 @@ export const crowded = (): Refusal =>
 
 export function openGate({
   atOnce = 40,
+  least = 8,
+  most = 160,
   mostWaiting = 2_000,
   longMs,
-  burstMs = 500,
-  patienceMs = 3_000,
+  burstMs = 1_000,
   calmMs = 2_000,
+  tell = () => {},
 }: Crowding = {}): Gate {
-  /** The one who came first stands first. */
-  const waiting: Waiting[] = [];
+  const line = openLine<Waiting>();
+  /** How many each has inside, working or waiting. */
+  const inside = new Map<string, number>();
   let working = 0;
+  let flooded = false;
   /** Since when somebody has been waiting too long; null: nobody is. */
   let lateSince: number | null = null;
-  let flooded = false;
-  let fullAt = 0;
-  /** What the work takes while nobody waits. */
-  let usualMs = 100;
+  let [turnedAway, turnedAwayAt, toldAt] = [0, 0, 0];
+  let usualMs = 25;
+  /** Of those done since the number abreast was last looked at: how many, and how much slower than usual. */
+  let [done, slowness, wasFull] = [0, 0, false];
+  let looking: NodeJS.Timeout | undefined;
 
-  const long = () => longMs ?? Math.min(Math.max(usualMs * LONG.times, LONG.least), LONG.most);
-  const isFull = () => {
-    if (working < atOnce) return false;
-    const now = performance.now();
-    if (flooded && now - fullAt > calmMs) flooded = false;
-    if (isLate(now) && lateSince !== null && now - lateSince > burstMs) turnAllAway();
-    fullAt = now;
-    return true;
-  };
+  const long = () => longMs ?? Math.min(Math.max(usualMs * LONG.times, LONG.leastMs), LONG.mostMs);
+  const isFull = () => working >= atOnce;
   const isLate = (now: number): boolean => {
-    const [first] = waiting;
-    if (!first || now - first.since < long()) lateSince = null;
+    const oldest = line.oldest();
+    if (!oldest || now - oldest.since < long()) lateSince = null;
     else lateSince ??= now;
     return lateSince !== null;
   };
-  const turnAllAway = () => {
-    flooded = true;
-    lateSince = null;
-    const all = waiting.splice(0);
-    for (const one of all) clearTimeout(one.timer);
-    turnAway(all);
+
+  const hasRoom = ({ bulk }: Errand, caller: string): boolean => {
+    if (!flooded || !isFull()) return line.size < mostWaiting;
+    const room = Math.max(2, Math.ceil(atOnce / 4));
+    const own = inside.get(caller) ?? 0;
+    const share = (atOnce + room) / (inside.size + (own ? 0 : 1));
+    return line.size < room * (1 + (own < share ? 1 : 0) + (bulk ? 0 : 1));
+  };
+  const refused = (): Refusal => {
+    turnedAway++;
+    turnedAwayAt = performance.now();
+    return crowded();
   };
   const turnAway = (all: Waiting[]) => {
     for (const one of all.splice(0, GO)) one.turnAway();
     if (all.length) setImmediate(turnAway, all);
   };
-  const wait = () =>
+  /** While anybody waits or is turned away: time passes also when nothing comes and nothing is done. */
+  const look = () => {
+    const now = performance.now();
+    if (isLate(now) && lateSince !== null && now - lateSince > burstMs) flooded = true;
+    if (flooded) turnAway(line.leave(({ since }) => now - since > long()));
+    if (turnedAway && now - toldAt > 1_000) {
+      tell({ turnedAway, atOnce, waiting: line.size });
+      [turnedAway, toldAt] = [0, now];
+    }
+    if (flooded && now - turnedAwayAt > calmMs) flooded = false;
+    if (flooded || turnedAway || line.size) return;
+    clearInterval(looking);
+    looking = undefined;
+  };
+  const wait = (errand: Errand, caller: string) =>
     new Promise<void>((resolve, reject) => {
-      if (flooded || waiting.length >= mostWaiting) throw crowded();
-      const leave = () => {
-        waiting.splice(waiting.indexOf(one), 1);
-        one.turnAway();
-      };
-      const timer = setTimeout(leave, patienceMs);
-      const turnAway = () => reject(crowded());
-      const one: Waiting = { since: performance.now(), timer, letIn: resolve, turnAway };
-      waiting.push(one);
+      looking ??= setInterval(look, LOOK_MS).unref();
+      line.join({
+        ...{ caller, bulk: errand.bulk, since: performance.now(), letIn: resolve },
+        turnAway: () => reject(refused()),
+      });
     });
   const letIn = () => {
-    while (working < atOnce) {
-      const one = isLate(performance.now()) ? waiting.pop() : waiting.shift();
+    while (!isFull()) {
+      const one = line.next(isLate(performance.now()));
       if (!one) return;
-      clearTimeout(one.timer);
       working++;
       one.letIn();
     }
   };
+  /** As in a road: a little more while it flows, a good deal less when it does not. */
+  const adapt = (errand: Errand, ms: number, waited: boolean) => {
+    if (!waited && !flooded) {
+      errand.usualMs += (ms - errand.usualMs) / 50;
+      usualMs += (ms - usualMs) / 50;
+    }
+    slowness += Math.min(ms / Math.max(errand.usualMs, SLOW.leastMs), SLOW.most);
+    if (++done < atOnce) return;
+    if (slowness / done > SLOW.times) {
+      if (wasFull) atOnce = Math.max(least, Math.floor(atOnce * 0.9));
+    } else if (wasFull) atOnce = Math.min(most, atOnce + 1);
+    [done, slowness, wasFull] = [0, 0, false];
+  };
+  const count = (caller: string, by: number) => {
+    const own = (inside.get(caller) ?? 0) + by;
+    if (own) inside.set(caller, own);
+    else inside.delete(caller);
+  };
 
   return {
-    isShut: () => flooded && isFull(),
-    async through(work) {
+    isFlooded: () => flooded,
+    hasRoom(errand, caller) {
+      const has = hasRoom(errand, caller);
+      if (!has) refused();
+      return has;
+    },
+    async through(errand, caller, work) {
       noteServed();
-      const waits = isFull();
-      if (waits) await wait();
-      else working++;
-      const began = performance.now();
+      const waits = isFull() || line.size > 0;
+      if (waits && !hasRoom(errand, caller)) throw refused();
+      count(caller, 1);
       try {
-        return await work();
+        if (waits) await wait(errand, caller);
+        else working++;
+        if (isFull()) wasFull = true;
+        const began = performance.now();
+        try {
+          return await work();
+        } finally {
+          working--;
+          adapt(errand, performance.now() - began, waits);
+          letIn();
+        }
       } finally {
-        if (!waits && !flooded) usualMs += (performance.now() - began - usualMs) / 50;
-        working--;
-        letIn();
+        count(caller, -1);
       }
     },
   };

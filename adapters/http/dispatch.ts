@@ -1,5 +1,6 @@
 // Finds the route of a request by its path and walks its steps, as Express would but without trying one pattern after
 // another, which costs more than most verbs. A path's first match decides: a wrong method there is 405.
+import type { IncomingMessage } from 'node:http';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { Refusal } from '../../src/errors.ts';
 import { problems, sendProblem } from './problem.ts';
@@ -10,10 +11,15 @@ interface Spot {
   segments: (string | null)[];
   names: string[];
   steps: Map<string, RequestHandler[]>;
+  routes: Map<string, Route>;
 }
 
-/** True when it was one of these routes. */
-export type Dispatch = (req: Request, res: Response) => boolean;
+export interface Dispatch {
+  /** True when it was one of these routes. */
+  go(req: Request, res: Response): boolean;
+  /** What `go` would walk to, for who wants to know before anything is done. */
+  routeOf(req: IncomingMessage): Route | undefined;
+}
 
 export function dispatchTo(
   routes: readonly Route[],
@@ -24,6 +30,7 @@ export function dispatchTo(
   for (const one of routes) {
     const spot = spots.get(one.path) ?? openSpot(one.path);
     spots.set(one.path, spot);
+    spot.routes.set(one.method.toUpperCase(), one);
     spot.steps.set(one.method.toUpperCase(), [...opening, decodeParams, ...stepsOf(one)]);
   }
   for (const spot of spots.values()) finish(spot, opening);
@@ -42,19 +49,24 @@ export function dispatchTo(
     }
     return null;
   };
-  return (req, res) => {
-    const found = find(/^\/[^?#]*/.exec(req.url)?.[0] ?? req.path);
-    if (!found) return false;
-    const { steps } = found.spot;
-    req.params = found.params;
-    walk(
-      steps.get(req.method) ?? steps.get(req.method === 'HEAD' ? 'GET' : '') ?? steps.get('') ?? [],
-      req,
-      res,
-    );
-    return true;
+  return {
+    go(req, res) {
+      const found = find(PATH.exec(req.url)?.[0] ?? req.path);
+      if (!found) return false;
+      const { steps } = found.spot;
+      req.params = found.params;
+      walk(
+        steps.get(req.method) ?? steps.get(req.method === 'HEAD' ? 'GET' : '') ?? steps.get('') ?? [],
+        req,
+        res,
+      );
+      return true;
+    },
+    routeOf: ({ url = '', method = '' }) => find(PATH.exec(url)?.[0] ?? '')?.spot.routes.get(method),
   };
 }
+
+const PATH = /^\/[^?#]*/;
 
 function openSpot(path: string): Spot {
   const names: string[] = [];
@@ -64,7 +76,7 @@ function openSpot(path: string): Spot {
     names.push(name);
     return null;
   });
-  return { segments, names, steps: new Map() };
+  return { segments, names, steps: new Map(), routes: new Map() };
 }
 
 /** By which few are to be looked at: how long the path is, and its room (`/api/v1/tickets`). */

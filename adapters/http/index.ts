@@ -1,8 +1,7 @@
 // The REST API: its server, from listening to draining.
-import { randomUUID } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, Server } from 'node:net';
-import { type RequestHandler, Router } from 'express';
+import { type Request, type RequestHandler, Router } from 'express';
 import { collectDefaultMetrics, Histogram } from 'prom-client';
 import type { Config } from '../../src/config.ts';
 import { Refusal } from '../../src/errors.ts';
@@ -10,10 +9,11 @@ import type { Logger } from '../../src/log.ts';
 import { metrics } from '../../src/metrics.ts';
 import { type AppOptions, buildApp } from './app.ts';
 import { identifier } from './auth.ts';
-import { crowded, openGate } from './crowd.ts';
+import { awayWith } from './away.ts';
+import { openCallers } from './callers.ts';
+import { openGate } from './crowd.ts';
 import { docPages } from './docs.ts';
 import { beInTime, PATIENCE, type Patience } from './patience.ts';
-import { problemOf } from './problem.ts';
 import { BOARD, type BoardQueue, queueBoard } from './queues.ts';
 import { allRoutes } from './routes.ts';
 import { openStreams } from './stream.ts';
@@ -73,22 +73,6 @@ function timed(latency: Histogram<'method' | 'route' | 'status'>): AppOptions['o
   };
 }
 
-/** Signing in has limits of its own, and monitoring and Slack are always answered. */
-const isCrowd = (url = ''): boolean => /^\/api\/v1\/(?!auth\/)/.test(url);
-
-/** Before anything is done for them: turning a flood away must cost next to nothing. */
-function sendAway(res: ServerResponse): void {
-  const refusal = crowded();
-  const id = randomUUID();
-  res.writeHead(503, {
-    'Content-Type': 'application/problem+json; charset=utf-8',
-    'Retry-After': String(refusal.retryAfter),
-    'X-Request-Id': id,
-    'X-Content-Type-Options': 'nosniff',
-  });
-  res.end(JSON.stringify(problemOf(refusal, id)));
-}
-
 export async function startHttp({
   config,
   log,
@@ -99,13 +83,22 @@ export async function startHttp({
   patience = PATIENCE,
   now = () => new Date(),
 }: HttpOptions): Promise<HttpServer> {
-  const identify = identifier({ log, now });
+  const callers = openCallers();
+  const recognised = identifier({ log, now });
+  const identify = async (req: Request) => {
+    const actor = await recognised(req);
+    callers.met(req, actor);
+    return actor;
+  };
   const streams = openStreams(log, identify);
   let draining = false;
+  const sendAway = awayWith(patience.wholeMs);
   const late = Router();
-  const gate = openGate();
+  const gate = openGate({
+    tell: (facts) => log.warn(facts, 'more was asked at once than can be done: some were told to come later'),
+  });
   const unanswered = new Set<ServerResponse>();
-  const { Asked, Answer, handle } = buildApp({
+  const { Asked, Answer, handle, errandOf } = buildApp({
     edge: { log, now, identify },
     routes: allRoutes({ config, checks, registry: metrics, isDraining: () => draining }, [streams.route]),
     doors: [
@@ -121,6 +114,7 @@ export async function startHttp({
         .filter(Boolean) ?? [],
     trustProxy: config.TRUST_PROXY,
     gate,
+    callers,
     patience,
     log,
     isDraining: () => draining,
@@ -138,11 +132,14 @@ export async function startHttp({
       connectionsCheckingInterval: patience.checkEveryMs,
     },
     (req, res) => {
+      if (gate.isFlooded() && !draining) {
+        const errand = errandOf(req);
+        if (errand && !gate.hasRoom(errand, callers.nameOf(req))) return sendAway(req, res);
+      }
       unanswered.add(res);
       res.once('close', () => unanswered.delete(res));
       beInTime(req, res, patience.wholeMs);
-      if (gate.isShut() && isCrowd(req.url)) sendAway(res);
-      else handle(req, res);
+      handle(req, res);
     },
   );
   // All of them, or app.ts could not refuse too many: a request without its last headers is another request.

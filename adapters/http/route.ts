@@ -52,6 +52,8 @@ export interface Route {
   secret?: boolean;
   /** Not repeatable by key (signing in). */
   noKey?: boolean;
+  /** Programs do it in heaps: when there is a crowd, what people do goes first. */
+  bulk?: boolean;
   /** Which refusals it may answer besides the ordinary ones, for the document. */
   refuses?: number[];
   run: (call: Call<never, never, never>) => Promise<unknown>;

@@ -219,6 +219,7 @@ export const deedRoutes: Route[] = [
     tag: 'Tickets',
     summary: 'One deed on many tickets, each with its own outcome',
     deed: 'ticket.bulk',
+    bulk: true,
     body: bulkInput,
     answer: z.object({ results: z.array(outcomeShape), succeeded: z.int(), failed: z.int() }),
     run: async (call) => {

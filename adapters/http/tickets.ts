@@ -48,6 +48,7 @@ export const ticketRoutes: Route[] = [
     tag: 'Tickets',
     summary: 'File a ticket',
     deed: 'ticket.create',
+    bulk: true,
     status: 201,
     body: createInput,
     form: {

@@ -1,11 +1,15 @@
-// Threads for the costly work of passwords, AT_ONCE of them, begun when first needed and ended when idle. Where the system
-// can do it, they run at a lower priority: a flood of logins may take all processors, and still nobody else waits.
+// The costly work of passwords, on threads of its own, begun when first needed and ended when idle. A flood of logins may
+// take all processors while nobody else wants them, and still nobody else waits: the threads have a lower priority where
+// the system can do it, and who signs in waits for a turn before anything is read for them, since it is fifty of those
+// beginning at once that would hold up the thread which serves all others.
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { busy } from '../errors.ts';
+import { openLine } from '../line.ts';
 
-const AT_ONCE = 2;
-/** One is worked on and one lies ready: no processor waits while the next is asked whether they are still welcome. */
+const AT_ONCE = Math.min(availableParallelism(), 4);
+/** One is worked on and one lies ready or is read for: no processor waits meanwhile. */
 const ADMITTED_EACH = 2;
 const MOST_WAITING = 48;
 const IDLE_MS = 30_000;
@@ -16,17 +20,17 @@ const THREAD = `
 const { parentPort, workerData } = require('node:worker_threads');
 if (workerData.nice !== null) try { require('node:os').setPriority(0, workerData.nice); } catch {}
 const { hashSync, verifySync } = require(workerData.argon2);
-parentPort.on('message', ({ hashed, password, cost }) => {
+parentPort.on('message', ({ against, password, cost }) => {
   try {
-    parentPort.postMessage({ done: hashed === null ? hashSync(password, cost) : verifySync(hashed, password) });
+    parentPort.postMessage({ done: against === null ? hashSync(password, cost) : verifySync(against, password) });
   } catch (error) {
     parentPort.postMessage({ failed: String(error) });
   }
 });`;
 
 export interface Task {
-  /** To verify against; null: to be hashed. */
-  hashed: string | null;
+  /** What it is held against; null: it is to be hashed. */
+  against: string | null;
   password: string;
   cost: { memoryCost: number; timeCost: number; parallelism: number };
 }
@@ -39,7 +43,8 @@ interface Hasher {
 }
 const hashers: Hasher[] = [];
 let admitted = 0;
-const waiting: (() => void)[] = [];
+/** Places take turns: one from which a flood comes holds up itself. */
+const line = openLine();
 
 function begin(): Hasher {
   const argon2 = createRequire(import.meta.url).resolve('@node-rs/argon2');
@@ -68,36 +73,34 @@ function leastBusy(): Hasher {
   return others.reduce((least, one) => (one.asked.length < least.asked.length ? one : least), first);
 }
 
-function ask(task: Task): Promise<Answer> {
+/** The work itself; to be asked for in a turn. */
+export async function hashed(task: Task): Promise<string | boolean> {
   const { worker, asked } = leastBusy();
-  return new Promise((resolve) => {
+  const answer = await new Promise<Answer>((resolve) => {
     asked.push(resolve);
     worker.ref();
     worker.postMessage(task);
   });
+  restLater();
+  if ('failed' in answer) throw new Error(answer.failed);
+  return answer.done;
 }
 
-/** Too many wait already: said before anything else is done for the caller. */
-export function refuseWhenCrowded(): void {
-  if (waiting.length >= MOST_WAITING)
-    throw busy('auth.busy', 'Too many people are signing in just now. Try again in a moment.', 2);
-}
+/** Somebody from a place where nobody waits yet still finds room when others have filled the line. */
+const hasRoom = (place: string): boolean =>
+  line.size < MOST_WAITING || (line.size < 2 * MOST_WAITING && !line.has(place));
 
-/** Waits for its turn, asks then whether it is `stillWelcome` (which may throw), and only then works. */
-export async function inTurn(task: Task, stillWelcome: () => Promise<void>): Promise<string | boolean> {
-  refuseWhenCrowded();
-  const isFull = admitted >= AT_ONCE * ADMITTED_EACH;
-  if (isFull) await new Promise<void>((resolve) => waiting.push(resolve));
-  else admitted += 1;
+export async function inTurn<T>(place: string, work: () => Promise<T>): Promise<T> {
+  if (admitted >= AT_ONCE * ADMITTED_EACH) {
+    if (!hasRoom(place))
+      throw busy('auth.busy', 'Too many people are signing in just now. Try again in a moment.', 2);
+    await new Promise<void>((letIn) => line.join({ caller: place, letIn }));
+  } else admitted += 1;
   try {
-    if (isFull) await stillWelcome();
-    const answer = await ask(task);
-    restLater();
-    if ('failed' in answer) throw new Error(answer.failed);
-    return answer.done;
+    return await work();
   } finally {
-    const next = waiting.shift();
-    if (next) next();
+    const next = line.next();
+    if (next) next.letIn();
     else admitted -= 1;
   }
 }

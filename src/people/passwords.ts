@@ -1,31 +1,25 @@
 // Passwords: argon2id. A wrong password and an unknown account cost the same time.
 import { z } from 'zod';
-import { inTurn } from './hashing.ts';
+import { hashed, inTurn } from './hashing.ts';
 
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
-const welcome = async () => {};
-
 export const newPassword = z
   .string()
   .min(8, 'must have at least 8 characters')
   .max(1_000)
   .meta({ format: 'password', example: 'correct horse battery' });
 
-export const hashPassword = async (password: string): Promise<string> =>
-  String(await inTurn({ hashed: null, password, cost }, welcome));
+export const hashPassword = (password: string): Promise<string> =>
+  inTurn('', async () => String(await hashed({ against: null, password, cost })));
 
-let stranger: Promise<string> | undefined;
+let stranger: Promise<string | boolean> | undefined;
 
-/** `stillWelcome` is asked when it is our turn, just before the costly part: it may throw. */
-export async function passwordFits(
-  hashed: string | null,
-  password: string,
-  stillWelcome: () => Promise<void> = welcome,
-): Promise<boolean> {
-  stranger ??= hashPassword('nobody has this password').catch((error) => {
+/** To be asked in a turn (`inTurn`). */
+export async function passwordFits(stored: string | null, password: string): Promise<boolean> {
+  stranger ??= hashed({ against: null, password: 'nobody has this password', cost }).catch((error) => {
     stranger = undefined;
     throw error;
   });
-  const fits = await inTurn({ hashed: hashed ?? (await stranger), password, cost }, stillWelcome);
-  return fits === true && hashed !== null;
+  const fits = await hashed({ against: stored ?? String(await stranger), password, cost });
+  return fits === true && stored !== null;
 }

@@ -10,7 +10,7 @@ import { remembered } from '../memory.ts';
 import { fingerprint, sameSecret, signFor } from '../secrets.ts';
 import { userActor } from './actors.ts';
 import { note } from './audit.ts';
-import { refuseWhenCrowded } from './hashing.ts';
+import { inTurn } from './hashing.ts';
 import { type Member, member } from './members.ts';
 import { type StoredSession, sessionCollection, userCollection } from './model.ts';
 import { passwordFits } from './passwords.ts';
@@ -19,7 +19,6 @@ import {
   emptyBuckets,
   LOGIN_ACCOUNT,
   network,
-  notThrottled,
   rememberPlace,
   welcomeToSignIn,
 } from './throttle.ts';
@@ -64,12 +63,14 @@ export async function signIn(
 ): Promise<SignedIn> {
   const name = (input.email ?? input.username ?? '').trim().toLowerCase();
   const place = network(from);
-  refuseWhenCrowded();
-  const { buckets, isKnown, hasFailures } = await welcomeToSignIn(ctx, name, place, slowDown);
-  const stored = name ? await userCollection().findOne({ $or: [{ email: name }, { username: name }] }) : null;
-  const fits = await passwordFits(stored?.password ?? null, input.password, () =>
-    notThrottled(ctx, buckets, slowDown),
-  );
+  const { buckets, isKnown, hasFailures, stored, fits } = await inTurn(place, async () => {
+    const [welcome, found] = await Promise.all([
+      welcomeToSignIn(ctx, name, place, slowDown),
+      name ? userCollection().findOne({ $or: [{ email: name }, { username: name }] }) : null,
+    ]);
+    const fits = await passwordFits(found?.password ?? null, input.password);
+    return { ...welcome, stored: found, fits };
+  });
   const user = stored && fits && stored.active ? await member(stored._id) : null;
   if (!user) {
     await countFailure(ctx, buckets);

@@ -9,6 +9,7 @@ import { isDuplicate } from '../store.ts';
 import { may, ROLES } from './access.ts';
 import { note } from './audit.ts';
 import { address, containing, phone } from './contacts.ts';
+import { inTurn } from './hashing.ts';
 import { revokeKeysOf } from './keys.ts';
 import { handBack } from './leaving.ts';
 import { forgetMember, type Member, member } from './members.ts';
@@ -265,10 +266,13 @@ async function confirmSelf(ctx: Ctx, { id, email }: Member, given: UserChange): 
     ]);
   if (given.currentPassword === undefined) throw wrong('is required');
   const bucket = [[CONFIRM_PERSON, id]] as const;
-  const stillWelcome = () => notThrottled(ctx, bucket, 'There were too many wrong passwords. Wait a moment.');
-  await stillWelcome();
-  const stored = await userCollection().findOne({ _id: id });
-  if (await passwordFits(stored?.password ?? null, given.currentPassword, stillWelcome)) return;
+  const { currentPassword } = given;
+  const fits = await inTurn(id, async () => {
+    await notThrottled(ctx, bucket, 'There were too many wrong passwords. Wait a moment.');
+    const stored = await userCollection().findOne({ _id: id });
+    return passwordFits(stored?.password ?? null, currentPassword);
+  });
+  if (fits) return;
   await countFailure(ctx, bucket);
   throw wrong('is not right');
 }
