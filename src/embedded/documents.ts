@@ -2,7 +2,7 @@
 // a number that is an integer of 32 bits is int32, any other is double; an integral double in that range is a Double;
 // int64 is a bigint.
 // A plain document is recognised by its prototype, never by a field that a client may have named `_bsontype`.
-import { Binary, Double, deserialize, ObjectId, serialize } from 'bson';
+import { Binary, BSONError, Double, deserialize, ObjectId, serialize } from 'bson';
 import { fault } from './errors.ts';
 
 export type Doc = { [key: string]: unknown };
@@ -74,7 +74,7 @@ function sizeOf(raw: Buffer, type: number, at: number): number {
   throw new MalformedBson(`unrecognised BSON type ${type}`);
 }
 
-const LOSSLESS = { promoteValues: false, bsonRegExp: true } as const;
+const LOSSLESS = { promoteValues: false, bsonRegExp: true, validation: { utf8: false } } as const;
 
 /** A value of a type that is met seldom, as a document without a name for it. */
 function seldomAt(raw: Buffer, type: number, at: number, size: number): unknown {
@@ -237,6 +237,7 @@ export function encode(doc: Doc): Buffer {
     return raw;
   } catch (error) {
     if (error instanceof RangeError) checkSize(Number.POSITIVE_INFINITY);
+    if (error instanceof BSONError) fault(22, error.message);
     throw error;
   }
 }

@@ -302,6 +302,21 @@ describe('clients', () => {
     }
   }, 60_000);
 
+  test('who name a field as if it were a type of BSON are refused, and hold up nobody', async () => {
+    const { uri } = await serve(newFolder());
+    await withClient(uri, async (client) => {
+      const docs = client.db('faults').collection<{ _id: number; a?: unknown }>('docs');
+      await docs.insertOne({ _id: 1, a: {} });
+      const [refused, done] = await Promise.allSettled([
+        docs.updateOne({ _id: 1 }, { $set: { 'a._bsontype': 'ObjectId' } }),
+        docs.insertOne({ _id: 2 }),
+      ]);
+      expect(refused).toMatchObject({ status: 'rejected', reason: { code: 22 } });
+      expect(done).toMatchObject({ status: 'fulfilled' });
+      expect(await docs.find().toArray()).toEqual([{ _id: 1, a: {} }, { _id: 2 }]);
+    });
+  });
+
   test('who name prototypes in their paths pollute nothing', async () => {
     const { uri } = await serve(newFolder());
     await withClient(uri, async (client) => {
