@@ -19,6 +19,7 @@ import {
 import { bindOpened, isDeadly, mourn, ticketForCard } from '../notify/failures.ts';
 import { isAway } from '../store.ts';
 import { traced } from '../tracing.ts';
+import { type About, openTurnstile } from './crowd.ts';
 import type { Endpoints } from './endpoints.ts';
 import { deliveriesTotal, deliverySeconds } from './metrics.ts';
 
@@ -30,6 +31,7 @@ export interface DeliverOptions {
   enqueue: (due: readonly Due[]) => Promise<unknown>;
   /** Aborted when this process must go: what is under way is left to the next. */
   leaving: AbortSignal;
+  about: About;
 }
 
 export interface Delivering {
@@ -58,20 +60,24 @@ const inMs = (ms: number) => new Date(storeNow().getTime() + ms);
 const jitter = (ms: number) => ms * (0.8 + Math.random() * 0.4);
 
 export function startDelivering(options: DeliverOptions): Delivering {
-  const { channels, endpoints, log } = options;
+  const { channels, endpoints, log, about } = options;
+  const turnstile = openTurnstile(about);
   /** What this process looks at; true: somebody said meanwhile that it is to be looked at again. */
   const here = new Map<string, boolean>();
   const companies = new Map<string, number>();
   let stopped = false;
-  const enter = ({ _id, company }: Due) => {
+  const enter = ({ _id, company }: Due): Promise<void> | undefined => {
     here.set(_id, false);
     companies.set(company, (companies.get(company) ?? 0) + 1);
+    about.came(company);
+    return turnstile.enter(company, _id);
   };
   const leave = ({ _id, company }: Due) => {
     if (!here.delete(_id)) return;
     const left = (companies.get(company) ?? 1) - 1;
     if (left) companies.set(company, left);
     else companies.delete(company);
+    turnstile.leave(company, _id);
   };
 
   /** `woken`: the one before it in its lane was settled just now, at the same endpoint. */
@@ -79,13 +85,19 @@ export function startDelivering(options: DeliverOptions): Delivering {
     const channel = channels.get(due.surface);
     if (!channel || stopped) return;
     if (here.has(due._id)) return void here.set(due._id, true);
-    enter(due);
+    await enter(due);
     try {
+      if (stopped) return leave(due);
       while (!woken && !(await isItsTurn(due))) {
         if (!here.get(due._id) || stopped) return leave(due);
         here.set(due._id, false);
       }
-      const begun = endpoints.run(due, channel.abreast ?? 4, () => take(due, channel));
+      let isInLine = true;
+      const begun = endpoints.run(due, channel.abreast ?? 4, () => {
+        isInLine = false;
+        return take(due, channel);
+      });
+      if (isInLine) turnstile.leave(due.company, due._id);
       if (begun) return await begun;
       await postpone(due._id, inMs(jitter(700)));
       leave(due);
@@ -104,6 +116,7 @@ export function startDelivering(options: DeliverOptions): Delivering {
       if (since) return await postpone(due._id, new Date(since.getTime() + Math.random() * 500));
       for (let again = true; again; ) {
         const claimed = await claim(due._id);
+        turnstile.leave(due.company, due._id);
         const recorded = claimed && (await underTrace(claimed, () => attempt(options, channel, claimed)));
         again = recorded === 'again';
         settled = claimed && recorded === 'done' ? claimed.delivery : null;
@@ -125,6 +138,7 @@ export function startDelivering(options: DeliverOptions): Delivering {
       (companies.get(company) ?? 0) < (here.size < MOST_HERE ? MOST_OF_A_COMPANY : ALWAYS_OF_A_COMPANY),
     stop: async () => {
       stopped = true;
+      turnstile.open();
       await endpoints.settled();
     },
   };

@@ -3,6 +3,7 @@
 // second time; two relays at once cost nothing but the work, and share it (sharing.ts). What cannot be digested is set
 // aside, and the rest flows.
 import { setTimeout as pause } from 'node:timers/promises';
+import { takeBreath } from '../breath.ts';
 import { storeNow } from '../clock.ts';
 import type { Entry } from '../history/entry.ts';
 import { file } from '../history/history.ts';
@@ -18,16 +19,19 @@ import { finishPending } from '../tickets/followups.ts';
 import type { StoredTicket } from '../tickets/ticket.ts';
 import { strike, unfiled, unfiledOf, unseen } from '../tickets/unfiled.ts';
 import { traced } from '../tracing.ts';
+import { type About, watchCompanies } from './crowd.ts';
 import { breachesTotal, poisonedTotal, relayedTotal, relayLag } from './metrics.ts';
 import type { Share } from './sharing.ts';
 
-const BATCH = 200;
-/** So many of the crowd at a time, while others want something too: they wait for the round that is under way. */
-const SHORT = 30;
-const CROWDED_MS = 2_000;
+const BATCH = 100;
+/** So many of a crowd at a time while others want something too; between two such rounds it rests as long as one took. */
+const SHORT = 12;
 const LOOK_EVERY_MS = 2_000;
 /** Between two rounds, so that what happens together is relayed together. */
 const GATHER_MS = 25;
+const GUESTS_GATHER_MS = 5;
+/** So many are planned before others get their turn in our thread. */
+const SLICE = 10;
 const MOST_BORN = 2_000;
 const MOST_GUESTS = 1_000;
 const MOST_HEARD = 2_000;
@@ -45,6 +49,7 @@ export interface RelayOptions {
   followers: readonly Follower[];
   /** Of these, which are for this relay and no other. */
   mine?: Share;
+  about?: About;
 }
 
 export interface Relay {
@@ -54,7 +59,7 @@ export interface Relay {
 }
 
 export function startRelay(options: RelayOptions): Relay {
-  const { log } = options;
+  const { log, about = watchCompanies() } = options;
   const failures = new Map<string, number>();
   let stopped = false;
   let again = false;
@@ -67,11 +72,12 @@ export function startRelay(options: RelayOptions): Relay {
   let isDue = true;
   let lookedAt = 0;
 
-  /** A company with more news than one round takes; what others want seen to meanwhile does not wait behind it. */
+  /** A company with more news than one round takes. What others want is seen to beside it, in rounds of their own. */
   let crowd: string | null = null;
   const guests = new Set<string>();
-  let guestsTurn = false;
-  let guestAt = Number.NEGATIVE_INFINITY;
+  let hosting: Promise<void> | null = null;
+  /** In the hands of the one kind of rounds: for the other it is for later. */
+  const inHand = new Set<string>();
   let size = BATCH;
 
   const share: Share = async (tickets) => {
@@ -87,19 +93,13 @@ export function startRelay(options: RelayOptions): Relay {
 
   const next = async (all: boolean): Promise<StoredTicket[]> => {
     if (all) return unfiled(BATCH);
-    size = performance.now() - guestAt < CROWDED_MS ? SHORT : BATCH;
-    guestsTurn = !guestsTurn && guests.size > 0;
-    if (guestsTurn) {
-      const ids = takeOut(guests, BATCH);
-      for (const id of ids) ours.delete(id);
-      for (let at = born.length; at--; ) if (ids.includes(born[at]?._id ?? '')) born.splice(at, 1);
-      const tickets = await kept(await unfiledOf(ids));
-      if (tickets.length) return tickets;
-    }
+    size = isCrowded() ? SHORT : BATCH;
     const tickets = await fromTheCrowd();
-    crowd = tickets.length >= SHORT ? mostOf(tickets) : null;
+    if (tickets.length >= SHORT) crowd = mostOf(tickets);
+    else if (!tickets.length) crowd = null;
     return tickets;
   };
+  const isCrowded = () => crowd !== null && about.isBeside(crowd);
   const fromTheCrowd = async (): Promise<StoredTicket[]> => {
     // What a dead process left does not wait until we have nothing else to do.
     const left = isDue && performance.now() - lookedAt > LOOK_EVERY_MS ? await find() : [];
@@ -135,10 +135,26 @@ export function startRelay(options: RelayOptions): Relay {
 
   /** One round. Returns how many tickets it settled. */
   const round = async (all = false): Promise<number> => {
-    const tickets = await next(all);
-    const oldest = tickets[0]?.pendingAt;
+    const found = await next(all);
+    const oldest = found[0]?.pendingAt;
     relayLag.set(oldest ? Math.max(0, (storeNow().getTime() - oldest.getTime()) / 1_000) : 0);
+    return see(found);
+  };
+  const see = async (found: readonly StoredTicket[]): Promise<number> => {
+    const tickets = found.filter(({ _id }) => !inHand.has(_id));
+    for (const { _id } of found) if (inHand.has(_id)) ours.add(_id);
     if (!tickets.length) return 0;
+    for (const { _id, company } of tickets) {
+      inHand.add(_id);
+      about.came(company);
+    }
+    try {
+      return await settleAll(tickets);
+    } finally {
+      for (const { _id } of tickets) inHand.delete(_id);
+    }
+  };
+  const settleAll = async (tickets: readonly StoredTicket[]): Promise<number> => {
     try {
       await relay(tickets, options);
       for (const { _id } of tickets) failures.delete(_id);
@@ -172,15 +188,36 @@ export function startRelay(options: RelayOptions): Relay {
     do {
       again = false;
       try {
-        while (!stopped && (await round()) > 0) if (!isDue && born.length < BATCH) await pause(GATHER_MS);
+        for (;;) {
+          const began = performance.now();
+          if (stopped || !(await round())) break;
+          if (isCrowded()) await pause(Math.max(performance.now() - began, GATHER_MS));
+          else if (!isDue && born.length < BATCH) await pause(GATHER_MS);
+        }
       } catch (error) {
-        log.warn({ reason: (error as Error).message }, 'the relay could not work just now');
+        cannot(error);
       }
     } while (again && !stopped);
     running = null;
   };
+  const host = async () => {
+    try {
+      while (guests.size && !stopped) {
+        const ids = takeOut(guests, BATCH);
+        await see(await kept(await unfiledOf(ids)));
+        await pause(GUESTS_GATHER_MS);
+      }
+    } catch (error) {
+      cannot(error);
+    }
+    hosting = null;
+    if (ours.size) wake();
+  };
+  const cannot = (error: unknown) =>
+    log.warn({ reason: (error as Error).message }, 'the relay could not work just now');
   const wake = () => {
     if (stopped) return;
+    if (guests.size) hosting ??= host();
     if (running) again = true;
     else running = run();
   };
@@ -190,12 +227,10 @@ export function startRelay(options: RelayOptions): Relay {
   };
   const unlisten = listen('entry', ({ company, ticket: id, born: ticket }, origin) => {
     const guest = ticket?._id ?? id;
-    if (guest && crowd && company !== crowd && guests.size < MOST_GUESTS) {
-      guests.add(guest);
-      guestAt = performance.now();
-    }
+    if (guest) about.came(company);
     const ids = origin === 'here' ? ours : heard;
-    if (ticket && born.length < MOST_BORN) born.push(ticket);
+    if (guest && crowd && company !== crowd && guests.size < MOST_GUESTS) guests.add(guest);
+    else if (ticket && born.length < MOST_BORN) born.push(ticket);
     else if (guest && ids.size < MOST_HEARD) ids.add(guest);
     else isDue = true;
     setImmediate(wake);
@@ -204,7 +239,7 @@ export function startRelay(options: RelayOptions): Relay {
   wake();
   /** One round with all there is, fresh or not, while no other is under way. */
   const settle = async (): Promise<number> => {
-    while (running) await running;
+    while (running || hosting) await (running ?? hosting);
     const settling = round(true);
     const over = () => {
       running = null;
@@ -215,13 +250,13 @@ export function startRelay(options: RelayOptions): Relay {
   };
   return {
     drain: async () => {
-      while ((await settle()) || running || failures.size) await running;
+      while ((await settle()) || running || hosting || failures.size) await (running ?? hosting);
     },
     stop: async () => {
       stopped = true;
       unlisten();
       clearInterval(timer);
-      await running;
+      await Promise.all([running, hosting]);
     },
   };
 }
@@ -249,15 +284,12 @@ async function relay(tickets: readonly StoredTicket[], options: RelayOptions): P
   const entries = news.flatMap((one) => one.entries);
   await file(entries);
   await finishPending(options.log, entries);
-  const plans = await Promise.all(
-    news.map(async ({ ticket, entries }): Promise<Plan> => {
-      const facts = { ticket: ticket.key, entries: entries.length };
-      const origin = entries.findLast((entry) => entry.trace)?.trace;
-      const plan = await traced('relay', facts, () => planFor(ticket, entries, options.plan), origin);
-      for (const follow of options.followers) await follow(ticket, entries);
-      return plan;
-    }),
-  );
+  const plans: Plan[] = [];
+  const breathe = takeBreath();
+  for (let from = 0; from < news.length; from += SLICE) {
+    await breathe();
+    plans.push(...(await Promise.all(news.slice(from, from + SLICE).map((one) => planned(one, options)))));
+  }
   const due = await record(plans);
   await putRight(entries);
   const deeds = entries.flatMap(({ seq, by, ticket, company, at }) =>
@@ -268,6 +300,19 @@ async function relay(tickets: readonly StoredTicket[], options: RelayOptions): P
   signalNotifications(plans.flatMap((plan) => plan.notifications));
   relayedTotal.inc(entries.length);
   breachesTotal.inc(entries.filter((entry) => entry.action === 'sla_breach').length);
+}
+
+interface News {
+  ticket: StoredTicket;
+  entries: readonly Entry[];
+}
+
+async function planned({ ticket, entries }: News, { plan: how, followers }: RelayOptions): Promise<Plan> {
+  const facts = { ticket: ticket.key, entries: entries.length };
+  const origin = entries.findLast((entry) => entry.trace)?.trace;
+  const plan = await traced('relay', facts, () => planFor(ticket, entries, how), origin);
+  for (const follow of followers) await follow(ticket, entries);
+  return plan;
 }
 
 /** Writes what was planned. Returns what can be sent at once. */

@@ -11,6 +11,7 @@ import { bundleDue, countWaiting } from '../notify/digests.ts';
 import type { PlanOptions } from '../notify/plan.ts';
 import { listen } from '../signals.ts';
 import { fireDue, spread, sweep } from '../sla/deadlines.ts';
+import { watchCompanies } from './crowd.ts';
 import { startDelivering } from './deliver.ts';
 import { openEndpoints } from './endpoints.ts';
 import { deadlineLag, queueDepth, waitingDeliveries } from './metrics.ts';
@@ -61,6 +62,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   await tuneClock();
 
   const endpoints = openEndpoints();
+  const about = watchCompanies();
   const jobsFor = rememberJobs();
   /** What this process can do at once it does without a detour; the rest is for whichever process has time. */
   const enqueue = async (due: readonly Due[]) => {
@@ -75,7 +77,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
           .catch((error) => log.warn({ reason: error.message }, 'the sweep takes it up again'));
     for (const surface of surfaces) await queues.add(deliverQueue(surface), jobsFor(surface, rest));
   };
-  const delivering = startDelivering({ channels, endpoints, log, enqueue, leaving: leaving.signal });
+  const delivering = startDelivering({ channels, endpoints, log, enqueue, leaving: leaving.signal, about });
   const sweepDeliveries = async () => {
     const due = await dueDeliveries(surfaces, storeNow(), SWEEP_BATCH);
     waitingDeliveries.set(due.length);
@@ -93,6 +95,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     log,
     enqueue,
     followers,
+    about,
     mine: shareOut(redis, prefix),
     plan: { channels, now: storeNow, bundleMs, notifies, ...(isOnCall ? { isOnCall } : {}) },
   });
