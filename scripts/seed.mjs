@@ -6,14 +6,24 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs, parseEnv } from 'node:util';
 
-const { values } = parseArgs({
-  options: {
-    tickets: { type: 'string', default: '500' },
-    url: { type: 'string' },
-    email: { type: 'string' },
-    password: { type: 'string' },
-  },
-});
+const stop = (words) => {
+  console.error(words);
+  process.exit(1);
+};
+const options = {
+  tickets: { type: 'string', default: '500' },
+  url: { type: 'string' },
+  email: { type: 'string' },
+  password: { type: 'string' },
+};
+function asked() {
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    return stop(`${error.message}. It takes --${Object.keys(options).join(', --')}.`);
+  }
+}
+const values = asked();
 const env = { ...(existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {}), ...process.env };
 const secrets = path.join(env.DATA_DIR ?? './data', 'secrets.json');
 const base = values.url ?? `http://127.0.0.1:${env.PORT ?? 3000}`;
@@ -23,10 +33,7 @@ const password =
   env.ADMIN_PASSWORD ??
   (existsSync(secrets) ? JSON.parse(readFileSync(secrets, 'utf8')).ADMIN_PASSWORD : undefined);
 const count = Number(values.tickets);
-const stop = (words) => {
-  console.error(words);
-  process.exit(1);
-};
+if (!URL.canParse(base)) stop(`--url: "${base}" is no address such as http://127.0.0.1:3000.`);
 if (!Number.isInteger(count) || count < 0) stop('--tickets takes a whole number.');
 if (!password) stop('No password: run this where the data folder is, or give --password.');
 

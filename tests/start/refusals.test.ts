@@ -1,5 +1,6 @@
 // What a person may get wrong when starting: one clear message that names the variable and the mend, exit code 1, and
 // never a stack trace.
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
@@ -19,6 +20,19 @@ async function refusal(options: StartOptions): Promise<string> {
 
 /** Stores that need not be there: what is wrong is told before they are asked. */
 const NOWHERE = { MONGODB_URI: 'mongodb://127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' };
+
+test('a tool that is asked for what it does not know says what it knows', () => {
+  const asked = (...words: string[]) => spawnSync(process.execPath, words, { encoding: 'utf8' });
+  for (const [said, words] of [
+    ["Unknown option '--bogus'", ['scripts/seed.mjs', '--bogus']],
+    ['"nowhere" is no address', ['scripts/seed.mjs', '--url', 'nowhere', '--password', 'x']],
+    ['"nowhere" is no address', ['--import', 'tsx', 'scripts/manifest.ts', 'nowhere']],
+  ] as const) {
+    const { status, stderr } = asked(...words);
+    expect([status, stderr]).toEqual([1, expect.stringContaining(said)]);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  }
+});
 
 describe('a variable that is wrong', () => {
   test('all are told at once, by name, with what to do', async () => {
