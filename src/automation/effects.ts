@@ -8,7 +8,7 @@ import { fillIn, readMacro } from '../desks/macros.ts';
 import { conflict, Refusal } from '../errors.ts';
 import { type Entry, QUIET_FIELDS } from '../history/entry.ts';
 import { member } from '../people/members.ts';
-import { membersOf } from '../people/roster.ts';
+import { membersOf, teamName } from '../people/roster.ts';
 import { onCallIn } from '../routing/rotas.ts';
 import type { TicketDraft } from '../tickets/change.ts';
 import {
@@ -73,16 +73,24 @@ export async function effectOf(
   }
   const moves = rule.then.some(movesTicket);
   const careful = deeds.map((deed) => sparingly(ctx, rule, entry, deed));
+  const tried = rule.then.some(handsOver)
+    ? draftsOf(ctx, careful, ticket, await findDesk(ticket.company, ticket.desk), () => {})
+    : [];
+  const names = await namesOf([
+    ...[ticket, ...tried.map(({ set }) => set ?? {})].flatMap(({ assignee, team }) => [assignee, team]),
+    ...notices.flatMap(({ notify }) => notify),
+  ]);
   return (now, desk) => {
     const problems = [...unprepared];
-    const told = (refusal: Refusal) => problems.push(refusal.message);
-    let drafts = draftsOf(ctx, careful, now, desk, told);
+    const refused = (refusal: Refusal) => problems.push(refusal.message);
+    let drafts = draftsOf(ctx, careful, now, desk, refused);
     if (moves && problems.length && drafts.some(isReply) && !drafts.some((draft) => draft.set?.status)) {
       // A reply is not to tell of what could not be done.
       drafts = drafts.filter((draft) => !isReply(draft));
       problems.push('No reply: the status that it goes with was not to be had.');
     }
-    const did = [...describe(now, drafts), ...notices.map(({ notify }) => `told ${notify.join(', ')}`)];
+    const told = notices.map(({ notify }) => `told ${notify.map((who) => names.get(who) ?? who).join(', ')}`);
+    const did = [...describe(now, drafts, names), ...told];
     if (!drafts.length && !notices.length) return { drafts: [], did: [], problems };
     const [first, ...others] = notices.map(
       (notice): TicketDraft => ({ action: 'rule_applied', facts: { ...notice } }),
@@ -99,6 +107,20 @@ export async function effectOf(
 const isReply = ({ comment }: TicketDraft): boolean => comment?.audience === 'public';
 const movesTicket = (action: RuleAction): boolean =>
   action.do === 'resolve' || action.do === 'close' || (action.do === 'set' && action.status !== undefined);
+
+const handsOver = (action: RuleAction): boolean => action.do === 'assign' || action.do === 'macro';
+
+/** People and teams as they are called, by their ids. */
+async function namesOf(ids: readonly (string | null | undefined)[]): Promise<ReadonlyMap<string, string>> {
+  const names = new Map<string, string>();
+  for (const id of new Set(ids)) {
+    if (!id || !/^[0-9a-f]{24}$/.test(id)) continue;
+    const user = await member(id);
+    const name = user ? (user.fullName ?? user.username) : await teamName(id);
+    if (name) names.set(id, name);
+  }
+  return names;
+}
 
 /** Who speaks in a template: whoever has the ticket, else the desk. */
 async function agentOf({ assignee, company, desk }: Ticket): Promise<string> {
@@ -229,8 +251,9 @@ function sparingly(
   };
 }
 
-const shown = (value: unknown): string => {
+const shown = (value: unknown, names: ReadonlyMap<string, string>): string => {
   if (value === null || value === undefined || value === '') return 'nothing';
+  if (typeof value === 'string') return names.get(value) ?? value;
   if (Array.isArray(value)) return value.join(', ') || 'nothing';
   if (value instanceof Date) return value.toISOString();
   return typeof value === 'object' ? JSON.stringify(value).slice(0, 200) : String(value);
@@ -248,12 +271,16 @@ export function changesOf(before: Ticket, drafts: readonly TicketDraft[]) {
     }));
 }
 
-const describe = (before: Ticket, drafts: readonly TicketDraft[]): string[] => [
+const describe = (
+  before: Ticket,
+  drafts: readonly TicketDraft[],
+  names: ReadonlyMap<string, string>,
+): string[] => [
   ...drafts.flatMap(({ comment }) =>
     comment ? [comment.audience === 'public' ? 'replied' : 'left a note'] : [],
   ),
   ...changesOf(before, drafts).map(
     ({ field, oldValue, newValue }) =>
-      `${field.replaceAll('_', ' ')}: ${shown(oldValue)} → ${shown(newValue)}`,
+      `${field.replaceAll('_', ' ')}: ${shown(oldValue, names)} → ${shown(newValue, names)}`,
   ),
 ];

@@ -59,6 +59,8 @@ describe('a rule', () => {
         trigger: created?._id,
       });
     expect(written[0]?.notes).toContain('priority: medium → critical');
+    expect(written[0]?.notes).toContain(`assignee: nothing → ${staff.agent.name}`);
+    expect(written[0]?.notes).not.toMatch(/[0-9a-f]{24}/);
     expect(written.flatMap((entry) => entry.comment?.text ?? [])).toEqual([
       'Dear Carla, we are on it.',
       expect.stringMatching(/^Look at TKT-0/),
