@@ -2,6 +2,7 @@
 // MongoDB's number and a sentence; a name that is not in the table is refused.
 import { BULK_COMMANDS } from './bulk-writing.ts';
 import { CATALOGUE_COMMANDS } from './catalogue-commands.ts';
+import { encode } from './documents.ts';
 import { fault, MongoFault } from './errors.ts';
 import { READ_COMMANDS } from './read-commands.ts';
 import {
@@ -11,7 +12,6 @@ import {
   checkFields,
   checkStandalone,
   type Engine,
-  type Reply,
 } from './requests.ts';
 import { SESSION_COMMANDS } from './session-commands.ts';
 import type { Message } from './wire.ts';
@@ -40,7 +40,7 @@ const LACKING = new Set(
 
 const NO_DATABASE = new Set(['hello', 'isMaster', 'ismaster', 'ping', 'buildInfo', 'buildinfo']);
 
-export async function runCommand(engine: Engine, connection: Connection, message: Message): Promise<Reply> {
+export async function runCommand(engine: Engine, connection: Connection, message: Message): Promise<Buffer> {
   const { body, documents } = message;
   const name = Object.keys(body)[0] ?? '';
   try {
@@ -52,12 +52,21 @@ export async function runCommand(engine: Engine, connection: Connection, message
     checkStandalone(body);
     engine.asked.set(name, (engine.asked.get(name) ?? 0) + 1);
     if (command.fields) checkFields(name, body, command.fields);
-    return await command.run({ engine, connection, name, database, body, documents });
+    const reply = await command.run({ engine, connection, name, database, body, documents });
+    return Buffer.isBuffer(reply) ? reply : encode(reply);
   } catch (error) {
-    const { code, codeName, message: errmsg, extra } = asFault(error);
     if (!(error instanceof MongoFault))
       engine.log(`${name} failed: ${error instanceof Error ? error.stack : String(error)}`);
-    return { ok: 0, errmsg, code, codeName, ...extra };
+    return refusal(asFault(error));
+  }
+}
+
+/** What a fault tells beside its sentence may be what cannot be written. */
+function refusal({ code, codeName, message: errmsg, extra }: MongoFault): Buffer {
+  try {
+    return encode({ ok: 0, errmsg, code, codeName, ...extra });
+  } catch {
+    return encode({ ok: 0, errmsg, code, codeName });
   }
 }
 

@@ -2,14 +2,21 @@
 // a number that is an integer of 32 bits is int32, any other is double; an integral double in that range is a Double;
 // int64 is a bigint.
 // A plain document is recognised by its prototype, never by a field that a client may have named `_bsontype`.
-import { Binary, BSONError, Double, deserialize, ObjectId, serialize } from 'bson';
+import {
+  Binary,
+  BSONError,
+  calculateObjectSize,
+  Double,
+  deserialize,
+  ObjectId,
+  serialize,
+  setInternalBufferSize,
+} from 'bson';
 import { fault } from './errors.ts';
 
 export type Doc = { [key: string]: unknown };
 
 export const LARGEST_DOCUMENT = 16 * 1024 * 1024;
-/** What an answer may hold beside a document. */
-const BESIDE_DOCUMENT = 16 * 1024;
 const MAX_DEPTH = 200;
 const SMALLEST = 5;
 
@@ -224,20 +231,24 @@ export function checkBson(raw: Buffer, start = 0, depth = 0): void {
   eachElement(raw, check, start);
 }
 
-export function checkSize(length: number, most = LARGEST_DOCUMENT): void {
+export function checkSize(length: number): void {
   const range = `between 0 and ${LARGEST_DOCUMENT}(16MB)`;
-  if (length > most) fault(10334, `BSONObj size: ${length} is invalid. Size must be ${range}`);
+  if (length > LARGEST_DOCUMENT) fault(10334, `BSONObj size: ${length} is invalid. Size must be ${range}`);
 }
+
+const WRITING = { ignoreUndefined: false } as const;
+/** What bson has room for unless told otherwise: what it writes beyond is lost. */
+const ROOM = 17 * 1024 * 1024;
 
 /** The other half: the same canonical values in, the same types out. */
 export function encode(doc: Doc): Buffer {
   try {
-    const raw = serialize(doc, { ignoreUndefined: false }) as Buffer;
-    checkSize(raw.length, LARGEST_DOCUMENT + BESIDE_DOCUMENT);
-    return raw;
+    const raw = serialize(doc, WRITING) as Buffer;
+    if (raw.length <= ROOM) return raw;
   } catch (error) {
-    if (error instanceof RangeError) checkSize(Number.POSITIVE_INFINITY);
     if (error instanceof BSONError) fault(22, error.message);
-    throw error;
+    if (!(error instanceof RangeError)) throw error;
   }
+  setInternalBufferSize(2 * calculateObjectSize(doc, WRITING));
+  return serialize(doc, WRITING) as Buffer;
 }

@@ -85,8 +85,7 @@ function readQuery(bytes: Buffer, requestId: number): Message {
 
 let replies = 0;
 
-export function writeReply(reply: Doc | Buffer, { requestId, legacy }: Message): Buffer[] {
-  const body = Buffer.isBuffer(reply) ? reply : encode(reply);
+export function writeReply(body: Buffer, { requestId, legacy }: Message): Buffer[] {
   const head = Buffer.alloc(legacy ? 36 : 21);
   replies = (replies + 1) & 0x7fffffff;
   head.writeInt32LE(head.length + body.length, 0);

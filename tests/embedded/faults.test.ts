@@ -302,6 +302,19 @@ describe('clients', () => {
     }
   }, 60_000);
 
+  test('who ask for more than a document holds get it, and cannot store it', async () => {
+    const { uri } = await serve(newFolder());
+    await withClient(uri, async (client) => {
+      const docs = client.db('faults').collection('large');
+      const texts = Array.from({ length: 20 }, (_, n) => String(n).padStart(1_000_000, 'x'));
+      await docs.insertMany(texts.map((text) => ({ text })));
+      expect((await docs.distinct('text')).sort()).toEqual(texts.sort());
+      const all = { $concat: Array.from({ length: 20 }, () => '$text') };
+      await expect(docs.updateOne({}, [{ $set: { all } }])).rejects.toMatchObject({ code: 10334 });
+      expect(await docs.countDocuments({ all: { $exists: false } })).toBe(20);
+    });
+  });
+
   test('who name a field as if it were a type of BSON are refused, and hold up nobody', async () => {
     const { uri } = await serve(newFolder());
     await withClient(uri, async (client) => {
