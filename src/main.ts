@@ -103,7 +103,10 @@ export async function run(
 
     const mail = await startEmail(config);
     if (mail) stops.push(mail.stop);
-    const slack = has('slack') ? await startSlack({ config, log, first: { company: FIRST_COMPANY } }) : null;
+    // A worker speaks on every surface that is set up, and takes up what was heard there; the role is for listening.
+    const first = { company: FIRST_COMPANY };
+    const slack =
+      has('slack') || has('worker') ? await startSlack({ config, log, first, listens: has('slack') }) : null;
     if (slack) stops.push(slack.stop);
     http?.mount(slack?.doors ?? []);
     channels.push(...[mail, slack].flatMap((surface) => surface?.channel ?? []));

@@ -35,10 +35,12 @@ export interface SlackOptions {
   log: Logger;
   /** Whose the first workspace is. */
   first: { company: string };
+  /** Whether events come in here, or this process only speaks and does what others have heard. */
+  listens: boolean;
   now?: () => Date;
 }
 
-export async function openSlack({ config, log, first, now }: SlackOptions): Promise<Slack> {
+export async function openSlack({ config, log, first, listens, now }: SlackOptions): Promise<Slack> {
   const host = openHost(config, log, first, now);
   const http = config.SLACK_APP_TOKEN ? null : httpReceiver(host);
   const inner: Receiver = http ?? socketReceiver(host);
@@ -56,13 +58,14 @@ export async function openSlack({ config, log, first, now }: SlackOptions): Prom
   hearAll(app, host);
   // Slack may be away when we start: then it is asked again when somebody there speaks.
   await host.ready().catch((error) => log.warn({ reason: String(error) }, 'slack does not answer yet'));
-  if (!http) await inner.start();
+  if (listens && !http) await inner.start();
   return {
     channel: slackChannel(host),
-    doors: http ? [{ path: '/slack', handler: door(http.router as unknown as RequestHandler) }] : [],
+    doors:
+      listens && http ? [{ path: '/slack', handler: door(http.router as unknown as RequestHandler) }] : [],
     stop: async () => {
       host.close();
-      if (!http) await inner.stop();
+      if (listens && !http) await inner.stop();
     },
   };
 }
