@@ -41,7 +41,7 @@ interface Waiting extends Anybody {
 }
 
 /** Work that takes twice as long as usual is done too much abreast; but that it takes some ms is nothing to avoid. */
-const SLOW = { times: 1.6, leastMs: 12, most: 4 };
+const SLOW = { times: 1.3, leastMs: 12, most: 4 };
 const LONG = { times: 2, leastMs: 30, mostMs: 1_000 };
 /** So many are turned away in one go; the others come between. */
 const GO = 50;
@@ -59,36 +59,45 @@ export function openGate({
   mostWaiting = 2_000,
   longMs,
   burstMs = 1_000,
-  calmMs = 2_000,
+  calmMs = 1_000,
   tell = () => {},
 }: Crowding = {}): Gate {
   const line = openLine<Waiting>();
   /** How many each has inside, working or waiting. */
   const inside = new Map<string, number>();
+  let abreast = atOnce;
   let working = 0;
   let flooded = false;
   /** Since when somebody has been waiting too long; null: nobody is. */
   let lateSince: number | null = null;
+  /** So many have waited since then. */
+  let crowd = 0;
   let [turnedAway, turnedAwayAt, toldAt] = [0, 0, 0];
-  let usualMs = 25;
+  let [usualMs, recentMs] = [25, 25];
   /** Of those done since the number abreast was last looked at: how many, and how much slower than usual. */
   let [done, slowness, wasFull] = [0, 0, false];
   let looking: NodeJS.Timeout | undefined;
 
   const long = () => longMs ?? Math.min(Math.max(usualMs * LONG.times, LONG.leastMs), LONG.mostMs);
-  const isFull = () => working >= atOnce;
+  const isFull = () => working >= abreast;
   const isLate = (now: number): boolean => {
     const oldest = line.oldest();
     if (!oldest || now - oldest.since < long()) lateSince = null;
-    else lateSince ??= now;
+    else if (lateSince === null) [lateSince, crowd] = [now, line.size];
     return lateSince !== null;
   };
 
+  /** It has lasted, or it is already more than can be done in the time of a burst. */
+  const isFlood = (now: number): boolean =>
+    isLate(now) &&
+    lateSince !== null &&
+    (now - lateSince > burstMs || (crowd * recentMs) / abreast > burstMs);
+
   const hasRoom = ({ bulk }: Errand, caller: string): boolean => {
-    if (!flooded || !isFull()) return line.size < mostWaiting;
-    const room = Math.max(2, Math.ceil(atOnce / 4));
+    if (!flooded || !isFull()) return line.size < mostWaiting * (line.has(caller) ? 1 : 2);
+    const room = Math.max(2, Math.ceil(abreast / 8));
     const own = inside.get(caller) ?? 0;
-    const share = (atOnce + room) / (inside.size + (own ? 0 : 1));
+    const share = (abreast + room) / (inside.size + (own ? 0 : 1));
     return line.size < room * (1 + (own < share ? 1 : 0) + (bulk ? 0 : 1));
   };
   const refused = (): Refusal => {
@@ -103,13 +112,16 @@ export function openGate({
   /** While anybody waits or is turned away: time passes also when nothing comes and nothing is done. */
   const look = () => {
     const now = performance.now();
-    if (isLate(now) && lateSince !== null && now - lateSince > burstMs) flooded = true;
+    if (isFlood(now)) flooded = true;
     if (flooded) turnAway(line.leave(({ since }) => now - since > long()));
     if (turnedAway && now - toldAt > 1_000) {
-      tell({ turnedAway, atOnce, waiting: line.size });
+      tell({ turnedAway, atOnce: abreast, waiting: line.size });
       [turnedAway, toldAt] = [0, now];
     }
-    if (flooded && now - turnedAwayAt > calmMs) flooded = false;
+    if (flooded && now - turnedAwayAt > calmMs) {
+      flooded = false;
+      abreast = Math.max(abreast, atOnce);
+    }
     if (flooded || turnedAway || line.size) return;
     clearInterval(looking);
     looking = undefined;
@@ -117,6 +129,7 @@ export function openGate({
   const wait = (errand: Errand, caller: string) =>
     new Promise<void>((resolve, reject) => {
       looking ??= setInterval(look, LOOK_MS).unref();
+      crowd++;
       line.join({
         ...{ caller, bulk: errand.bulk, since: performance.now(), letIn: resolve },
         turnAway: () => reject(refused()),
@@ -136,11 +149,12 @@ export function openGate({
       errand.usualMs += (ms - errand.usualMs) / 50;
       usualMs += (ms - usualMs) / 50;
     }
+    recentMs += (ms - recentMs) / 50;
     slowness += Math.min(ms / Math.max(errand.usualMs, SLOW.leastMs), SLOW.most);
-    if (++done < atOnce) return;
+    if (++done < abreast) return;
     if (slowness / done > SLOW.times) {
-      if (wasFull) atOnce = Math.max(least, Math.floor(atOnce * 0.9));
-    } else if (wasFull) atOnce = Math.min(most, atOnce + 1);
+      if (wasFull) abreast = Math.max(least, Math.floor(abreast * 0.9));
+    } else if (wasFull) abreast = Math.min(most, abreast + 1);
     [done, slowness, wasFull] = [0, 0, false];
   };
   const count = (caller: string, by: number) => {
