@@ -66,7 +66,7 @@ export async function signIn(
   const { buckets, isKnown, hasFailures, stored, fits } = await inTurn(place, async () => {
     const [welcome, found] = await Promise.all([
       welcomeToSignIn(ctx, name, place, slowDown),
-      name ? userCollection().findOne({ $or: [{ email: name }, { username: name }] }) : null,
+      name ? userCollection().findOne(calledSo(name)) : null,
     ]);
     const fits = await passwordFits(found?.password ?? null, input.password);
     return { ...welcome, stored: found, fits };
@@ -86,6 +86,9 @@ export async function signIn(
   if (!isKnown) await rememberPlace(ctx, name, place);
   return open(ctx, user, life);
 }
+
+/** An @ is in every address, and in no name but one that is its owner's address. */
+const calledSo = (name: string) => (name.includes('@') ? { email: name } : { username: name });
 
 async function open(ctx: Ctx, user: Member, life: TokenLife): Promise<SignedIn> {
   const now = ctx.now();
