@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { type Binary, type BSONRegExp, type Code, Decimal128, type ObjectId, type Timestamp } from 'bson';
 import { beyondDouble } from './decimals.ts';
 import type { Doc } from './documents.ts';
-import { Growing } from './growing.ts';
 import { type Collation, isNumber, ORDER, toNumber, typeOf } from './values.ts';
 
 /** What an index holds for a field that is an empty array: before null, equal to no value. */
@@ -15,7 +14,35 @@ const EMPTY_CLASS = 15;
 export const LONGEST_KEY = 1900;
 const KEPT = LONGEST_KEY - 32;
 
-const to = new Growing(1 << 13);
+const SIZE = 1 << 13;
+const LARGE = 1 << 22;
+
+/** What is written to, over and over; it grows when it must. */
+const to = {
+  bytes: Buffer.allocUnsafe(SIZE),
+  end: 0,
+
+  /** Makes room for so many more bytes. */
+  reserve(more: number): void {
+    if (to.end + more <= to.bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(to.bytes.length * 2, to.end + more));
+    to.bytes.copy(larger, 0, 0, to.end);
+    to.bytes = larger;
+  },
+
+  add(bytes: Uint8Array): void {
+    to.reserve(bytes.length);
+    to.bytes.set(bytes, to.end);
+    to.end += bytes.length;
+  },
+
+  /** A copy of what was written since the last time. */
+  take(): Buffer {
+    const written = Buffer.from(to.bytes.subarray(0, to.end));
+    if (to.bytes.length > LARGE) to.bytes = Buffer.allocUnsafe(SIZE);
+    return written;
+  },
+};
 
 function writeByte(byte: number): void {
   to.reserve(1);
