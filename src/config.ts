@@ -36,6 +36,7 @@ const roles = z.string().transform((text, check) => {
 export const Environment = z.object({
   SWITCHBOARD_ENV: z.enum(['development', 'production', 'test']).default('development'),
   PORT: whole(0, 65_535).default(3000),
+  METRICS_PORT: whole(0, 65_535).optional(),
   HOST: z.string().optional(),
   DATA_DIR: z.string().default('./data'),
   DATA_MIN_FREE_MB: whole(0).default(64),

@@ -75,20 +75,21 @@ export async function run(
 
     // The API listens first, so that whoever asks hears what is missing.
     let started = false;
+    const checks = {
+      mongodb: pingStore,
+      redis: () => pingRedis(redis, prefix),
+      start: async () => {
+        if (!started) throw new Error('still starting');
+      },
+    };
+    const open = { config, log, checks, isStarting: () => !started };
+    const { METRICS_PORT: metricsPort } = config;
     if (has('api'))
       http = await startHttp({
-        config,
-        log,
-        checks: {
-          mongodb: pingStore,
-          redis: () => pingRedis(redis, prefix),
-          start: async () => {
-            if (!started) throw new Error('still starting');
-          },
-        },
-        isStarting: () => !started,
+        ...open,
         queues: () => queueNames(channels).map((name) => queues.queue(name)),
       });
+    else if (metricsPort !== undefined) stops.push((await startHttp({ ...open, metricsPort })).stop);
     await connectStore({ uri: config.MONGODB_URI, log, patienceMs, ...(database ? { database } : {}) });
     stops.push(disconnectStore);
     stops.push(await openStorage(config));

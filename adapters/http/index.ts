@@ -13,6 +13,7 @@ import { awayWith } from './away.ts';
 import { openCallers } from './callers.ts';
 import { openGate } from './crowd.ts';
 import { docPages } from './docs.ts';
+import { operationRoutes } from './operations.ts';
 import { beInTime, PATIENCE, type Patience } from './patience.ts';
 import { BOARD, type BoardQueue, queueBoard } from './queues.ts';
 import { allRoutes } from './routes.ts';
@@ -28,6 +29,8 @@ export interface HttpOptions {
   doors?: Doors;
   /** For the queue board. */
   queues?: () => readonly BoardQueue[];
+  /** A process without an API: nothing but what monitoring asks, at this port. */
+  metricsPort?: number;
   /** Until it says no, only questions about the process itself are answered. */
   isStarting?: () => boolean;
   patience?: Patience;
@@ -79,6 +82,7 @@ export async function startHttp({
   checks,
   doors = [],
   queues,
+  metricsPort,
   isStarting = () => false,
   patience = PATIENCE,
   now = () => new Date(),
@@ -98,15 +102,20 @@ export async function startHttp({
     tell: (facts) => log.warn(facts, 'more was asked at once than can be done: some were told to come later'),
   });
   const unanswered = new Set<ServerResponse>();
+  const operations = { config, checks, registry: metrics, isDraining: () => draining };
+  const [variable, port] = metricsPort === undefined ? ['PORT', config.PORT] : ['METRICS_PORT', metricsPort];
   const { Asked, Answer, handle, errandOf } = buildApp({
     edge: { log, now, identify },
-    routes: allRoutes({ config, checks, registry: metrics, isDraining: () => draining }, [streams.route]),
-    doors: [
-      ...doors,
-      { path: '/', handler: late },
-      { path: '/docs', handler: docPages() },
-      ...(queues ? [{ path: BOARD, handler: queueBoard(queues, identify) }] : []),
-    ],
+    routes: metricsPort === undefined ? allRoutes(operations, [streams.route]) : operationRoutes(operations),
+    doors:
+      metricsPort === undefined
+        ? [
+            ...doors,
+            { path: '/', handler: late },
+            { path: '/docs', handler: docPages() },
+            ...(queues ? [{ path: BOARD, handler: queueBoard(queues, identify) }] : []),
+          ]
+        : [],
     bodyLimit: config.BODY_LIMIT,
     corsOrigins:
       config.CORS_ORIGINS?.split(',')
@@ -151,22 +160,22 @@ export async function startHttp({
           ? new Refusal(
               'away',
               'server.port_busy',
-              `PORT: ${config.PORT} on ${config.HOST} is in use. Stop what listens there, or set PORT to another number.`,
+              `${variable}: ${port} on ${config.HOST} is in use. Stop what listens there, or set ${variable} to another number.`,
             )
           : new Refusal(
               'away',
               'server.listen',
-              `HOST/PORT: cannot listen on ${config.HOST}:${config.PORT} (${error.code}).`,
+              `HOST/${variable}: cannot listen on ${config.HOST}:${port} (${error.code}).`,
             ),
       ),
     );
-    server.listen(config.PORT, config.HOST, resolve);
+    server.listen(port, config.HOST, resolve);
   });
-  const { port, address, family } = server.address() as AddressInfo;
+  const { port: taken, address, family } = server.address() as AddressInfo;
   const host =
     address === '0.0.0.0' || address === '::' ? '127.0.0.1' : family === 'IPv6' ? `[${address}]` : address;
   return {
-    url: `http://${host}:${port}`,
+    url: `http://${host}:${taken}`,
     mount: (given) => {
       for (const { path, handler } of given) late.use(path, handler);
     },

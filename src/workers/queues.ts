@@ -30,7 +30,6 @@ export interface Queues {
   queue: (name: string) => Queue;
   /** False when Redis is away: nothing was added, or it is not known. */
   add: (name: string, jobs: readonly NewJob[]) => Promise<boolean>;
-  open: () => Queue[];
   close: () => Promise<void>;
 }
 
@@ -71,7 +70,6 @@ export function openQueues({ redis, prefix, log }: QueueOptions): Queues {
         clearTimeout(timer);
       }
     },
-    open: () => [...queues.values()],
     close: async () => {
       await Promise.all([...queues.values()].map((one) => one.close().catch(() => undefined)));
     },

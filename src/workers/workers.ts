@@ -115,7 +115,10 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   );
   void checkPolicy(redis, log).catch(() => undefined);
   const tuning = setInterval(() => void tuneClock().catch(() => undefined), 5_000);
-  const counting = setInterval(() => void countJobs(queues).catch(() => undefined), 5_000);
+  const counting = setInterval(
+    () => void countJobs(queues, queueNames(options.channels)).catch(() => undefined),
+    5_000,
+  );
 
   return {
     drain: async () => {
@@ -194,8 +197,9 @@ async function checkPolicy(redis: Redis, log: Logger): Promise<void> {
     log.error({ policy }, 'redis may throw jobs away: set its maxmemory-policy to noeviction');
 }
 
-async function countJobs(queues: Queues): Promise<void> {
-  for (const queue of queues.open()) {
+async function countJobs(queues: Queues, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const queue = queues.queue(name);
     const counts = await queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized');
     for (const [state, count] of Object.entries(counts)) queueDepth.set({ queue: queue.name, state }, count);
   }

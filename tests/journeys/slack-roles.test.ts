@@ -11,6 +11,7 @@ import { livePeople } from '../support/fake-slack-people.ts';
 import { addChannel, addPerson } from '../support/fake-slack-state.ts';
 import { type Desk, startDesk } from '../support/processes.ts';
 import { SECRET } from '../support/slack-desk.ts';
+import { freePort } from '../support/started.ts';
 import { until } from '../support/talk.ts';
 import { openWorld, type World } from '../support/world.ts';
 
@@ -38,7 +39,9 @@ test('who only works says in Slack what an agent answered, and does what another
     PUBLIC_URL: 'https://desk.example',
   };
   world = await openWorld({ roles: 'api,slack', env });
-  worker = await startDesk(world, { ROLES: 'worker', PEER_URL: 'http://127.0.0.1:9', ...env });
+  const port = String(await freePort());
+  const apart = { ROLES: 'worker', HOST: '127.0.0.1', METRICS_PORT: port, PEER_URL: 'http://127.0.0.1:9' };
+  worker = await startDesk(world, { ...apart, ...env });
   const ctx = systemCtx({ log: openLog('silent') }, FIRST_COMPANY);
   const settings = channelInput.parse({ role: 'requests', mode: 'auto' });
   await bindChannel(ctx, `slack:${team.id}`, requests.id, settings);
@@ -53,6 +56,17 @@ test('who only works says in Slack what an agent answered, and does what another
   });
   const below = () => JSON.stringify(requests.messages.filter((one) => one.thread_ts === root.ts));
   await until(() => below().includes('Push it'));
+
+  const ask = (path: string) =>
+    fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: 'close' } }).then((answer) =>
+      answer.text(),
+    );
+  await until(async () =>
+    /deliveries_total\{surface="slack",outcome="sent"\} [1-9]/.test(await ask('/metrics')),
+  );
+  await until(async () => (await ask('/metrics')).includes('queue_depth{queue="deliver-slack"'));
+  expect(await ask('/ready')).toContain('"ready"');
+  expect(await ask('/api/v1/tickets')).toContain('E_ROUTE_NOT_FOUND');
 
   const inbox = mongoose.connection.collection('inbox');
   const heard = await until(() => inbox.findOne({ kind: /^slack/, state: { $ne: 'waiting' } }));
