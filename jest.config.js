@@ -18,5 +18,6 @@ export default {
   globalSetup: '<rootDir>/tests/support/servers.ts',
   globalTeardown: '<rootDir>/tests/support/servers-down.ts',
   testTimeout: 60_000,
-  maxWorkers: 2,
+  // Much of a test is waiting: three at a time keep two cores busy.
+  maxWorkers: 3,
 };

@@ -13,7 +13,7 @@ import { check } from '../support/checker.ts';
 import { type Child, childOf } from '../support/child.ts';
 
 /** `KILLS=45 npm test -- tests/desk/killed.test.ts` for a longer siege. */
-const KILLS = Number(process.env.KILLS ?? 12);
+const KILLS = Number(process.env.KILLS ?? 8);
 const CLIENTS = 6;
 const PATIENCE_MS = 120_000;
 const database = `killed_${randomBytes(5).toString('hex')}`;
@@ -151,7 +151,7 @@ test(
 test(
   'a file that is sent again after each kill is filed once, line by line',
   async () => {
-    const count = 3_000;
+    const count = 2_000;
     const line = (at: number) => ({
       ...{ title: `Line ${at}`, external_ref: `F-${at}`, requester: `f${at % 40}@example.com` },
       ...(at % 5 === 0 ? { comments: [{ content: 'as it was' }] } : {}),

@@ -57,7 +57,7 @@ test('workers are killed in the middle of sending, again and again, and each mes
   answersLate(150);
   await worker();
   for (const word of said) for (const ticket of tickets) await say(world, ticket, word);
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 2; round++) {
     const before = peer.tried.length;
     const victim = desks.at(-1);
     await until(() => peer.tried.length > before || peer.heard.length > 60, 30_000);
@@ -70,7 +70,7 @@ test('workers are killed in the middle of sending, again and again, and each mes
 }, 180_000);
 
 test('several relays and workers at once say everything once', async () => {
-  await Promise.all([worker(), worker(), worker()]);
+  await Promise.all([worker(), worker()]);
   const places = Array.from({ length: 10 }, (_, n) => `many-${n}`);
   const tickets = await Promise.all(places.map(talkedAbout));
   const said = Array.from({ length: 8 }, (_, n) => `word ${n}`);

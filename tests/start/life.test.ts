@@ -78,6 +78,7 @@ test('what was needed only to start is given back, and the process goes on', asy
 describe('in an empty folder', () => {
   const folder = emptyFolder();
   let first: Started;
+  let last: Started;
 
   test('it starts, and says where it listens, how to sign in and where the data is', async () => {
     first = await start({ cwd: folder });
@@ -88,6 +89,14 @@ describe('in an empty folder', () => {
     for (const fact of [first.url, 'admin@company.com', ADMIN_PASSWORD, path.join(folder, 'data')])
       expect(first.said()).toContain(fact);
     expect(statSync(secrets).mode & 0o777).toBe(0o600);
+  });
+
+  test('a second one on the same folder is refused, by name of the folder and its owner', async () => {
+    const second = await start({ cwd: folder });
+    expect(await second.ended).toBe(1);
+    expect(second.said()).toMatch(/^Switchboard cannot start\. DATA_DIR: .* in use by another Switchboard/m);
+    expect(second.said()).toContain(`process ${first.pid}`);
+    expect((await fetch(`${first.url}/ready`)).status).toBe(200);
   });
 
   test('SIGTERM stops everything in order, and nobody who is heard is refused', async () => {
@@ -141,58 +150,38 @@ describe('in an empty folder', () => {
     await post(doomed.url, 'tickets', { title: 'Just in time' }, await signIn(doomed, folder));
     doomed.child.kill('SIGKILL');
     await doomed.ended;
-    const next = await start({ cwd: folder });
-    await next.ready();
+    last = await start({ cwd: folder });
+    await last.ready();
     await allGone(pids);
-    expect(await titles(next.url, await signIn(next, folder))).toContain('Just in time');
+    expect(await titles(last.url, await signIn(last, folder))).toContain('Just in time');
   });
-});
 
-describe('a store that dies', () => {
   test.each([
     ['Redis', REDIS],
     ['the engine', ENGINE],
-  ])('%s is started again', async (_, words) => {
-    const folder = emptyFolder();
-    const started = await start({ cwd: folder });
-    await started.ready();
-    const before = child(started, words);
+  ])('%s that dies is started again', async (name, words) => {
+    const before = child(last, words);
     process.kill(before, 'SIGKILL');
     await until('another one', () => {
-      const now = descendants(started.pid).find((one) => words.test(one.words));
+      const now = descendants(last.pid).find((one) => words.test(one.words));
       return now !== undefined && now.pid !== before;
     });
-    await started.ready();
-    await post(started.url, 'tickets', { title: 'After the fall' }, await signIn(started, folder));
-    started.child.kill('SIGTERM');
-    expect(await started.ended).toBe(0);
+    await last.ready();
+    await post(last.url, 'tickets', { title: `After the fall of ${name}` }, await signIn(last, folder));
+  });
+
+  test('a request that never ends does not hold up the stop for more than ten seconds', async () => {
+    const line = connect(Number(new URL(last.url).port), '127.0.0.1');
+    line.on('error', () => {});
+    line.write('POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n');
+    line.write('Content-Length: 100\r\n\r\n{');
+    await until('the request is being read', async () => (await fetch(`${last.url}/health`)).ok);
+    const asked = Date.now();
+    last.child.kill('SIGTERM');
+    expect(await last.ended).toBe(0);
+    expect(Date.now() - asked).toBeLessThan(10_000);
     expect(existsSync(path.join(folder, 'data', 'run', 'redis.sock'))).toBe(false);
   });
-});
-
-test('a request that never ends does not hold up the stop for more than ten seconds', async () => {
-  const started = await start();
-  await started.ready();
-  const line = connect(Number(new URL(started.url).port), '127.0.0.1');
-  line.on('error', () => {});
-  line.write('POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n');
-  line.write('Content-Length: 100\r\n\r\n{');
-  await until('the request is being read', async () => (await fetch(`${started.url}/health`)).ok);
-  const asked = Date.now();
-  started.child.kill('SIGTERM');
-  expect(await started.ended).toBe(0);
-  expect(Date.now() - asked).toBeLessThan(10_000);
-});
-
-test('a second one on the same folder is refused, by name of the folder and its owner', async () => {
-  const folder = emptyFolder();
-  const first = await start({ cwd: folder });
-  await first.ready();
-  const second = await start({ cwd: folder });
-  expect(await second.ended).toBe(1);
-  expect(second.said()).toMatch(/^Switchboard cannot start\. DATA_DIR: .* in use by another Switchboard/m);
-  expect(second.said()).toContain(`process ${first.pid}`);
-  expect((await fetch(`${first.url}/ready`)).status).toBe(200);
 });
 
 test('when the npm that started it is killed, it stops too', async () => {
