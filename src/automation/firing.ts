@@ -7,6 +7,7 @@ import { conflict, Refusal } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { isAway } from '../store.ts';
 import { change, type TicketDraft } from '../tickets/change.ts';
+import { entriesOf, load } from '../tickets/find.ts';
 import type { Ticket } from '../tickets/ticket.ts';
 import { evaluate, type Reason } from './condition.ts';
 import { effectOf } from './effects.ts';
@@ -140,7 +141,7 @@ async function stop(
 ): Promise<Fired> {
   const then = asItWas();
   const root = entry ? rootOf(entry) : key;
-  const ctx = automationCtx(log, ticket.company, storeNow(), `stop:${rule._id}:${root}`);
+  const ctx = automationCtx(log, ticket.company, storeNow(), `stop:${root}`);
   const desk = await findDesk(ticket.company, ticket.desk);
   const effect = await effectOf(ctx, rule, then, entry);
   const rest = { reasons, did: [] };
@@ -155,5 +156,11 @@ async function stop(
   const facts = { rule: rule._id, name: rule.name, rules: chain, root, stopped: true };
   const line: TicketDraft = { action: 'rule_applied', facts, notes: problem };
   const after = await change(ctx, ticket._id, () => line, { follow: false });
+  // Of two relays the other may have gone the same round from another of its rules: that is told once.
+  const told = (await entriesOf(await load(ctx, ticket._id, { follow: false }))).find(
+    (one) => one.cause === `${ctx.cause}/${line.action}`,
+  );
+  if (told && told.facts?.rule !== rule._id)
+    return { ...rest, ticket: after, key, outcome: 'nothing_to_do', problems: [] };
   return { ...rest, ticket: after, key: `stop:${root}`, outcome: 'stopped', problems: [problem] };
 }
