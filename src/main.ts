@@ -27,7 +27,7 @@ import { buildIndexes, connectStore, disconnectStore, pingStore } from './store.
 import { useTicketSettings } from './tickets/settings.ts';
 import { startTracing } from './tracing.ts';
 import { openQueues } from './workers/queues.ts';
-import { openRedis, pingRedis, reachRedis } from './workers/redis.ts';
+import { openRedis, pingRedis, reachRedis, watchRedis } from './workers/redis.ts';
 import { carrySignals } from './workers/signals.ts';
 import { queueNames, startWorkers } from './workers/workers.ts';
 
@@ -69,6 +69,8 @@ export async function run(
     const patienceMs = config.START_PATIENCE_SECONDS * 1_000;
     const redis = openRedis(REDIS_URL, log, { enableOfflineQueue: false, maxRetriesPerRequest: 1 });
     stops.push(async () => redis.disconnect());
+    const unwatch = watchRedis(redis, prefix, log);
+    stops.push(async () => unwatch());
     const queues = openQueues({ redis, prefix, log });
     stops.push(queues.close);
     const channels = [...others];

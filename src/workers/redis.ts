@@ -60,3 +60,37 @@ export async function pingRedis(redis: Redis, prefix: string, timeoutMs = 1_000)
     new Promise((_, reject) => setTimeout(reject, timeoutMs, new Error('no answer')).unref()),
   ]);
 }
+
+const LOOK_EVERY_MS = 5_000;
+
+/**
+ * Tells once when Redis answers and takes nothing (its memory or its disk is full), once when that is over, and whenever
+ * it comes up with a policy by which it throws jobs away: the sweeps find those again, late.
+ */
+export function watchRedis(redis: Redis, prefix: string, log: Logger): () => void {
+  let trouble = '';
+  const look = async () => {
+    if (redis.status !== 'ready') return;
+    const answer = await pingRedis(redis, prefix).then(
+      () => '',
+      (error: Error) => (error.name === 'ReplyError' ? error.message : trouble),
+    );
+    if (answer === trouble) return;
+    trouble = answer;
+    if (trouble) log.error({ reason: trouble }, 'redis takes nothing: give it memory, or room on its disk');
+    else log.info('redis takes everything again');
+  };
+  const checkPolicy = async () => {
+    const [, policy] = /^maxmemory_policy:(\S+)/m.exec(await redis.info('memory')) ?? [];
+    if (policy && policy !== 'noeviction')
+      log.error({ policy }, 'redis may throw jobs away: set its maxmemory-policy to noeviction');
+  };
+  const check = () => void checkPolicy().catch(() => undefined);
+  redis.on('ready', check);
+  if (redis.status === 'ready') check();
+  const looking = setInterval(() => void look(), LOOK_EVERY_MS);
+  return () => {
+    clearInterval(looking);
+    redis.off('ready', check);
+  };
+}

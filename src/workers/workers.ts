@@ -113,7 +113,6 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     ],
     { redis, queues, prefix, log },
   );
-  void checkPolicy(redis, log).catch(() => undefined);
   const tuning = setInterval(() => void tuneClock().catch(() => undefined), 5_000);
   const counting = setInterval(
     () => void countJobs(queues, queueNames(options.channels)).catch(() => undefined),
@@ -188,13 +187,6 @@ function rememberJobs(): (surface: string, due: readonly Due[]) => NewJob[] {
       return { id: `${one._id}-${one.order}`, name: 'deliver', data: one };
     });
   };
-}
-
-/** A Redis that throws keys away when it is full throws jobs away: the sweeps find them again, late. */
-async function checkPolicy(redis: Redis, log: Logger): Promise<void> {
-  const [, policy] = (await redis.config('GET', 'maxmemory-policy')) as string[];
-  if (policy && policy !== 'noeviction')
-    log.error({ policy }, 'redis may throw jobs away: set its maxmemory-policy to noeviction');
 }
 
 async function countJobs(queues: Queues, names: readonly string[]): Promise<void> {

@@ -1,11 +1,13 @@
 // Redis emptied, killed and away while work is going on: the API goes on accepting, and everything arrives once.
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { openLog } from '../../src/log.ts';
 import { change } from '../../src/tickets/change.ts';
+import { watchRedis } from '../../src/workers/redis.ts';
 import { doubled, openPeer, type Peer, peerChannel } from '../support/peer.ts';
 import { type OwnRedis, openRedisServer } from '../support/processes.ts';
 import { bind, type Filed, file, say, system, until } from '../support/talk.ts';
-import { openWorld, type World } from '../support/world.ts';
+import { closeAll, openWorld, type World } from '../support/world.ts';
 
 let peer: Peer;
 let redis: OwnRedis;
@@ -21,9 +23,7 @@ afterEach(() => {
   peer.manner = null;
 });
 afterAll(async () => {
-  await world?.close();
-  await peer?.close();
-  await redis?.close();
+  await closeAll(world, peer, redis);
 }, 60_000);
 
 const posts = (place: string) => peer.heard.filter((one) => one.place === place && one.kind === 'post');
@@ -59,7 +59,7 @@ test('the disk of Redis is full: changes are accepted and told, and it is said t
   await world.drain();
   await redis.fill();
   const ready = () => world.call('GET', '/ready');
-  await until(async () => (await ready()).status === 503, 20_000);
+  await until(async () => (await ready()).status === 503, 40_000);
   const words = Array.from({ length: 10 }, (_, n) => `word ${n}`);
   for (const word of words) {
     const began = performance.now();
@@ -67,7 +67,7 @@ test('the disk of Redis is full: changes are accepted and told, and it is said t
     expect(performance.now() - began).toBeLessThan(2_000);
   }
   await redis.clear();
-  await until(async () => (await ready()).status === 200, 20_000);
+  await until(async () => (await ready()).status === 200, 40_000);
   await until(() => posts('no-disk').length >= words.length, 30_000);
   expect(posts('no-disk').map((one) => one.text)).toEqual(words);
   expect(doubled(peer.heard)).toEqual([]);
@@ -107,18 +107,56 @@ test('Redis is killed under load: every change is accepted quickly, and told onc
     const said = posts(`away-${n}`).map((one) => Number(one.text.slice(5)));
     expect(said).toEqual([...said].sort((a, b) => a - b));
   });
-  await until(async () => (await world.call('GET', '/ready')).status === 200, 10_000);
+  await until(async () => (await world.call('GET', '/ready')).status === 200, 40_000);
 }, 90_000);
 
-test('a Redis that is full is not ready, and changes are taken all the same', async () => {
+/** With a setting of its own for as long as this takes. */
+async function setTo(
+  name: string,
+  value: string,
+  back: string,
+  work: (client: Redis) => Promise<void>,
+): Promise<void> {
   const client = new Redis(redis.url);
-  await client.config('SET', 'maxmemory', '1');
-  const ready = await world.call('GET', '/ready');
-  expect(ready.body.detail).toBe('Not ready: redis.');
-  const ticket = await talkedAbout('full');
-  await say(world, ticket, 'heard when there is room');
-  await client.config('SET', 'maxmemory', '0');
-  await client.quit();
-  await until(async () => (await world.call('GET', '/ready')).status === 200, 10_000);
-  await until(() => posts('full').length === 1, 30_000);
-}, 60_000);
+  try {
+    await client.config('SET', name, value);
+    await work(client);
+  } finally {
+    await client.config('SET', name, back);
+    await client.quit();
+  }
+}
+
+test('a Redis that is full is not ready and says so once, and changes are taken all the same', async () => {
+  const lines = () => world.logged.filter((line) => /redis takes/.test(String(line.msg)));
+  const before = lines().length;
+  await setTo('maxmemory', '1', '0', async () => {
+    const ready = await world.call('GET', '/ready');
+    expect(ready.body.detail).toBe('Not ready: redis.');
+    const ticket = await talkedAbout('full');
+    await say(world, ticket, 'heard when there is room');
+    await until(() => lines().length > before);
+    expect(lines().at(-1)).toMatchObject({ level: 'error', reason: expect.stringMatching(/^OOM/) });
+  });
+  await until(async () => (await world.call('GET', '/ready')).status === 200);
+  await until(() => posts('full').length === 1);
+  expect(
+    lines()
+      .slice(before)
+      .filter((line) => line.level === 'error'),
+  ).toHaveLength(1);
+}, 90_000);
+
+test('a Redis that may throw jobs away is told of in every process, whatever its roles', async () => {
+  await setTo('maxmemory-policy', 'allkeys-lru', 'noeviction', async (client) => {
+    const said: string[] = [];
+    const log = openLog('info', { write: (line: string) => void said.push(line) });
+    const unwatch = watchRedis(client, 'test', log);
+    try {
+      await until(() => said.length > 0);
+    } finally {
+      unwatch();
+    }
+    expect(JSON.parse(String(said[0]))).toMatchObject({ level: 'error', policy: 'allkeys-lru' });
+  });
+});
