@@ -13,7 +13,7 @@ import { type DEEDS, may, type Role, type Scope } from '../../src/people/access.
 import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { signAccess } from '../../src/people/tokens.ts';
 import { sampleOf } from '../support/samples.ts';
-import { openWorld, type World } from '../support/world.ts';
+import { closeAll, openWorld, type World } from '../support/world.ts';
 
 const streams = openStreams(openLog('silent'), () => Promise.reject(new Error('never asked')));
 const operations = {
@@ -119,8 +119,7 @@ beforeAll(async () => {
   await call('POST', 'macros', { name: 'Hello', body: 'Hello {{ requester.name }}' });
 }, 60_000);
 afterAll(async () => {
-  await agent?.close();
-  await world?.close();
+  await closeAll(agent, world);
 });
 
 describe('every route', () => {

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { doubled, openPeer, type Peer, peerChannel } from '../support/peer.ts';
 import { bind, file, receipts, say, until } from '../support/talk.ts';
-import { openWorld, type World } from '../support/world.ts';
+import { closeAll, openWorld, type World } from '../support/world.ts';
 
 let peer: Peer;
 let world: World;
@@ -19,8 +19,7 @@ afterEach(() => {
   peer.manner = null;
 });
 afterAll(async () => {
-  await world?.close();
-  await peer?.close();
+  await closeAll(world, peer);
 });
 const told = (place: string, kind = 'post') =>
   peer.heard.filter((one) => one.place === place && one.kind === kind).map((one) => one.text);
@@ -107,7 +106,8 @@ describe('when the other side fails', () => {
     const asked = Date.now();
     await until(() => told('lively').length === words.length);
     expect(told('lively')).toEqual(words);
-    expect(Date.now() - asked).toBeLessThan(1_800);
+    // Each a round of the sweep later, they would be twenty seconds.
+    expect(Date.now() - asked).toBeLessThan(10_000);
   });
 
   test('a refusal is final, stands in the history, and can be sent again by hand', async () => {
@@ -143,7 +143,6 @@ describe('when the other side fails', () => {
     await bind(busy, 'busy', 'public');
     await bind(free, 'free', 'public');
     await world.drain();
-    const asked = Date.now();
     let first = true;
     peer.manner = (one, _, res) => {
       if (one.place !== 'busy' || !first) return false;
@@ -153,9 +152,9 @@ describe('when the other side fails', () => {
     };
     for (const word of ['one', 'two']) await say(world, busy, word);
     await say(world, free, 'on time');
-    await until(() => told('free').length === 1);
-    expect(Date.now() - asked).toBeLessThan(1_500);
-    await until(() => told('busy').length === 2);
+    await until(() => told('free').length === 1 && told('busy').length === 2);
+    const inTurn = peer.heard.filter((one) => one.kind === 'post').map((one) => one.place);
+    expect(inTurn.slice(-3)).toEqual(['free', 'busy', 'busy']);
     expect(told('busy')).toEqual(['one', 'two']);
     const after = peer.tried
       .filter((one) => one.place === 'busy' && one.kind === 'post')
@@ -171,10 +170,11 @@ describe('when the other side fails', () => {
     await world.drain();
     peer.manner = (one) => one.place === 'hung' && one.kind === 'post';
     await Promise.all(hung.map((ticket) => say(world, ticket, 'hello?')));
-    const asked = Date.now();
     await say(world, fine, 'quick');
     await until(() => told('fine').length === 1);
-    expect(Date.now() - asked).toBeLessThan(1_000);
+    // Two abreast, a second and a half each: behind them it would be told when all of them had been tried.
+    const tried = peer.tried.filter((one) => one.place === 'hung' && one.kind === 'post');
+    expect(new Set(tried.map((one) => one.id)).size).toBeLessThan(hung.length);
     const one = await until(async () =>
       (await receipts(world, hung[0] ?? fine)).find((each) => each.kind === 'post' && each.attempts.length),
     );

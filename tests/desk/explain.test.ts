@@ -16,7 +16,7 @@ import { type Contract, type Operation, readContract } from '../support/contract
 import { openPeer, type Peer, peerChannel } from '../support/peer.ts';
 import { complaintsAbout, type Ear, indexFor, listenToStore, multiply } from '../support/plans.ts';
 import { hireStaff, type Person, type Staff } from '../support/staff.ts';
-import { openWorld, type World } from '../support/world.ts';
+import { closeAll, openWorld, type World } from '../support/world.ts';
 
 /** So many of each that a list of all, and of half the tickets, is too long to be sorted each time. */
 const each = (collection: string): number => (collection === 'tickets' ? 2_200 : 1_100);
@@ -48,8 +48,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   store.close();
-  await world.close();
-  await peer.close();
+  await closeAll(world, peer);
 });
 
 const make = async (by: Person, name: string, at: string, body: unknown) => {

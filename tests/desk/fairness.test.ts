@@ -7,7 +7,7 @@ import { openLog } from '../../src/log.ts';
 import { open } from '../../src/tickets/change.ts';
 import { doubled, openPeer, type Peer, peerChannel } from '../support/peer.ts';
 import { bind, file, say, until } from '../support/talk.ts';
-import { openWorld, type World } from '../support/world.ts';
+import { closeAll, openWorld, type World } from '../support/world.ts';
 
 const FLOOD = 600;
 let peer: Peer;
@@ -20,8 +20,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await world?.close();
-  await peer?.close();
+  await closeAll(world, peer);
 });
 
 /** So many tickets of another company at once, each with a word for one of eighty places. */
@@ -81,7 +80,7 @@ test('while all of their places are slow, ours is not behind them in a queue', a
   // As many as are seen to at once are under way, four at each place, and none comes to its end.
   await until(() => held.length >= 240, 30_000);
   await say(world, ours, 'now');
-  await until(() => peer.heard.some((one) => one.place === 'quick'), 10_000);
+  await until(() => peer.heard.some((one) => one.place === 'quick'), 40_000);
   expect(noise()).toBe(before);
   peer.manner = null;
   for (const answer of held) answer();

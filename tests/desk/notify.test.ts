@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type MailSink, openMailSink } from '../support/mail-sink.ts';
 import { openPeer, type Peer, peerChannel } from '../support/peer.ts';
 import { bind, file, receipts, say, until } from '../support/talk.ts';
-import { openWorld, type World } from '../support/world.ts';
+import { closeAll, openWorld, type World } from '../support/world.ts';
 
 let world: World;
 let mail: MailSink;
@@ -24,9 +24,7 @@ beforeAll(async () => {
   admin = await world.admin();
 });
 afterAll(async () => {
-  await world?.close();
-  await mail?.close();
-  await peer?.close();
+  await closeAll(world, mail, peer);
 });
 
 interface Person {
@@ -54,7 +52,7 @@ test('several things on one ticket become one letter, that threads and can be le
   const ann = await person('ann');
   const ticket = await file(world, 'It\u2028burns', { assignee_id: ann.id });
   await say(world, ticket, 'Please **hurry**, @ann');
-  const letter = await until(() => lettersTo(ann)[0], 20_000);
+  const letter = await until(() => lettersTo(ann)[0], 40_000);
   await world.drain();
   expect(lettersTo(ann)).toHaveLength(1);
   expect(letter?.header('Subject')).toBe(`[${ticket.key}] It burns`);
@@ -85,20 +83,20 @@ test('an escalation that no lead and no manager can hear is heard by the adminis
     const { items } = await list({ token: admin, id: '', email: '' });
     return items.find((one: { ticket_id: string }) => one.ticket_id === body.id);
   };
-  expect(await until(heard, 10_000)).toMatchObject({ event: 'escalated' });
+  expect(await until(heard, 40_000)).toMatchObject({ event: 'escalated' });
 });
 
 test('what is read in the list is not sent any more', async () => {
   const ben = await person('ben');
   await file(world, 'Read me', { assignee_id: ben.id });
-  const [one] = (await until(async () => (await list(ben)).items.length > 0 && (await list(ben)), 10_000))
+  const [one] = (await until(async () => (await list(ben)).items.length > 0 && (await list(ben)), 40_000))
     .items;
   expect(one).toMatchObject({ event: 'assigned', ticket_title: 'Read me', read: false });
   const { body } = await world.call('POST', `${api}/notifications/${one.id}/read`, { as: ben.token });
   expect(body.read).toBe(true);
   expect((await list(ben)).unread).toBe(0);
   const after = await file(world, 'The next one', { assignee_id: ben.id });
-  await until(() => lettersTo(ben).length > 0, 20_000);
+  await until(() => lettersTo(ben).length > 0, 40_000);
   await world.drain();
   expect(lettersTo(ben).map((letter) => letter.header('Subject'))).toEqual([`[${after.key}] The next one`]);
   const all = await world.call('POST', `${api}/notifications/read-all`, { as: ben.token });
@@ -109,13 +107,13 @@ test('who does something on a ticket has read what was told of it, and gets no l
   const hal = await person('hal');
   const ticket = await file(world, 'Seen to', { assignee_id: hal.id });
   const other = await file(world, 'Not yet', { assignee_id: hal.id });
-  await until(async () => (await list(hal)).unread === 2, 10_000);
+  await until(async () => (await list(hal)).unread === 2, 40_000);
   const as = hal.token;
   await world.call('POST', `${api}/tickets/${ticket.id}/comments`, { as, body: { content: 'On it.' } });
-  await until(async () => (await list(hal)).unread === 1, 10_000);
+  await until(async () => (await list(hal)).unread === 1, 40_000);
   const items: { read: boolean; ticket_key: string }[] = (await list(hal)).items;
   expect(items.filter((one) => !one.read).map((one) => one.ticket_key)).toEqual([other.key]);
-  await until(() => lettersTo(hal).length > 0, 20_000);
+  await until(() => lettersTo(hal).length > 0, 40_000);
   await world.drain();
   expect(lettersTo(hal).map((one) => one.header('Subject'))).toEqual([`[${other.key}] Not yet`]);
 }, 40_000);
@@ -134,9 +132,9 @@ test('in quiet hours nothing is sent, but for a breach', async () => {
   });
   const ticket = await file(world, 'At night', { assignee_id: cas.id });
   await say(world, ticket, 'psst', true);
-  await until(async () => (await list(cas)).items.length === 2, 10_000);
+  await until(async () => (await list(cas)).items.length === 2, 40_000);
   const loud = await file(world, 'The canary', { assignee_id: (await person('dee')).id });
-  await until(() => mail.letters.some((one) => one.header('Subject').includes(loud.key)), 20_000);
+  await until(() => mail.letters.some((one) => one.header('Subject').includes(loud.key)), 40_000);
   await world.drain();
   expect(lettersTo(cas)).toEqual([]);
 }, 40_000);
@@ -144,7 +142,7 @@ test('in quiet hours nothing is sent, but for a breach', async () => {
 test("nobody reads another's notifications", async () => {
   const [eve, fay] = [await person('eve'), await person('fay')];
   await file(world, 'Mine', { assignee_id: eve.id });
-  const [one] = (await until(async () => (await list(eve)).items.length > 0 && (await list(eve)), 10_000))
+  const [one] = (await until(async () => (await list(eve)).items.length > 0 && (await list(eve)), 40_000))
     .items;
   const read = await world.call('POST', `${api}/notifications/${one.id}/read`, { as: fay.token });
   expect(read.status).toBe(404);
@@ -173,7 +171,7 @@ test('a reply whose place is gone reaches the one who asked by mail, once, howev
   };
   await say(world, made.body, 'Here we are.');
   const answers = () => lettersTo(gil).filter((letter) => plain(letter.raw).includes('Here we are.'));
-  await until(() => answers().length > 0, 20_000);
+  await until(() => answers().length > 0, 40_000);
   const failed = (await receipts(world, made.body)).find((one) => one.surface === 'peer');
   expect(failed).toMatchObject({ state: 'failed', error: 'The place is gone.' });
   const again = await world.call('POST', `${api}/deliveries/${failed?.id}/retry`, { as: admin });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type MailSink, openMailSink } from '../support/mail-sink.ts';
 import { openPeer, type Peer, peerChannel } from '../support/peer.ts';
 import { bind, file, say, until } from '../support/talk.ts';
-import { openWorld, type World } from '../support/world.ts';
+import { closeAll, openWorld, type World } from '../support/world.ts';
 
 interface Span {
   name: string;
@@ -42,9 +42,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await world?.close();
-  await peer?.close();
-  await mail?.close();
+  await closeAll(world, peer, mail);
   collector.closeAllConnections();
   await new Promise((resolve) => collector.close(resolve));
 });

@@ -9,7 +9,7 @@ import { type Desk, startDesk } from '../support/processes.ts';
 import { ADD, rulesOf } from '../support/rules.ts';
 import { hireStaff } from '../support/staff.ts';
 import { until } from '../support/talk.ts';
-import { openWorld, type World } from '../support/world.ts';
+import { closeAll, openWorld, type World } from '../support/world.ts';
 
 let peer: Peer;
 let world: World;
@@ -30,8 +30,7 @@ afterEach(async () => {
   }
 });
 afterAll(async () => {
-  await world?.close();
-  await peer?.close();
+  await closeAll(world, peer);
 });
 
 const db = () => mongoose.connection;

@@ -175,7 +175,7 @@ describe('a process that is killed after it said that the event is safe', () => 
       const before = slack.calls(step).length;
       slack.fail(new RegExp(`^${step.replace('.', '\\.')}$`), { waitMs: 2_000 });
       expect((await people(0).event(team, event, { id })).status).toBe(200);
-      await until(() => slack.calls(step).length > before, 20_000);
+      await until(() => slack.calls(step).length > before, 40_000);
       await kill();
       slack.state.faults.length = 0;
       await hasten();

@@ -8,7 +8,7 @@ import { FIRST_COMPANY } from '../../src/people/companies.ts';
 import { doubled, openPeer, type Peer, peerChannel } from '../support/peer.ts';
 import { type Desk, startDesk } from '../support/processes.ts';
 import { bind, type Filed, file, receipts, say, until } from '../support/talk.ts';
-import { openWorld, type World } from '../support/world.ts';
+import { closeAll, openWorld, type World } from '../support/world.ts';
 
 let peer: Peer;
 let world: World;
@@ -30,8 +30,7 @@ afterEach(async () => {
   }
 });
 afterAll(async () => {
-  await world?.close();
-  await peer?.close();
+  await closeAll(world, peer);
 });
 
 const words = (place: string) =>
@@ -95,7 +94,7 @@ test('a worker that froze while sending finds on waking that another has seen to
   await worker();
   await until(() => words('frozen').length === 1, 45_000);
   process.kill(sleeper.pid, 'SIGCONT');
-  await until(async () => (await receipts(world, ticket)).some((one) => one.state === 'sent'), 20_000);
+  await until(async () => (await receipts(world, ticket)).some((one) => one.state === 'sent'), 40_000);
   const post = (await receipts(world, ticket)).find((one) => one.kind === 'post');
   expect(post?.state).toBe('sent');
   expect(words('frozen')).toEqual(['only once']);

@@ -10,7 +10,7 @@ import { openPeer, type Peer } from '../support/peer.ts';
 import { type Desk, startDesk } from '../support/processes.ts';
 import { formTeam, hire, openDeskOf, type Person } from '../support/staff.ts';
 import { until } from '../support/talk.ts';
-import { openWorld, type World } from '../support/world.ts';
+import { closeAll, openWorld, type World } from '../support/world.ts';
 
 let peer: Peer;
 let world: World;
@@ -31,8 +31,7 @@ afterEach(async () => {
   for (const one of workers.splice(0)) await end(one);
 });
 afterAll(async () => {
-  await world?.close();
-  await peer?.close();
+  await closeAll(world, peer);
 });
 
 const tickets = () => mongoose.connection.collection<StoredTicket>('tickets');

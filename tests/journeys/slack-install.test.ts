@@ -178,7 +178,7 @@ describe('Socket Mode', () => {
     await desk.settle();
     expect(await desk.tickets()).toHaveLength(1);
     slack.socket.drop();
-    await until('connected again', () => slack.socket.connected(), 15_000);
+    await until('connected again', () => slack.socket.connected(), 40_000);
     const root = await people.say(ana, requests, 'After the cut');
     await people.react(ana, requests, root.ts, 'ticket');
     await desk.settle();

@@ -161,7 +161,7 @@ export async function openSlackDesk({
 export async function until(
   what: string,
   is: () => boolean | Promise<boolean>,
-  patienceMs = 8_000,
+  patienceMs = 30_000,
 ): Promise<void> {
   for (const end = Date.now() + patienceMs; Date.now() < end; await pause(20)) if (await is()) return;
   throw new Error(`never happened: ${what}`);

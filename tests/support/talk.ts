@@ -72,7 +72,7 @@ export async function receipts(world: World, ticket: Filed): Promise<Receipt[]> 
 }
 
 /** Looks until it is so; the test's own time limit ends it. */
-export async function until<T>(look: () => T | Promise<T>, patienceMs = 15_000): Promise<NonNullable<T>> {
+export async function until<T>(look: () => T | Promise<T>, patienceMs = 40_000): Promise<NonNullable<T>> {
   for (const end = Date.now() + patienceMs; ; ) {
     const found = await look();
     if (found) return found;

@@ -183,6 +183,13 @@ async function forget(database: string, config: Config): Promise<void> {
   await redis.quit();
 }
 
+/** One after the other, whatever becomes of the ones before: what is left running would keep the whole run from ending. */
+export async function closeAll(...things: ({ close(): Promise<unknown> } | undefined)[]): Promise<void> {
+  const failed: unknown[] = [];
+  for (const thing of things) await thing?.close().catch((error) => failed.push(error));
+  if (failed.length) throw failed[0];
+}
+
 /** What keeps this process awake, counted by kind. */
 function openHandles(): Map<string, number> {
   const counts = new Map<string, number>();
@@ -193,7 +200,7 @@ function openHandles(): Map<string, number> {
 
 async function nothingLeft(before: Map<string, number>): Promise<void> {
   let left: string[] = [];
-  for (const until = Date.now() + 3_000; Date.now() < until; await pause(20)) {
+  for (const until = Date.now() + 15_000; Date.now() < until; await pause(20)) {
     left = [...openHandles()]
       .filter(([kind, count]) => count > (before.get(kind) ?? 0))
       .map(([kind, count]) => `${kind} ${count - (before.get(kind) ?? 0)}`);
