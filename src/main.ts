@@ -138,13 +138,13 @@ export async function run(
           },
           {
             name: 'routing',
-            everyMs: 2_000,
+            everyMs: 4_000,
             run: () => router.round({ patient: true }),
             drain: async () => (await router.round()) > 0,
           },
           {
             name: 'categories',
-            everyMs: 2_000,
+            everyMs: 10_000,
             run: () => finishRenames(log),
             drain: async () => (await finishRenames(log)) > 0,
           },

@@ -43,15 +43,15 @@ export async function fireDue({ log }: { log: Logger }): Promise<Swept> {
   const end = performance.now() + LONGEST_MS;
   let fired = 0;
   let lateMs = 0;
-  for (;;) {
-    const now = await storeTime();
-    const passed = await pass(now, end, log);
+  let next = await nextDue(setAside());
+  while (next && next <= (await storeTime())) {
+    const passed = await pass(await storeTime(), end, log);
     fired += passed.written;
     lateMs = Math.max(lateMs, passed.lateMs);
-    const next = await nextDue(setAside());
-    const more = passed.written > 0 && next !== null && next <= (await storeTime());
-    if (!more || performance.now() > end) return { fired, lateMs, ...(next ? { next } : {}) };
+    next = await nextDue(setAside());
+    if (!passed.written || performance.now() > end) break;
   }
+  return { fired, lateMs, ...(next ? { next } : {}) };
 }
 
 /** Once through all that is due by `now`. The next batch is read while the one before it is written. */

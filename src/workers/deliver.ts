@@ -32,6 +32,8 @@ export interface DeliverOptions {
   /** Aborted when this process must go: what is under way is left to the next. */
   leaving: AbortSignal;
   about: About;
+  /** Something is to be looked at then. */
+  later: (time: Date) => void;
 }
 
 export interface Delivering {
@@ -50,6 +52,8 @@ const RENEW_EVERY_MS = 2_500;
 const DELAYS = [1, 3, 10, 30, 60, 120, 300, 600, 1_800, 3_600];
 /** What has waited so long for the one before it is put off: being woken, it does not wait for its time. */
 const PATIENT_MS = 1_500;
+/** Whoever settles the one before wakes it; were they to die, it is not for the next round to find. */
+const LOOK_AGAIN_MS = 1_000;
 const LONGEST_WAIT_MS = 15_000;
 /** What comes without a queue's detour. */
 const MOST_HERE = 128;
@@ -62,6 +66,10 @@ const jitter = (ms: number) => ms * (0.8 + Math.random() * 0.4);
 export function startDelivering(options: DeliverOptions): Delivering {
   const { channels, endpoints, log, about } = options;
   const turnstile = openTurnstile(about);
+  const putOff = async ({ _id }: Due, at: Date) => {
+    options.later(at);
+    await postpone(_id, at);
+  };
   /** What this process looks at; true: somebody said meanwhile that it is to be looked at again. */
   const here = new Map<string, boolean>();
   const companies = new Map<string, number>();
@@ -88,7 +96,8 @@ export function startDelivering(options: DeliverOptions): Delivering {
     await enter(due);
     try {
       if (stopped) return leave(due);
-      while (!woken && !(await isItsTurn(due))) {
+      while (!woken && !(await isItsTurn(due, putOff))) {
+        options.later(inMs(LOOK_AGAIN_MS));
         if (!here.get(due._id) || stopped) return leave(due);
         here.set(due._id, false);
       }
@@ -99,7 +108,7 @@ export function startDelivering(options: DeliverOptions): Delivering {
       });
       if (isInLine) turnstile.leave(due.company, due._id);
       if (begun) return await begun;
-      await postpone(due._id, inMs(jitter(700)));
+      await putOff(due, inMs(jitter(700)));
       leave(due);
     } catch (error) {
       leave(due);
@@ -113,7 +122,7 @@ export function startDelivering(options: DeliverOptions): Delivering {
     try {
       if (stopped) return;
       const since = endpoints.paused(due.endpoint);
-      if (since) return await postpone(due._id, new Date(since.getTime() + Math.random() * 500));
+      if (since) return await putOff(due, new Date(since.getTime() + Math.random() * 500));
       for (let again = true; again; ) {
         const claimed = await claim(due._id);
         turnstile.leave(due.company, due._id);
@@ -148,14 +157,14 @@ export function startDelivering(options: DeliverOptions): Delivering {
 const isAlone = ({ _id, lane }: Pick<Due, '_id' | 'lane'>) => lane === _id;
 
 /** False: settled, or to be looked at later. */
-async function isItsTurn(due: Due): Promise<boolean> {
+async function isItsTurn(due: Due, putOff: (due: Due, at: Date) => Promise<void>): Promise<boolean> {
   const [head, paused] = await Promise.all([
     isAlone(due) ? null : headOfLane(due.lane),
     pausedUntil(due.endpoint),
   ]);
   if (!isAlone(due) && (!head || head.order > due.order)) return false;
   if (paused) {
-    await postpone(due._id, new Date(paused.getTime() + Math.random() * 500));
+    await putOff(due, new Date(paused.getTime() + Math.random() * 500));
     return false;
   }
   if (!head || head._id === due._id || head.order === due.order) return true;
@@ -164,7 +173,7 @@ async function isItsTurn(due: Due): Promise<boolean> {
   const moves = head.state === 'sending' || turn <= storeNow().getTime();
   if (moves && waited < PATIENT_MS) return false;
   const later = inMs(Math.min(Math.max(waited, PATIENT_MS), LONGEST_WAIT_MS)).getTime();
-  await postpone(due._id, new Date(Math.max(turn, later)));
+  await putOff(due, new Date(Math.max(turn, later)));
   // Whoever settled the one before may have looked for its successor just before this one was put off.
   if ((await headOfLane(due.lane))?._id !== due._id) return false;
   await wakeLane(due.lane);
@@ -211,6 +220,7 @@ async function attempt(
     const fallback = await mourn(log, options.channels, delivery, outcome.error);
     if (fallback) await options.enqueue([fallback]);
   }
+  if (outcome.state === 'pending') options.later(outcome.at);
   const recorded = await record(delivery, outcome);
   const { surface } = delivery;
   deliveriesTotal.inc({ surface, outcome: recorded === 'lost' ? 'overtaken' : outcome.state });

@@ -49,6 +49,8 @@ export interface RelayOptions {
   followers: readonly Follower[];
   /** Of these, which are for this relay and no other. */
   mine?: Share;
+  /** What these ask for later. */
+  expect?: (tickets: readonly StoredTicket[], plans: readonly Plan[]) => void;
   about?: About;
 }
 
@@ -297,6 +299,7 @@ async function relay(tickets: readonly StoredTicket[], options: RelayOptions): P
   );
   await Promise.all([strike(tickets), options.enqueue(due), readByDoing(deeds)]);
   for (const { _id, company, ticket } of entries) signal('change', { company, ticket, id: _id });
+  options.expect?.(tickets, plans);
   signalNotifications(plans.flatMap((plan) => plan.notifications));
   relayedTotal.inc(entries.length);
   breachesTotal.inc(entries.filter((entry) => entry.action === 'sla_breach').length);

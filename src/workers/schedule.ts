@@ -1,6 +1,6 @@
-// What is done again and again: repeating jobs, so that of many workers one does each round; rounds of the same beat
-// share a job, for each costs several trips. Each round is safe with several at once. The schedule is put back when
-// Redis lost it. A plain timer keeps it while Redis is away, or when no round came for some seconds (Redis' schedules
+// What is done again and again: one repeating job is the beat of all rounds (each job costs several trips), so that of
+// many workers one does what is due at each. Each round is safe with several at once. The schedule is put back when
+// Redis lost it. A plain timer keeps it while Redis is away, or when no beat came for some seconds (Redis' schedules
 // trust the clocks of our machines).
 import type { Redis } from 'ioredis';
 import type { Logger } from '../log.ts';
@@ -8,6 +8,7 @@ import { type Queues, type Stop, workOn } from './queues.ts';
 
 export interface Round {
   name: string;
+  /** No oftener than the beat. */
   everyMs: number;
   run: () => Promise<unknown>;
   /** Does what is due at once; true when there was anything, so that the rest is looked at again. */
@@ -18,8 +19,10 @@ export const ROUNDS = 'rounds';
 const MEND_EVERY_MS = 2_000;
 const PATIENCE_MS = 3_000;
 
-const beatOf = (everyMs: number): string => `every-${everyMs}-ms`;
-const everyOf = (beat: string): number => Number(/^every-(\d+)-ms$/.exec(beat)?.[1]);
+const BEAT_MS = 2_000;
+const BEAT = `every-${BEAT_MS}-ms`;
+/** A beat that comes a little early is the one that was waited for. */
+const EARLY_MS = BEAT_MS / 2;
 
 export function startSchedule(
   rounds: readonly Round[],
@@ -27,6 +30,9 @@ export function startSchedule(
 ): Stop {
   const running = new Map<string, Promise<void>>();
   const last = new Map<string, number>();
+  const sinceLast = ({ name }: Round) => performance.now() - (last.get(name) ?? 0);
+  let isMended = false;
+  let heardAt = Number.NEGATIVE_INFINITY;
   const go = (round: Round): Promise<void> => {
     const current = running.get(round.name);
     if (current) return current;
@@ -46,24 +52,21 @@ export function startSchedule(
   const stopWorking = workOn<unknown>(
     ROUNDS,
     { redis, prefix, log, concurrency: rounds.length + 1 },
-    async (_, job) => {
-      const due = rounds.filter((one) => beatOf(one.everyMs) === job.name && !running.has(one.name));
-      await Promise.all(due.map(go));
+    async (_, { name }) => {
+      if (isMended && name === BEAT) heardAt = performance.now();
+      await Promise.all(rounds.filter((one) => sinceLast(one) >= one.everyMs - EARLY_MS).map(go));
     },
   );
   const mend = async () => {
-    if (redis.status !== 'ready') return;
+    if (redis.status !== 'ready' || performance.now() - heardAt < BEAT_MS + MEND_EVERY_MS) return;
     const queue = queues.queue(ROUNDS);
     const known = await queue.getJobSchedulers();
-    const beats = new Set(rounds.map((round) => round.everyMs));
-    for (const every of beats) {
-      const name = beatOf(every);
-      const next = known.find((one) => one.key === name)?.next ?? 0;
-      if (Math.abs(next - Date.now()) > 2 * every + PATIENCE_MS)
-        await queue.upsertJobScheduler(name, { every }, { name });
-    }
+    const next = known.find((one) => one.key === BEAT)?.next ?? 0;
+    if (Math.abs(next - Date.now()) > 2 * BEAT_MS + PATIENCE_MS)
+      await queue.upsertJobScheduler(BEAT, { every: BEAT_MS }, { name: BEAT });
     // Those of an earlier version, which knew other beats.
-    for (const { key } of known) if (!beats.has(everyOf(key))) await queue.removeJobScheduler(key);
+    for (const { key } of known) if (key !== BEAT) await queue.removeJobScheduler(key);
+    isMended = true;
   };
   let mending: Promise<void> | null = null;
   const mendOnce = () => {
@@ -76,8 +79,7 @@ export function startSchedule(
   const mender = setInterval(mendOnce, MEND_EVERY_MS);
   const keeper = setInterval(() => {
     const patience = redis.status === 'ready' ? PATIENCE_MS : 0;
-    for (const round of rounds)
-      if (performance.now() - (last.get(round.name) ?? 0) >= round.everyMs + patience) void go(round);
+    for (const round of rounds) if (sinceLast(round) >= round.everyMs + patience) void go(round);
   }, 500);
   mendOnce();
   return async () => {

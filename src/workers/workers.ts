@@ -11,6 +11,7 @@ import { bundleDue, countWaiting } from '../notify/digests.ts';
 import type { PlanOptions } from '../notify/plan.ts';
 import { listen } from '../signals.ts';
 import { fireDue, spread, sweep } from '../sla/deadlines.ts';
+import { openAlarm } from './alarm.ts';
 import { watchCompanies } from './crowd.ts';
 import { startDelivering } from './deliver.ts';
 import { openEndpoints } from './endpoints.ts';
@@ -66,8 +67,11 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const jobsFor = rememberJobs();
   /** What this process can do at once it does without a detour; the rest is for whichever process has time. */
   const enqueue = async (due: readonly Due[]) => {
-    const soon = storeNow().getTime() + 50;
-    const now = due.filter((one) => one.nextAttemptAt && one.nextAttemptAt.getTime() <= soon);
+    const at = storeNow().getTime();
+    const now: Due[] = [];
+    for (const one of due)
+      if (one.nextAttemptAt && one.nextAttemptAt.getTime() <= at) now.push(one);
+      else alarms.deliveries.at(one.nextAttemptAt);
     const rest: Due[] = [];
     for (const one of now)
       if (!delivering.hasRoom(one.company)) rest.push(one);
@@ -77,14 +81,31 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
           .catch((error) => log.warn({ reason: error.message }, 'the sweep takes it up again'));
     for (const surface of surfaces) await queues.add(deliverQueue(surface), jobsFor(surface, rest));
   };
-  const delivering = startDelivering({ channels, endpoints, log, enqueue, leaving: leaving.signal, about });
+  const delivering = startDelivering({
+    channels,
+    endpoints,
+    log,
+    enqueue,
+    leaving: leaving.signal,
+    about,
+    later: (time) => alarms.deliveries.at(time),
+  });
   const sweepDeliveries = async () => {
     const due = await dueDeliveries(surfaces, storeNow(), SWEEP_BATCH);
     waitingDeliveries.set(due.length);
     await enqueue(due);
   };
   const sweepNotices = async () => enqueue(await bundleDue(channels));
-  const deadlines = watchDeadlines(log);
+  const sweepDeadlines = async () => {
+    const { next, lateMs } = await fireDue({ log });
+    deadlineLag.set(lateMs / 1_000);
+    alarms.deadlines.at(next);
+  };
+  const alarms = {
+    deadlines: openAlarm(sweepDeadlines),
+    deliveries: openAlarm(sweepDeliveries, 250),
+    notices: openAlarm(sweepNotices, 250),
+  };
 
   const working = surfaces.map((surface) =>
     workOn<Due>(deliverQueue(surface), { redis, prefix, log, concurrency: CONCURRENCY }, (due) =>
@@ -96,6 +117,10 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     enqueue,
     followers,
     about,
+    expect: (tickets, plans) => {
+      for (const { nextDeadlineAt } of tickets) alarms.deadlines.at(nextDeadlineAt);
+      for (const { due } of plans.flatMap((plan) => plan.notifications)) alarms.notices.at(due);
+    },
     mine: shareOut(redis, prefix),
     plan: { channels, now: storeNow, bundleMs, notifies, ...(isOnCall ? { isOnCall } : {}) },
   });
@@ -104,11 +129,11 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   });
   const stopSchedule = startSchedule(
     [
-      { name: 'deadlines', everyMs: 1_000, run: deadlines.look },
-      { name: 'sla-rules', everyMs: 1_000, run: () => spread({ log }) },
-      { name: 'deliveries', everyMs: 1_000, run: sweepDeliveries },
-      { name: 'notices', everyMs: 1_000, run: sweepNotices },
-      { name: 'inbox', everyMs: 2_000, run: () => sweepInbox(log) },
+      { name: 'deadlines', everyMs: 2_000, run: sweepDeadlines },
+      { name: 'sla-rules', everyMs: 4_000, run: () => spread({ log }) },
+      { name: 'deliveries', everyMs: 2_000, run: sweepDeliveries },
+      { name: 'notices', everyMs: 2_000, run: sweepNotices },
+      { name: 'inbox', everyMs: 4_000, run: () => sweepInbox(log) },
       ...(options.rounds ?? []),
     ],
     { redis, queues, prefix, log },
@@ -116,7 +141,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const tuning = setInterval(() => void tuneClock().catch(() => undefined), 5_000);
   const counting = setInterval(
     () => void countJobs(queues, queueNames(options.channels)).catch(() => undefined),
-    5_000,
+    15_000,
   );
 
   return {
@@ -144,29 +169,8 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
       const hurry = setTimeout(() => leaving.abort(new Error('the worker was stopped')), GRACE_MS);
       await relay.stop();
       await Promise.all([stopSchedule(), delivering.stop(), ...working.map((stop) => stop())]);
-      deadlines.stop();
+      for (const alarm of Object.values(alarms)) alarm.stop();
       clearTimeout(hurry);
-    },
-  };
-}
-
-/** Looks each time it is told to, and by itself when the next deadline comes before it would be told. */
-function watchDeadlines(log: Logger): { look: () => Promise<void>; stop: () => void } {
-  let timer: NodeJS.Timeout | undefined;
-  let stopped = false;
-  const look = async () => {
-    clearTimeout(timer);
-    const { next, lateMs } = await fireDue({ log });
-    deadlineLag.set(lateMs / 1_000);
-    if (!next || stopped) return;
-    const wait = next.getTime() - storeNow().getTime();
-    if (wait < 1_500) timer = setTimeout(() => void look().catch(() => undefined), Math.max(wait, 20));
-  };
-  return {
-    look,
-    stop: () => {
-      stopped = true;
-      clearTimeout(timer);
     },
   };
 }
