@@ -79,9 +79,15 @@ export const inWords: z.core.$ZodErrorMap = (issue) => {
   }
 };
 
+/** What is of another kind altogether is not too short as well. */
+const isBeside = (issue: Issue, all: readonly Issue[]): boolean =>
+  issue.code !== 'invalid_type' &&
+  all.some(({ code, path }) => code === 'invalid_type' && path.join('.') === issue.path.join('.'));
+
 /** One for each thing that is wrong; of several forms that were possible, what is wrong with the one that was meant. */
 export const complaints = (issues: readonly Issue[], above: PropertyKey[] = []): Complaint[] =>
   issues.flatMap((issue) => {
+    if (isBeside(issue, issues)) return [];
     const path = [...above, ...issue.path];
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => ({ path: [...path, key], message: issue.message }));

@@ -137,6 +137,14 @@ describe('a body', () => {
   });
 });
 
+test('what should be a list and is none is told so, and nothing of its length', () => {
+  const body = schemaOf('put', 'desks/{id}/workflow', 'body');
+  expect(complaintsAbout(body, { steps: 'x' })).toEqual([['steps', 'must be a list']]);
+  expect(complaintsAbout(body, { steps: [{ name: 'x' }] })).toEqual([
+    ['steps', 'must have at least 2 items'],
+  ]);
+});
+
 test('an assignment says to whom', () => {
   const body = schemaOf('put', 'tickets/{id}/assign', 'body');
   expect(complaintsAbout(body, { notes: 'please' })).toEqual([['assignee_id', 'is required, or team_id']]);
