@@ -139,10 +139,9 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     { redis, queues, prefix, log },
   );
   const tuning = setInterval(() => void tuneClock().catch(() => undefined), 5_000);
-  const counting = setInterval(
-    () => void countJobs(queues, queueNames(options.channels)).catch(() => undefined),
-    15_000,
-  );
+  const count = () => void countJobs(queues, queueNames(options.channels)).catch(() => undefined);
+  const counting = setInterval(count, 15_000);
+  count();
 
   return {
     drain: async () => {
