@@ -5,11 +5,15 @@ export interface Travel {
   most?: number;
   abreast?: number;
   /**
-   * From so many on they are shared out evenly among those abreast, so that we make up one group while the other is
-   * away: whoever comes back together would otherwise leave together, and we and the other side only ever wait in turn.
+   * From so many on they are shared out evenly among those abreast while trips are quick, so that we make up one group
+   * while the other is away: whoever comes back together would otherwise leave together, and we and the other side only
+   * ever wait in turn. Where a trip is mostly waiting (for a slow disk) all wait for the same one.
    */
   least?: number;
 }
+
+/** For each that travels: beyond this a second group would mostly wait for the first. */
+const QUICK_MS = 0.25;
 
 export function together<In, Out>(
   run: (items: In[]) => Promise<(Out | Error)[]>,
@@ -23,6 +27,8 @@ export function together<In, Out>(
   const waiting: Waiting[] = [];
   let running = 0;
   let away = 0;
+  /** How long a trip of many usually takes for each of them. */
+  let usual = 0;
   let scheduled = false;
 
   function schedule() {
@@ -34,9 +40,10 @@ export function together<In, Out>(
     });
   }
   async function go() {
-    const share = Math.ceil((away + waiting.length) / abreast);
+    const share = usual < QUICK_MS ? Math.ceil((away + waiting.length) / abreast) : most;
     const group = waiting.splice(0, Math.min(most, Math.max(least, share)));
     if (!group.length) return;
+    const left = performance.now();
     running++;
     away += group.length;
     schedule();
@@ -51,6 +58,7 @@ export function together<In, Out>(
       for (const one of group) one.reject(error);
     } finally {
       running--;
+      if (group.length >= least) usual += ((performance.now() - left) / group.length - usual) / 8;
       away -= group.length;
       schedule();
     }
