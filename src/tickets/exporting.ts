@@ -75,7 +75,8 @@ export function rowOf(ticket: Ticket): ExportRow {
   };
 }
 
-const BATCH = 500;
+/** What lives for no longer than so few take is cleared away at once; more would pile up between two great clearings. */
+const BATCH = 100;
 
 export async function* exported(ctx: Ctx, input: z.output<typeof exportInput>): AsyncGenerator<Ticket> {
   const { filter, search } = await filterOf(ctx, input);

@@ -28,6 +28,8 @@ const PRIORITIES: Priority[] = ['critical', 'high', 'medium', 'low'];
 const CATEGORIES = ['technical', 'billing', 'general'];
 const AN_HOUR = 3_600_000;
 
+export const filedAt = (at: number): number => Date.UTC(2025, 0, 1) + at * 30_000;
+
 function partsOf(at: number) {
   const thing = THINGS[at % THINGS.length] ?? '';
   const trouble = TROUBLES[at % TROUBLES.length];
@@ -40,7 +42,7 @@ function partsOf(at: number) {
     category: CATEGORIES[at % 3] ?? '',
     tags: [thing.split(' ')[0]?.toLowerCase() ?? '', ...(at % 5 === 0 ? ['vip'] : [])],
     requester: `customer${at % 20_000}@example.com`,
-    filed: Date.UTC(2025, 0, 1) + at * 30_000,
+    filed: filedAt(at),
   };
 }
 
