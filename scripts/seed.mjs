@@ -1,41 +1,69 @@
 // `npm run seed [-- --tickets 1000000] [--url http://127.0.0.1:3000]`: fills a running Switchboard with a believable
 // company, as a client of its API: desks of every preset, teams, people, tickets with threads.
 import { existsSync, readFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { request as plainRequest } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs, parseEnv } from 'node:util';
 
-const stop = (words) => {
+const USAGE = `Fills a running Switchboard with a believable company: desks, teams, people, tickets with threads.
+
+  npm run seed                            500 tickets
+  npm run seed -- --tickets 1000000       as many as you like; run again, nothing is filed twice
+      --url http://127.0.0.1:3000         where it listens (PORT of .env, else 3000)
+      --email, --password                 of an administrator (ADMIN_EMAIL and ADMIN_PASSWORD, or those in the data folder)
+      --help                              this
+`;
+const stop = (words, code = 1) => {
   console.error(words);
-  process.exit(1);
+  process.exit(code);
 };
-const options = {
-  tickets: { type: 'string', default: '500' },
-  url: { type: 'string' },
-  email: { type: 'string' },
-  password: { type: 'string' },
-};
-function asked() {
+const WRONG = 2;
+
+function readArguments() {
   try {
-    return parseArgs({ options }).values;
+    const { values } = parseArgs({
+      options: {
+        tickets: { type: 'string', default: '500' },
+        url: { type: 'string' },
+        email: { type: 'string' },
+        password: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    return values;
   } catch (error) {
-    return stop(`${error.message}. It takes --${Object.keys(options).join(', --')}.`);
+    return stop(
+      `${error.message.split(/\.\s/)[0]}. \`npm run seed -- --help\` says what may be given.`,
+      WRONG,
+    );
   }
 }
-const values = asked();
-const env = { ...(existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {}), ...process.env };
-const secrets = path.join(env.DATA_DIR ?? './data', 'secrets.json');
-const base = values.url ?? `http://127.0.0.1:${env.PORT ?? 3000}`;
-const email = values.email ?? env.ADMIN_EMAIL ?? 'admin@company.com';
-const password =
-  values.password ??
-  env.ADMIN_PASSWORD ??
-  (existsSync(secrets) ? JSON.parse(readFileSync(secrets, 'utf8')).ADMIN_PASSWORD : undefined);
+
+const values = readArguments();
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const count = Number(values.tickets);
-if (!URL.canParse(base)) stop(`--url: "${base}" is no address such as http://127.0.0.1:3000.`);
-if (!Number.isInteger(count) || count < 0) stop('--tickets takes a whole number.');
+if (!/^\d{1,9}$/.test(values.tickets)) stop('--tickets takes a whole number.', WRONG);
+const env = { ...(existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {}), ...process.env };
+const base = values.url ?? `http://127.0.0.1:${env.PORT ?? 3000}`;
+if (!/^https?:\/\/[^/]/.test(base) || !URL.canParse(base))
+  stop(`--url takes an address like http://127.0.0.1:3000, not "${base}".`, WRONG);
+const secrets = path.join(env.DATA_DIR ?? './data', 'secrets.json');
+const email = values.email ?? env.ADMIN_EMAIL ?? 'admin@company.com';
+const password = values.password ?? env.ADMIN_PASSWORD ?? ownPassword();
 if (!password) stop('No password: run this where the data folder is, or give --password.');
+
+function ownPassword() {
+  try {
+    return JSON.parse(readFileSync(secrets, 'utf8')).ADMIN_PASSWORD;
+  } catch {
+    return undefined;
+  }
+}
 
 let token = '';
 async function call(method, at, body, fine = []) {
@@ -150,7 +178,8 @@ function ticket(at, staff, teams) {
   const thing = pick(THINGS);
   const customer = pick(CUSTOMERS);
   const agent = pick(staff);
-  const filed = Date.now() - Math.floor(random() * 60 * 86_400_000);
+  // In the order of their numbers, as tickets are filed.
+  const filed = Math.floor(Date.now() - (60 * 86_400_000 * (count - at - random())) / count);
   const status = pick(STATES[desk]);
   const later = (minutes) => new Date(Math.min(filed + minutes * 60_000, Date.now())).toISOString();
   const done = ['resolved', 'closed'].includes(status);
@@ -212,6 +241,7 @@ async function people() {
 
 function bring(staff, teams) {
   return new Promise((resolve, reject) => {
+    const request = base.startsWith('https:') ? secureRequest : plainRequest;
     const out = request(`${base}/api/v1/tickets/import`, {
       method: 'POST',
       headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${token}` },
@@ -219,10 +249,11 @@ function bring(staff, teams) {
     const started = Date.now();
     out.once('error', reject);
     out.once('response', (answer) => {
-      answer.once('error', () =>
-        stop('\nSwitchboard hung up. Start this again: what was filed is not filed twice.'),
-      );
-      createInterface({ input: answer }).on('line', (line) => {
+      const hungUp = () =>
+        stop('\nSwitchboard hung up. Start this again: what was filed is not filed twice.');
+      answer.once('error', hungUp);
+      const reader = createInterface({ input: answer }).once('close', () => setImmediate(hungUp));
+      reader.on('line', (line) => {
         const told = JSON.parse(line);
         if (told.progress)
           process.stderr.write(
@@ -247,7 +278,8 @@ token = (await call('POST', '/auth/login', { email, password })).access_token;
 console.error('Desks, teams and people ...');
 const { staff, teams } = await people();
 console.error(`${count} tickets ...`);
-const told = await bring(staff, teams);
+const told = await bring(staff, teams).catch((error) => stop(`\nThe import ended: ${error.message}`));
+if (!told.done) stop(`\n${told.detail}`);
 console.error(`\nDone: ${told.imported} filed, ${told.already_there} were there, ${told.refused} refused.`);
 console.error('People sign in as mei.tanaka@example.com with demo-mei.tanaka-2026, and so on.');
-process.exit(told.done && told.refused === 0 ? 0 : 1);
+process.exit(told.refused === 0 ? 0 : 1);
