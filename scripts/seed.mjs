@@ -51,7 +51,7 @@ if (!/^\d{1,9}$/.test(values.tickets)) stop('--tickets takes a whole number.', W
 const env = { ...(existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {}), ...process.env };
 const base = values.url ?? `http://127.0.0.1:${env.PORT ?? 3000}`;
 if (!/^https?:\/\/[^/]/.test(base) || !URL.canParse(base))
-  stop(`--url takes an address like http://127.0.0.1:3000, not "${base}".`, WRONG);
+  stop(`--url: "${base}" is no address such as http://127.0.0.1:3000.`, WRONG);
 const secrets = path.join(env.DATA_DIR ?? './data', 'secrets.json');
 const email = values.email ?? env.ADMIN_EMAIL ?? 'admin@company.com';
 const password = values.password ?? env.ADMIN_PASSWORD ?? ownPassword();

@@ -29,7 +29,8 @@ test('a tool that is asked for what it does not know says what it knows', () => 
     ['"nowhere" is no address', ['--import', 'tsx', 'scripts/manifest.ts', 'nowhere']],
   ] as const) {
     const { status, stderr } = asked(...words);
-    expect([status, stderr]).toEqual([1, expect.stringContaining(said)]);
+    expect([status, stderr]).toEqual([expect.any(Number), expect.stringContaining(said)]);
+    expect(status).toBeGreaterThan(0);
     expect(stderr).not.toMatch(/^\s+at /m);
   }
 });
