@@ -1,5 +1,5 @@
-// Callers for the overload bench, in a process of their own that does next to nothing: bytes made before, one look at
-// each answer. So it is the desk that is measured, though both share the cores. Prints what they saw, as JSON.
+// Callers in a process of their own that does next to nothing: bytes made before, evenly spaced, one look at each answer.
+// So it is the desk that is measured and not who asks, though both share the cores. Prints what they saw, as JSON.
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 

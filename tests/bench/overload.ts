@@ -1,16 +1,13 @@
 // L5: three times as much as it can take. What is accepted is answered as fast as ever and is there; the rest is sent
 // away at once with a time to come back; a moment later all is well. `tsx tests/bench/overload.ts` after a build.
-import { execFile } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import mongoose from 'mongoose';
 import { newId } from '../../src/id.ts';
-import { circumstances, cpuMs, enginePid, openStand, say } from './stand.ts';
+import { callFrom, circumstances, cpuMs, enginePid, openStand, say } from './stand.ts';
 
 const { SECONDS = '10', TIMES = '3', CROWD = '600' } = process.env;
 const ROW =
   /^http_request_duration_seconds_bucket\{le="([^"]+)",method="POST",route="\/api\/v1\/tickets",status="201"\} (\d+)$/gm;
-const run = promisify(execFile);
 const stand = await openStand();
 try {
   const database = `bench_overload_${newId()}`;
@@ -28,15 +25,13 @@ try {
     const used = Object.entries(pids).map(([name, pid]) => [name, pid, pid ? cpuMs(pid) : 0] as const);
     const before = new Map(await inside());
     const began = performance.now();
-    const program = new URL('./callers.ts', import.meta.url).pathname;
-    const words = [url, desk.token, connections, rate, seconds, JSON.stringify({ title: 'One of many' })];
-    const args = ['--import', 'tsx', program, ...words.map(String)];
-    const { stdout } = await run(process.execPath, args, { maxBuffer: 1e8 });
+    const body = JSON.stringify({ title: 'One of many' });
+    const heard = await callFrom({ url, token: desk.token, connections, rate, seconds, body });
     const after = (await inside()).map(([le, count]) => [le, count - (before.get(le) ?? 0)] as const);
     const all = after.at(-1)?.[1] ?? 0;
     const past = performance.now() - began;
     return {
-      ...(JSON.parse(stdout) as { taken: number; a_second: number; p99: number; p99_after_2_s: number }),
+      ...heard,
       inside_99_percent_within_ms:
         1_000 * (after.find(([, count]) => count >= all * 0.99)?.[0] ?? Number.NaN),
       cores: Object.fromEntries(

@@ -1,9 +1,10 @@
 // What the desk's benches stand on: our own stores with durable writes, desks as processes, the floor as another, and
 // rounds in which product and floor take turns. Generator and servers share the machine's cores.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import autocannon from 'autocannon';
 import type { openStores as OpenStores } from '../../src/embedded/stores.ts';
 
@@ -154,6 +155,24 @@ export async function fire(shot: Shot): Promise<Shots> {
   const { latency, requests, duration, non2xx: refused, errors } = result;
   if (errors) throw new Error(`${url}: ${errors} errors`);
   return { rate: (requests.total - refused) / duration, p50: latency.p50, p99: latency.p99, refused };
+}
+
+export interface Heard {
+  taken: number;
+  a_second: number;
+  away: number;
+  p99: number;
+  p99_after_2_s: number;
+}
+
+/** As `fire`, but from a process of its own (callers.ts), whose other work is not in the times. */
+export async function callFrom(shot: Shot): Promise<Heard> {
+  const { url, method = 'POST', token = '', connections = 32, seconds, rate = 0, body: given = body } = shot;
+  const program = path.join(import.meta.dirname, 'callers.ts');
+  const words = [url, token, connections, rate, seconds, method === 'POST' ? given : ''];
+  const args = ['--import', 'tsx', program, ...words.map(String)];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 1e8 });
+  return JSON.parse(stdout) as Heard;
 }
 
 export const median = (list: readonly number[]): number =>
