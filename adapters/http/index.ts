@@ -11,7 +11,7 @@ import { type AppOptions, buildApp } from './app.ts';
 import { identifier } from './auth.ts';
 import { awayWith } from './away.ts';
 import { openCallers } from './callers.ts';
-import { openGate } from './crowd.ts';
+import { type Crowding, openGate } from './crowd.ts';
 import { docPages } from './docs.ts';
 import { operationRoutes } from './operations.ts';
 import { beInTime, PATIENCE, type Patience } from './patience.ts';
@@ -34,6 +34,7 @@ export interface HttpOptions {
   /** Until it says no, only questions about the process itself are answered. */
   isStarting?: () => boolean;
   patience?: Patience;
+  crowding?: Crowding;
   now?: () => Date;
 }
 
@@ -85,6 +86,7 @@ export async function startHttp({
   metricsPort,
   isStarting = () => false,
   patience = PATIENCE,
+  crowding = {},
   now = () => new Date(),
 }: HttpOptions): Promise<HttpServer> {
   const callers = openCallers();
@@ -99,6 +101,7 @@ export async function startHttp({
   const sendAway = awayWith(patience.wholeMs);
   const late = Router();
   const gate = openGate({
+    ...crowding,
     tell: (facts) => log.warn(facts, 'more was asked at once than can be done: some were told to come later'),
   });
   const unanswered = new Set<ServerResponse>();

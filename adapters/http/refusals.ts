@@ -86,6 +86,10 @@ const REFUSED: Record<number, Refused[]> = {
   ],
   503: [
     { reason: 'store.away', detail: 'The database does not answer just now. Try again in a moment.' },
+    {
+      reason: 'server.crowded',
+      detail: 'Too much is asked at once just now: ask again in a moment.',
+    },
     { reason: 'files.away', detail: 'The file store does not answer just now. Try again in a moment.' },
   ],
 };

@@ -177,3 +177,34 @@ describe('a sender', () => {
     });
   });
 });
+
+test('in a flood who finds no place is told when to come again, and who asks how we are is answered', async () => {
+  const crowding = { atOnce: 1, least: 1, most: 1, longMs: 1, burstMs: 1 };
+  const log = openLog('silent');
+  const server = await startHttp({ config: world.config, log, checks: {}, crowding });
+  const headers = { authorization: `Bearer ${admin}`, 'content-type': 'application/json' };
+  const file = (id: string) =>
+    fetch(`${server.url}/api/v1/tickets`, {
+      method: 'POST',
+      headers: { ...headers, 'x-request-id': id },
+      body: JSON.stringify({ title: 'One of many' }),
+    });
+  const crowd = () => Promise.all(Array.from({ length: 100 }, (_, n) => file(`flood-${n}`)));
+  const first = await crowd();
+  const [later, health] = await Promise.all([crowd(), fetch(`${server.url}/health`)]);
+  expect(health.status).toBe(200);
+  const answers = [...first, ...later];
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201, 503]));
+  for (const one of answers) {
+    if (one.status === 201) continue;
+    expect(Object.fromEntries(one.headers)).toMatchObject({
+      'content-type': 'application/problem+json; charset=utf-8',
+      'retry-after': '1',
+    });
+    expect(await one.json()).toMatchObject({
+      ...{ status: 503, error_code: 'E_SERVER_CROWDED', details: [] },
+      request_id: one.headers.get('x-request-id'),
+    });
+  }
+  await server.stop(0);
+});
