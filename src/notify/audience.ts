@@ -3,8 +3,9 @@ import type { Entry } from '../history/entry.ts';
 import { remembered } from '../memory.ts';
 import { atLeast } from '../people/access.ts';
 import { type Member, member } from '../people/members.ts';
-import { answerable, managersOf, membersOf, userNamed } from '../people/roster.ts';
+import { answerable, managersOf, membersOf, triageOf, userNamed } from '../people/roster.ts';
 import { onCallIn } from '../routing/rotas.ts';
+import { routesByItself } from '../routing/rules.ts';
 import type { Ticket } from '../tickets/ticket.ts';
 import type { Names } from './messages.ts';
 import { preferencesCollection } from './model.ts';
@@ -27,7 +28,9 @@ export async function audienceOf(ticket: Ticket, entry: Entry): Promise<Audience
     team && event ? membersOf(company, team) : [],
     event === 'sla_breach' || event === 'escalated' || event === 'sla_warning' || wanted.includes('lead')
       ? answerable(company, team)
-      : [],
+      : event === 'created' && !team && !ticket.assignee && !(await routesByItself(company))
+        ? triageOf(company)
+        : [],
     wanted.includes('managers') ? managersOf(company) : [],
     wanted.includes('on_call') ? answeringIn(company, team) : [],
   ]);

@@ -26,7 +26,7 @@ export interface Crowd {
   isActive: (user: string) => boolean;
   /** Active members of the ticket's team. */
   members: readonly string[];
-  /** Leads among them; the company's managers when there are none. */
+  /** Leads among them; the company's managers when there are none. Of a new ticket that is nobody's: those who see to it. */
   leads: readonly string[];
   /** The company's managers, where the entry calls them. */
   managers: readonly string[];
@@ -119,7 +119,7 @@ export function hearers(entry: Entry, ticket: Ticket, crowd: Crowd): Hearer[] {
   switch (event) {
     case 'created':
       if (ticket.assignee) users([ticket.assignee], 'assigned');
-      else users(crowd.members, 'created');
+      else users(ticket.team ? crowd.members : crowd.leads, 'created');
       break;
     case 'assigned': {
       const [was, is] = (entry.fields.assignee ?? [null, null]) as [string | null, string | null];

@@ -45,6 +45,16 @@ const managers = remembered(
   },
   LIFETIME_MS,
 );
+/** So many hear of it; more would each think that another sees to it. */
+const MOST_TRIAGE = 20;
+const triage = remembered(
+  'user',
+  async (company: string) => {
+    const found = await ids({ company, role: 'lead' }, MOST_TRIAGE);
+    return found.length ? found : (await managers(company)).slice(0, MOST_TRIAGE);
+  },
+  LIFETIME_MS,
+);
 const named = remembered(
   'user',
   async (key) => {
@@ -88,6 +98,8 @@ export async function answerable(company: string, team: string | null): Promise<
   const found = team ? await leads(`${company}/${team}`) : [];
   return found.length ? found : managers(company);
 }
+/** Those who see to what has no team and nobody yet: who leads; without any, the managers or administrators. */
+export const triageOf = (company: string): Promise<string[]> => triage(company);
 export const managersOf = (company: string): Promise<string[]> => managers(company);
 /** The user called so, when it is exactly one. */
 export async function userNamed(company: string, name: string): Promise<string | null> {

@@ -53,6 +53,16 @@ const heard = (given: Entry, of = ticket(), among = crowd) =>
 const note = (audience: 'public' | 'internal') => ({ id: 'k', audience, text: 'Marker' }) as const;
 
 describe('who hears', () => {
+  test('of a new ticket: who has it, else its team, else those who see to what nobody has', () => {
+    const born = (more: Partial<Ticket>) => heard(entry({ action: 'created' }), ticket(more));
+    expect(born({})).toContain('ann assigned internal');
+    expect(born({ assignee: null })).toEqual(
+      expect.arrayContaining(['ann created internal', 'mia created internal']),
+    );
+    expect(born({ assignee: null })).not.toContain('lea created internal');
+    expect(born({ assignee: null, team: null })).toContain('lea created internal');
+  });
+
   test('an escalation: assignee, leads, and whom its step names, but no customer who slipped in', () => {
     const given = (notify: string[]) => entry({ action: 'escalated', facts: { notify } });
     const usual = heard(given([]));
