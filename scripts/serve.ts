@@ -1,6 +1,6 @@
 // One process that is Switchboard: sees to its stores, runs the roles, says where everything is, and stops in order.
 // `npm start` comes here once packages and build stand; a container starts it directly.
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -81,11 +81,9 @@ function banner(config: Config, stores: Stores): string {
 
 function password(config: Config): string {
   const kept = path.join(path.resolve(config.DATA_DIR), 'secrets.json');
-  if (config.passwordIsNew)
-    return `password ${config.ADMIN_PASSWORD} (made just now, shown only this once; kept in ${kept})`;
-  return existsSync(kept)
-    ? `password in ${kept}, unless you set or changed it`
-    : 'with the password that you set';
+  if (config.passwordIs === 'given') return 'with the password that you set';
+  if (config.passwordIs === 'kept') return `password in ${kept}, unless you changed it`;
+  return `password ${config.ADMIN_PASSWORD} (made just now, shown only this once; kept in ${kept})`;
 }
 
 async function stopAll(stops: Stop[]): Promise<void> {

@@ -107,7 +107,8 @@ export interface Config
   ALLOW_REGISTRATION: boolean;
   version: string;
   /** True when the password above was made here, just now: print it once. */
-  passwordIsNew: boolean;
+  /** Where the first administrator's password comes from: said by the environment, made just now, or made earlier. */
+  passwordIs: 'given' | 'made' | 'kept';
 }
 
 export class ConfigError extends Error {
@@ -226,7 +227,7 @@ export function loadConfig(given: Words = process.env, folder = process.cwd()): 
     SECRET_KEY: value.SECRET_KEY ?? kept?.SECRET_KEY ?? '',
     ADMIN_PASSWORD: value.ADMIN_PASSWORD ?? kept?.ADMIN_PASSWORD ?? '',
     ALLOW_REGISTRATION: value.ALLOW_REGISTRATION ?? !production,
-    passwordIsNew: value.ADMIN_PASSWORD === undefined && (kept?.fresh ?? false),
+    passwordIs: value.ADMIN_PASSWORD ? 'given' : kept?.fresh ? 'made' : 'kept',
     version: packageVersion(),
   });
 }

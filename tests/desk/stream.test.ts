@@ -186,6 +186,7 @@ test('the queue board is for administrators', async () => {
   expect((await world.call('GET', '/admin/queues', { as: cy })).status).toBe(403);
   const board = await world.call('GET', '/admin/queues/', { as: admin });
   expect(board.status).toBe(200);
+  expect(board.headers.get('content-security-policy')).toContain("default-src 'self'");
   const queues = await world.call('GET', '/admin/queues/api/queues', { as: admin });
   expect(queues.body.queues.map((one: { name: string }) => one.name)).toContain('rounds');
 });
