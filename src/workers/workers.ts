@@ -51,6 +51,8 @@ export const queueNames = (channels: readonly Pick<Channel, 'surface'>[]): strin
 const deliverQueue = (surface: string) => `deliver-${surface}`;
 
 const SWEEP_BATCH = 2_000;
+/** With so many in line anyway, one more is for the next round. */
+const MANY_WAITING = 500;
 const CONCURRENCY = 200;
 const GRACE_MS = 4_000;
 const ASKED_AGAIN_MS = 4_000;
@@ -90,9 +92,11 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     about,
     later: (time) => alarms.deliveries.at(time),
   });
+  let waiting = 0;
   const sweepDeliveries = async () => {
     const due = await dueDeliveries(surfaces, storeNow(), SWEEP_BATCH);
-    waitingDeliveries.set(due.length);
+    waiting = due.length;
+    waitingDeliveries.set(waiting);
     await enqueue(due);
   };
   const sweepNotices = async () => enqueue(await bundleDue(channels));
@@ -103,7 +107,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   };
   const alarms = {
     deadlines: openAlarm(sweepDeadlines),
-    deliveries: openAlarm(sweepDeliveries, 250),
+    deliveries: openAlarm(async () => waiting < MANY_WAITING && sweepDeliveries(), 250),
     notices: openAlarm(sweepNotices, 250),
   };
 

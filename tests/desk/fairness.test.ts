@@ -9,7 +9,7 @@ import { doubled, openPeer, type Peer, peerChannel } from '../support/peer.ts';
 import { bind, file, say, until } from '../support/talk.ts';
 import { closeAll, openWorld, type World } from '../support/world.ts';
 
-const FLOOD = 600;
+const FLOOD = 400;
 let peer: Peer;
 let world: World;
 beforeAll(async () => {
