@@ -18,7 +18,7 @@ interface Pace {
   longest: number;
   ms: number;
 }
-const PACE: Pace = { first: 1_000, longest: 16_000, ms: 150 };
+const PACE: Pace = { first: 1_000, longest: 12_000, ms: 100 };
 
 type Filter = Record<string, unknown>;
 const beyond = ({ value, id }: Spot): Filter => after({ order: NEWEST, value, id, page: 1 });
