@@ -25,8 +25,8 @@ const COUNTED_MS = 120;
 type Filter = Record<string, unknown>;
 const BEST: Order = { field: 'relevance', direction: 'desc' };
 
-export const countMatches = ({ filter, hint }: Way, ms = COUNTED_MS): Promise<number | null> =>
-  countUpTo(filter, MOST_COUNTED, { hint, ms });
+export const countMatches = ({ filter, hint, lead }: Way, ms = COUNTED_MS): Promise<number | null> =>
+  countUpTo(filter, MOST_COUNTED, { hint, ms: lead ? ms : undefined });
 
 /** Newest first from the beginning. */
 export const byAge = async (

@@ -41,9 +41,9 @@ const fits = (words: readonly string[], { values, begins }: Term): boolean =>
 export async function countUpTo(
   filter: Filter,
   limit: number,
-  { hint, ms = COUNT_MS }: { hint?: string | undefined; ms?: number } = {},
+  { hint, ms }: { hint?: string | undefined; ms?: number | undefined } = {},
 ): Promise<number | null> {
-  const options = { limit, maxTimeMS: ms, ...(hint ? { hint } : {}) };
+  const options = { limit, ...(ms ? { maxTimeMS: ms } : {}), ...(hint ? { hint } : {}) };
   return ticketCollection()
     .countDocuments(filter, options)
     .catch((error) => {
@@ -61,7 +61,7 @@ export async function wayTo(base: Filter & { company: string }, terms: readonly 
   const having = (term: Term): Filter => ({ company, ...anyOf(term) });
   const count = async (limit: number) => {
     const words = terms.map((term) => countUpTo(having(term), limit, { hint: BY_WORDS }));
-    const own = isNarrowed ? countUpTo(base, limit) : limit;
+    const own = isNarrowed ? countUpTo(base, limit, { ms: COUNT_MS }) : limit;
     const [least, ...each] = await Promise.all([own, ...words]);
     return { own: least ?? limit, each: each.map((one) => one ?? limit) };
   };
