@@ -15,7 +15,9 @@ beforeAll(async () => {
   [store, redis] = await Promise.all([openSlowStore(), openRedisServer()]);
   desk = await openSlackDesk({ env: { MONGODB_URI: store.uri, REDIS_URL: redis.url } });
 }, 60_000);
-beforeEach(() => {
+beforeEach(async () => {
+  store.delayMs = 0;
+  await redis.start();
   desk.slack.state.views.clear();
 });
 afterAll(async () => {
@@ -38,6 +40,7 @@ describe('while the database takes its time', () => {
     expect(said(views()[0])).toContain('hourglass');
     await until('it is the form', () => views()[0]?.callback_id === 'ticket_form', 40_000);
     expect(said(views()[0])).toContain('A slow day');
+    store.delayMs = SLOW_MS / 3;
     expect(await people.submit(ana, views()[0] as View, {})).toMatchObject({
       status: 200,
       late: false,
@@ -77,7 +80,7 @@ describe('while the database takes its time', () => {
     const card = desk.card(String(ticket?.key));
     const root = await people.say(ana, requests, 'It was slow that day');
     await desk.settle();
-    store.delayMs = SLOW_MS;
+    store.delayMs = SLOW_MS / 2;
     const answers = await Promise.all([
       people.react(ana, requests, root.ts, 'ticket'),
       people.slash(mei, requests, `priority ${ticket?.key} high`),

@@ -83,6 +83,7 @@ export async function openRedisServer(): Promise<OwnRedis> {
   const url = `redis://127.0.0.1:${port}`;
   let child: ChildProcess | null = null;
   const start = async () => {
+    if (child) return;
     const args = [
       '--port',
       String(port),
