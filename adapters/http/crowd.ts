@@ -46,6 +46,7 @@ const LONG = { times: 2, leastMs: 30, mostMs: 1_000 };
 /** So many are turned away in one go; the others come between. */
 const GO = 50;
 const LOOK_MS = 50;
+const STALL = 3;
 
 export const crowded = (): Refusal =>
   new Refusal('away', 'server.crowded', 'Too much is asked at once just now: ask again in a moment.', {
@@ -112,8 +113,10 @@ export function openGate({
   /** While anybody waits or is turned away: time passes also when nothing comes and nothing is done. */
   const look = () => {
     const now = performance.now();
+    // In a flood the line is so short that only a stall lets somebody wait: not a reason to turn them away at once.
+    const most = flooded ? STALL * long() : long();
     if (isFlood(now)) flooded = true;
-    if (flooded) turnAway(line.leave(({ since }) => now - since > long()));
+    if (flooded) turnAway(line.leave(({ since }) => now - since > most));
     if (turnedAway && now - toldAt > 1_000) {
       tell({ turnedAway, atOnce: abreast, waiting: line.size });
       [turnedAway, toldAt] = [0, now];
