@@ -76,7 +76,7 @@ export function startRelay(options: RelayOptions): Relay {
 
   /** A company with more news than one round takes. What others want is seen to beside it, in rounds of their own. */
   let crowd: string | null = null;
-  const guests = new Set<string>();
+  const guests = new Map<string, Share>();
   let hosting: Promise<void> | null = null;
   /** In the hands of the one kind of rounds: for the other it is for later. */
   const inHand = new Set<string>();
@@ -205,8 +205,11 @@ export function startRelay(options: RelayOptions): Relay {
   const host = async () => {
     try {
       while (guests.size && !stopped) {
-        const ids = takeOut(guests, BATCH);
-        await see(await kept(await unfiledOf(ids)));
+        const some = new Map([...guests].slice(0, BATCH));
+        for (const id of some.keys()) guests.delete(id);
+        const found = await unfiledOf([...some.keys()]);
+        for (const which of [kept, share])
+          await see(await which(found.filter(({ _id }) => some.get(_id) === which)));
         await pause(GUESTS_GATHER_MS);
       }
     } catch (error) {
@@ -231,7 +234,8 @@ export function startRelay(options: RelayOptions): Relay {
     const guest = ticket?._id ?? id;
     if (guest) about.came(company);
     const ids = origin === 'here' ? ours : heard;
-    if (guest && crowd && company !== crowd && guests.size < MOST_GUESTS) guests.add(guest);
+    if (guest && crowd && company !== crowd && guests.size < MOST_GUESTS)
+      guests.set(guest, origin === 'here' ? kept : share);
     else if (ticket && born.length < MOST_BORN) born.push(ticket);
     else if (guest && ids.size < MOST_HEARD) ids.add(guest);
     else isDue = true;
