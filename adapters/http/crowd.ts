@@ -40,8 +40,8 @@ interface Waiting extends Anybody {
   turnAway: () => void;
 }
 
-/** Work that takes twice as long as usual is done too much abreast; but that it takes some ms is nothing to avoid. */
-const SLOW = { times: 1.3, leastMs: 12, most: 4 };
+/** Work that takes so much longer than usual is done too much abreast; but that it takes some ms is nothing to avoid. */
+const SLOW = { times: 1.15, leastMs: 12, most: 4 };
 const LONG = { times: 2, leastMs: 30, mostMs: 1_000 };
 /** So many are turned away in one go; the others come between. */
 const GO = 50;
