@@ -1,5 +1,4 @@
 // The Express application: what every request passes before and after its route.
-import { randomUUID } from 'node:crypto';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import cors from 'cors';
 import express, { type Request, type RequestHandler, type Response } from 'express';
@@ -13,7 +12,7 @@ import type { Errand, Gate } from './crowd.ts';
 import { dispatchTo } from './dispatch.ts';
 import { isForm } from './forms.ts';
 import { type Patience, steadily } from './patience.ts';
-import { problems, sendProblem } from './problem.ts';
+import { problems, requestIdOf, sendProblem } from './problem.ts';
 import { type Edge, type Route, serve } from './route.ts';
 
 export interface AppOptions {
@@ -121,8 +120,7 @@ const ALWAYS: ReadonlySet<string> = new Set(['/', '/health', '/ready', '/metrics
 const begin =
   (options: AppOptions): RequestHandler =>
   (req, res, next) => {
-    const given = req.get('x-request-id');
-    const requestId = given !== undefined && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID();
+    const requestId = requestIdOf(req);
     const started = performance.now();
     res.locals.requestId = requestId;
     let log: Logger | undefined;

@@ -1,10 +1,9 @@
 // How a flood is turned away: at the door, before anything is done for them, with an answer that was made before. It
 // must cost next to nothing, or turning away would take the time of those who are let in.
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { crowded } from './crowd.ts';
 import { beInTime, hasBody } from './patience.ts';
-import { problemOf } from './problem.ts';
+import { problemOf, requestIdOf } from './problem.ts';
 
 const refusal = crowded();
 const [HEAD = '', TAIL = ''] = JSON.stringify(problemOf(refusal, '<id>')).split('<id>');
@@ -12,14 +11,12 @@ const FIXED = [
   ...['Content-Type', 'application/problem+json; charset=utf-8'],
   ...['Retry-After', String(refusal.retryAfter), 'X-Content-Type-Options', 'nosniff'],
 ];
-const ID = /^[\w.:-]{1,100}$/;
 
 /** Whoever sends a body all the same has so long. */
 export const awayWith =
   (wholeMs: number) =>
   (req: IncomingMessage, res: ServerResponse): void => {
-    const given = req.headers['x-request-id'];
-    const id = typeof given === 'string' && ID.test(given) ? given : randomUUID();
+    const id = requestIdOf(req);
     const body = HEAD + id + TAIL;
     res.writeHead(503, [...FIXED, 'X-Request-Id', id, 'Content-Length', String(body.length)]);
     res.end(body);

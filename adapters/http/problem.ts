@@ -1,4 +1,6 @@
 // The only place that knows HTTP statuses of refusals. Bodies are RFC 9457; a bug shows a reference and nothing else.
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import { ZodError } from 'zod';
 import { complaints } from '../../src/complaints.ts';
@@ -26,6 +28,12 @@ export const titleOf = (status: number): string =>
 
 export const errorCode = (reason: string): string =>
   `E_${reason.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '_')}`;
+
+/** What the caller calls the request, if that is fit to be repeated. */
+export function requestIdOf({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID();
+}
 
 export interface Problem {
   type: string;

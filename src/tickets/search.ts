@@ -8,7 +8,7 @@ import { agentNames } from '../people/roster.ts';
 import type { TicketRow } from './birth.ts';
 import { BY_WORDS, ticketCollection } from './model.ts';
 import { searchWords, type Ticket } from './ticket.ts';
-import { type Way, wayTo } from './ways.ts';
+import { countUpTo, type Way, wayTo } from './ways.ts';
 import { HOLDER, NOTE, wordsOf } from './words.ts';
 
 const MOST_TERMS = 8;
@@ -30,13 +30,9 @@ export interface Search {
 }
 
 /** In how many tickets of the company each word stands, counted up to COMMON. */
-export async function rarity(
-  company: string,
-  words: readonly string[],
-  having: (word: string) => Filter = (word) => ({ words: word }),
-): Promise<Map<string, number>> {
+export async function rarity(company: string, words: readonly string[]): Promise<Map<string, number>> {
   const counts = words.map((word) =>
-    ticketCollection().countDocuments({ company, ...having(word) }, { limit: COMMON }),
+    ticketCollection().countDocuments({ company, words: word }, { limit: COMMON }),
   );
   return new Map((await Promise.all(counts)).map((count, at) => [words[at] as string, count]));
 }
@@ -107,11 +103,11 @@ export function matching(ctx: Ctx, q: string, withNotes: boolean): Search {
       const meant = await holders();
       const whole = (term: string): string[] => [...inNotes([term]), ...(meant.get(term) ?? [])];
       const begins = last !== undefined && last.length > 1 ? inNotes([last]) : [];
-      const [counts, begun] = await Promise.all([
-        rarity(company, last ? [last] : [], (word) => ({ words: { $in: whole(word) } })),
+      const [count, begun] = await Promise.all([
+        last === undefined ? 0 : countUpTo({ company, words: { $in: whole(last) } }, COMMON),
         begins.length ? expansions(begins) : [],
       ]);
-      const isCommon = last !== undefined && counts.get(last) === COMMON;
+      const isCommon = count === COMMON;
       return wayTo(
         { ...base, company },
         terms.map((term) =>

@@ -14,6 +14,7 @@ import { ticketCollection } from './model.ts';
 import { passTaken } from './numbering.ts';
 import { ticketSettings } from './settings.ts';
 import type { StoredTicket } from './ticket.ts';
+import { strikes } from './unfiled.ts';
 
 /** Each has its id already: one that is there is not filed again. */
 export type Named = Birth & { _id: string };
@@ -91,14 +92,5 @@ async function settle(rows: readonly StoredTicket[]): Promise<void> {
   if (!first) return;
   if (await ticketSettings().isFollowed?.(first.company)) return signal('entry', { company: first.company });
   await file(rows.flatMap(({ pending }) => pending));
-  const seqs = [...new Set(rows.map(({ seq }) => seq))];
-  await ticketCollection().bulkWrite(
-    seqs.map((seq) => ({
-      updateMany: {
-        filter: { _id: { $in: rows.filter((row) => row.seq === seq).map(({ _id }) => _id) }, seq },
-        update: { $set: { pending: [] }, $unset: { pendingAt: '', untold: '' } },
-      },
-    })),
-    { ordered: false },
-  );
+  await ticketCollection().bulkWrite(strikes(rows), { ordered: false });
 }

@@ -58,9 +58,9 @@ export async function strike(tickets: readonly StoredTicket[]): Promise<void> {
 }
 
 /** All that stand at the same number are struck off by one statement, but for those whose words change with it. */
-function strikes(
+export function strikes(
   tickets: readonly StoredTicket[],
-  words: ReadonlyMap<string, string[] | undefined>,
+  words: ReadonlyMap<string, string[] | undefined> = new Map(),
 ): Write<TicketRow>[] {
   const $unset = { pendingAt: '', untold: '' };
   const same = tickets.filter(({ _id }) => !words.get(_id));
