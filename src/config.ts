@@ -106,7 +106,6 @@ export interface Config
   ADMIN_PASSWORD: string;
   ALLOW_REGISTRATION: boolean;
   version: string;
-  /** True when the password above was made here, just now: print it once. */
   /** Where the first administrator's password comes from: said by the environment, made just now, or made earlier. */
   passwordIs: 'given' | 'made' | 'kept';
 }
